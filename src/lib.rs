@@ -1,0 +1,13 @@
+//! pmdb: a debugger for programs made of many processes.
+//!
+//! The folders are floors, and a floor knows only those below it (see `docs/internals/architecture.md`):
+//!
+//! - [`model`]: plain data that every floor speaks,
+//! - [`process`]: a process as identity, memory, mappings and threads, live or dead,
+//! - [`python`]: CPython read from memory,
+//! - `session`: the debugger: the set of processes, the focus, the commands,
+//! - `faces`: the command line, the prompt, text and JSON.
+
+pub mod model;
+pub mod process;
+pub mod python;

@@ -1,0 +1,20 @@
+//! Plain data that every floor speaks: what `--json` prints and the faces render.
+//!
+//! Nothing here reads a process or formats for a terminal. A Python frame and a native one are the
+//! same type, and a value that could not be had is a value with a reason ([`Absence`]), never a guess.
+
+mod absence;
+mod exception;
+mod frame;
+mod ids;
+mod report;
+mod thread;
+mod value;
+
+pub use absence::Absence;
+pub use exception::{Exception, ExceptionState};
+pub use frame::{ColumnRange, Frame, Language, Local, LocalKind};
+pub use ids::{Addr, BuildId, Pid, Tid};
+pub use report::{ProcessReport, Report, SCHEMA};
+pub use thread::{GilState, Thread, ThreadState};
+pub use value::Value;

@@ -1,0 +1,48 @@
+//! What the one-shot commands answer: schema 1, documented in `docs/guide/json.md`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Pid, Thread, ThreadState};
+
+/// The version of the JSON that [`Report`] becomes. It grows when a field changes its meaning or goes away.
+pub const SCHEMA: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    pub schema: u32,
+    pub processes: Vec<ProcessReport>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessReport {
+    pub pid: Option<Pid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Pid>,
+    /// The worker's own name (`ForkPoolWorker-3`), else the program's.
+    pub name: String,
+    pub command: Vec<String>,
+    /// The rank among its like, from the launcher's environment variables.
+    pub rank: Option<u32>,
+    /// `CPython 3.12.1`, or nothing if it is not Python.
+    pub interpreter: Option<String>,
+    pub state: ThreadState,
+    /// The core it was read from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core: Option<String>,
+    /// Why nothing, or not everything, could be read.
+    pub error: Option<String>,
+    /// What the reader should know and what is no error: the core is truncated, the stack moved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    #[serde(default)]
+    pub threads: Vec<Thread>,
+}
+
+impl Report {
+    pub fn new(processes: Vec<ProcessReport>) -> Report {
+        Report {
+            schema: SCHEMA,
+            processes,
+        }
+    }
+}

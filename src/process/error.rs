@@ -1,0 +1,57 @@
+//! What can go wrong while a process is opened or read.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::model::{Addr, Pid};
+
+/// Some bytes of the inferior could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ReadError {
+    #[error("nothing is mapped, or readable, at {address} ({length} bytes)")]
+    Unmapped { address: Addr, length: u64 },
+    #[error("the core does not hold {address}")]
+    NotDumped { address: Addr },
+    #[error("process {pid} ended while it was read")]
+    Gone { pid: Pid, address: Addr },
+}
+
+/// A process could not be opened. Each says what the user can do.
+#[derive(Debug, Error)]
+pub enum ProcessError {
+    #[error(
+        "no process {pid}: it has ended, or lives in another pid namespace (`pmdb ps` lists those that can be seen)"
+    )]
+    NoSuchProcess { pid: Pid },
+    #[error(
+        "process {pid} is a zombie: it has ended with {how} and waits for its parent {parent} to collect it"
+    )]
+    Zombie { pid: Pid, parent: Pid, how: String },
+    #[error("process {pid} ended while it was read")]
+    Gone { pid: Pid },
+    #[error("process {pid} may not be looked into: {why}")]
+    NotPermitted { pid: Pid, why: String },
+    #[error("process {pid} is a kernel thread: it has no memory of its own")]
+    KernelThread { pid: Pid },
+    #[error("cannot {action} {}: {error}", path.display())]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    #[error("{} is not a core: {why}", path.display())]
+    NotACore { path: PathBuf, why: String },
+    #[error("{} is damaged: {why}", path.display())]
+    DamagedCore { path: PathBuf, why: String },
+    #[error("{} was made on {found}; pmdb reads x86-64 only", path.display())]
+    OtherArchitecture { path: PathBuf, found: String },
+    #[error("{} at {address} is not there any more: {why}", path.display())]
+    FileGone {
+        path: PathBuf,
+        address: Addr,
+        why: String,
+    },
+}

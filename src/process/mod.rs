@@ -1,0 +1,111 @@
+//! A process as identity, memory, mappings, files and threads, wherever it comes from.
+//!
+//! Everything that only looks is written once, against [`Process`], so that it works on a live process
+//! (`live`) and on a core (`core`) alike. Nobody above this floor opens `/proc` or a core.
+
+pub mod elf;
+mod error;
+mod mapping;
+mod memory;
+
+use std::path::{Path, PathBuf};
+
+pub use error::{ProcessError, ReadError};
+pub use mapping::{Backing, Mapping, Mappings, Protection};
+pub use memory::{Memory, ReadMemory};
+
+use crate::model::{Absence, Addr, Pid, ThreadState, Tid};
+
+/// Where a process comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// It runs (or hangs) on this machine.
+    Live,
+    /// A core dump, at this path.
+    Core(PathBuf),
+}
+
+/// Who a process is. Read once; a live one's command line may have changed since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub source: Source,
+    /// As numbered by the namespace that pmdb runs in; in a core, by that of the crashed process.
+    /// A damaged core may not say it.
+    pub pid: Option<Pid>,
+    pub parent: Option<Pid>,
+    /// argv. A core holds only its first 80 bytes, split at spaces (`NT_PRPSINFO`), unless the stack is there.
+    pub command: Vec<String>,
+    /// The executable's path as the process itself sees it.
+    pub executable: Option<PathBuf>,
+    pub state: ThreadState,
+}
+
+/// One kernel thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThreadStatus {
+    pub tid: Tid,
+    /// The tid in the innermost pid namespace of the process: what the process itself calls it.
+    pub inner_tid: Tid,
+    /// The kernel's name (`comm`).
+    pub name: Option<String>,
+    pub state: ThreadState,
+}
+
+/// A system call that a thread sits in: number and arguments, registers rdi, rsi, rdx, r10, r8, r9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SystemCall {
+    pub number: u64,
+    pub arguments: [u64; 6],
+}
+
+/// Looking into a process. No method stops it, runs code in it or writes to it.
+pub trait Process: ReadMemory + Send + Sync {
+    fn identity(&self) -> &Identity;
+
+    /// The mappings, sorted by address: as they were when the process was opened.
+    fn mappings(&self) -> &Mappings;
+
+    /// The threads, the thread-group leader first.
+    fn threads(&self) -> Result<Vec<ThreadStatus>, ProcessError>;
+
+    /// The system call that a thread is blocked in; `None` if it is running, gone, or may not be asked.
+    fn system_call(&self, tid: Tid) -> Option<SystemCall>;
+
+    /// The file behind a mapping, opened through the process's own root, also if it was deleted.
+    /// Only such a file is returned as is the same file (inode, or build-id for a core).
+    fn open_file(&self, mapping: &Mapping) -> Result<std::fs::File, ProcessError>;
+
+    /// The value of an environment variable, as it was at exec.
+    fn environment(&self, name: &str) -> Option<String>;
+
+    /// What the user should know about this source: "truncated: 10 of 30 MiB are there".
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// A file of the inferior as pmdb can open it: below `/proc/PID/root` for a live process.
+    fn resolve(&self, path: &Path) -> PathBuf {
+        path.to_path_buf()
+    }
+}
+
+impl ReadError {
+    /// The absence that stands where a value would have been.
+    pub fn absence(&self) -> Absence {
+        match *self {
+            ReadError::NotDumped { address } => Absence::NotDumped { address },
+            ReadError::Unmapped { address, .. } | ReadError::Gone { address, .. } => {
+                Absence::Unreadable { address }
+            }
+        }
+    }
+
+    /// The address that the read began at.
+    pub fn address(&self) -> Addr {
+        match *self {
+            ReadError::NotDumped { address }
+            | ReadError::Unmapped { address, .. }
+            | ReadError::Gone { address, .. } => address,
+        }
+    }
+}
