@@ -25,6 +25,8 @@ pub enum ProcessError {
         "no process {pid}: it has ended, or lives in another pid namespace (`pmdb ps` lists those that can be seen)"
     )]
     NoSuchProcess { pid: Pid },
+    #[error("{pid} is a thread of process {process}: give that number instead")]
+    NotAProcess { pid: Pid, process: Pid },
     #[error(
         "process {pid} is a zombie: it has ended with {how} and waits for its parent {parent} to collect it"
     )]

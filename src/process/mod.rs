@@ -5,6 +5,7 @@
 
 pub mod elf;
 mod error;
+pub mod live;
 mod mapping;
 mod memory;
 

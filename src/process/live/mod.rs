@@ -1,0 +1,250 @@
+//! A process that runs (or hangs) on this machine, looked into through `/proc` and `process_vm_readv`.
+//!
+//! Nothing here stops it, writes to it or attaches to it; so another debugger on it is no obstacle. What is read
+//! may change between two reads: `docs/internals/reading-memory.md`.
+
+mod file;
+mod maps;
+mod memory;
+pub(in crate::process) mod proc_file;
+mod refusal;
+pub(in crate::process) mod stat;
+mod threads;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use nix::errno::Errno;
+
+use self::memory::Reader;
+use self::stat::Stat;
+use super::{
+    Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, Source, SystemCall,
+    ThreadStatus,
+};
+use crate::model::{Addr, Pid, Tid};
+
+/// Command lines and environments are cut here: more than the kernel lets a program be started with by default
+/// (6 MiB, execve(2)). Bytes.
+const LONGEST_ARGUMENTS: usize = 8 << 20;
+
+/// A live process.
+#[derive(Debug)]
+pub struct LiveProcess {
+    pid: Pid,
+    /// The thread through which the address space is reached: the leader, unless that has ended before its threads.
+    task: Tid,
+    /// When it was started, in clock ticks since boot: tells it from a later process with the same pid.
+    started: u64,
+    identity: Identity,
+    mappings: Mappings,
+    /// Sorted; see [`maps::off_limits`].
+    off_limits: Vec<Range<Addr>>,
+    reader: Reader,
+    environment: OnceLock<Vec<u8>>,
+}
+
+impl LiveProcess {
+    /// Looks at a process. Fails if it is not there, is no process of user space, or may not be looked into.
+    pub fn open(pid: Pid) -> Result<LiveProcess, ProcessError> {
+        let stat = match Stat::of_process(pid) {
+            Ok(stat) => stat,
+            Err(error) if proc_file::is_gone(&error) => return Err(refusal::missing(pid)),
+            Err(error) => return Err(io_error("read", format!("/proc/{pid}/stat"), error)),
+        };
+        if let Some(error) = refusal::unsuitable(pid, &stat) {
+            return Err(error);
+        }
+        let task = threads::one_with_memory(pid, &stat);
+        let mappings = read_mappings(pid, task)?;
+        let off_limits = maps::off_limits(&mappings);
+        let probe = mappings
+            .iter()
+            .find(|mapping| mapping.protection.read && !overlaps(&off_limits, mapping.start, 1))
+            .map(|mapping| mapping.start);
+        let reader =
+            Reader::open(task, probe).map_err(|errno| refusal::not_permitted(pid, errno))?;
+        Ok(LiveProcess {
+            pid,
+            task,
+            started: stat.started,
+            identity: Identity {
+                source: Source::Live,
+                pid: Some(pid),
+                parent: (stat.parent.0 != 0).then_some(stat.parent),
+                command: command(task),
+                executable: executable(task),
+                state: stat.state,
+            },
+            mappings: Mappings::new(mappings),
+            off_limits,
+            reader,
+            environment: OnceLock::new(),
+        })
+    }
+
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+}
+
+impl ReadMemory for LiveProcess {
+    fn read(&self, address: Addr, buffer: &mut [u8]) -> Result<(), ReadError> {
+        let length = buffer.len() as u64;
+        if overlaps(&self.off_limits, address, length) {
+            return Err(ReadError::Unmapped { address, length });
+        }
+        self.reader.read(self.pid, address, buffer)
+    }
+
+    fn extent(&self, address: Addr) -> Option<Range<Addr>> {
+        let mapping = self.mappings.find(address)?;
+        let readable = mapping.protection.read && !overlaps(&self.off_limits, address, 1);
+        readable.then_some(mapping.start..mapping.end)
+    }
+}
+
+impl Process for LiveProcess {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn mappings(&self) -> &Mappings {
+        &self.mappings
+    }
+
+    fn threads(&self) -> Result<Vec<ThreadStatus>, ProcessError> {
+        let gone = ProcessError::Gone { pid: self.pid };
+        let listed = match threads::list(self.pid, self.task) {
+            Ok(listed) => listed,
+            Err(error) if proc_file::is_gone(&error) => return Err(gone),
+            Err(error) => {
+                return Err(io_error("read", format!("/proc/{}/task", self.pid), error));
+            }
+        };
+        // The leader is in the list as long as any thread lives, and its start time is that of the process.
+        let (_, leader) = listed.first().ok_or(gone)?;
+        let only_a_zombie = listed.len() == 1 && leader.has_ended();
+        if leader.started != self.started || only_a_zombie {
+            return Err(ProcessError::Gone { pid: self.pid });
+        }
+        Ok(listed.into_iter().map(|(status, _)| status).collect())
+    }
+
+    fn system_call(&self, tid: Tid) -> Option<SystemCall> {
+        threads::system_call(self.pid, tid)
+    }
+
+    fn open_file(&self, mapping: &Mapping) -> Result<fs::File, ProcessError> {
+        file::open(self.task, mapping)
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        let variables = self.environment.get_or_init(|| {
+            let path = format!("/proc/{}/environ", self.task);
+            proc_file::read(path, LONGEST_ARGUMENTS).unwrap_or_default()
+        });
+        variables
+            .split(|&byte| byte == 0)
+            .find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    fn resolve(&self, path: &Path) -> PathBuf {
+        file::below_root(self.task, path)
+    }
+}
+
+/// Whether any of `length` bytes lies in one of the ranges.
+fn overlaps(ranges: &[Range<Addr>], address: Addr, length: u64) -> bool {
+    let end = address.0.saturating_add(length);
+    ranges
+        .iter()
+        .any(|range| address < range.end && range.start.0 < end)
+}
+
+fn read_mappings(pid: Pid, task: Tid) -> Result<Vec<Mapping>, ProcessError> {
+    let path = format!("/proc/{task}/maps");
+    let text = match proc_file::read(&path, maps::LONGEST) {
+        Ok(text) => text,
+        Err(error) if proc_file::is_gone(&error) => return Err(ProcessError::Gone { pid }),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(refusal::not_permitted(pid, Errno::EACCES));
+        }
+        Err(error) => return Err(io_error("read", path, error)),
+    };
+    let mappings = maps::parse(&text);
+    // Memory is given back before the process becomes a zombie.
+    if mappings.is_empty() {
+        return Err(ProcessError::Gone { pid });
+    }
+    Ok(mappings)
+}
+
+/// argv. Empty if it cannot be read, or if the process has overwritten it with nothing.
+pub(in crate::process) fn command(task: Tid) -> Vec<String> {
+    let text = proc_file::read(format!("/proc/{task}/cmdline"), LONGEST_ARGUMENTS);
+    split_arguments(&text.unwrap_or_default())
+}
+
+fn split_arguments(text: &[u8]) -> Vec<String> {
+    let text = text.strip_suffix(b"\0").unwrap_or(text);
+    // A title that the process gave itself (setproctitle) is followed by NULs up to the end of what was argv.
+    let (first, rest) = text.split_at(
+        text.iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(text.len()),
+    );
+    let arguments = if rest.len() > 1 && rest.iter().all(|&byte| byte == 0) {
+        first
+    } else {
+        text
+    };
+    if arguments.is_empty() {
+        return Vec::new();
+    }
+    arguments
+        .split(|&byte| byte == 0)
+        .map(|argument| String::from_utf8_lossy(argument).into_owned())
+        .collect()
+}
+
+/// The executable's path as the process sees it, without the mark of a deleted one.
+fn executable(task: Tid) -> Option<PathBuf> {
+    let path = fs::read_link(format!("/proc/{task}/exe")).ok()?;
+    match path.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
+        Some(plain) => Some(PathBuf::from(OsString::from_vec(plain.to_vec()))),
+        None => Some(path),
+    }
+}
+
+fn io_error(action: &'static str, path: String, error: io::Error) -> ProcessError {
+    ProcessError::Io {
+        action,
+        path: PathBuf::from(path),
+        error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_keep_empty_ones_and_drop_the_padding_of_a_title() {
+        assert_eq!(split_arguments(b"sh\0-c\0\0"), ["sh", "-c", ""]);
+        assert_eq!(
+            split_arguments(b"gunicorn: worker\0\0\0\0\0"),
+            ["gunicorn: worker"]
+        );
+        assert_eq!(split_arguments(b"a\0\0"), ["a", ""]);
+        assert_eq!(split_arguments(b"title without end"), ["title without end"]);
+        assert!(split_arguments(b"").is_empty());
+        assert!(split_arguments(b"\0\0\0\0").is_empty());
+    }
+}

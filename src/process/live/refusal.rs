@@ -1,0 +1,215 @@
+//! Why a process may not be looked into, and what would permit it.
+//!
+//! The kernel's rule is `__ptrace_may_access` in `kernel/ptrace.c`, described under "Ptrace access mode checking"
+//! in ptrace(2): same user and group, a dumpable process, no capability that the reader lacks, and then what the
+//! security modules say (Yama).
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::{Uid, User, getegid, geteuid, getpid};
+
+use super::proc_file;
+use super::stat::Stat;
+use super::threads::status_field;
+use crate::model::Pid;
+use crate::process::ProcessError;
+
+/// `CAP_SYS_PTRACE`, `include/uapi/linux/capability.h`.
+const CAP_SYS_PTRACE: u64 = 1 << 19;
+
+/// Why `/proc/PID/stat` is not there.
+pub(super) fn missing(pid: Pid) -> ProcessError {
+    let exists = i32::try_from(pid.0)
+        .ok()
+        .filter(|&number| number > 0)
+        .is_some_and(|number| kill(nix::unistd::Pid::from_raw(number), None) != Err(Errno::ESRCH));
+    if exists {
+        return ProcessError::NotPermitted {
+            pid,
+            why: "it exists, but /proc hides it (mounted with hidepid): run pmdb as the user it belongs to, or as root"
+                .to_owned(),
+        };
+    }
+    ProcessError::NoSuchProcess { pid }
+}
+
+/// Why the process cannot be looked into although it is there: a thread's id, a kernel thread, a zombie.
+pub(super) fn unsuitable(pid: Pid, stat: &Stat) -> Option<ProcessError> {
+    if stat.is_kernel_thread() {
+        return Some(ProcessError::KernelThread { pid });
+    }
+    if !stat.is_leader() {
+        return Some(match Status::of(pid).and_then(|status| status.leader()) {
+            Some(process) => ProcessError::NotAProcess { pid, process },
+            None => ProcessError::Gone { pid },
+        });
+    }
+    // The leader may end before its threads, and is a zombie until the last of them ends.
+    (stat.has_ended() && stat.threads <= 1).then(|| ProcessError::Zombie {
+        pid,
+        parent: stat.parent,
+        how: how_it_ended(pid, stat.exit_status),
+    })
+}
+
+/// The wait status in words. The kernel shows it only to those who may read the process, and 0 to all others.
+fn how_it_ended(pid: Pid, status: i32) -> String {
+    let signal = status & 0x7f;
+    if signal != 0 {
+        return match nix::sys::signal::Signal::try_from(signal) {
+            Ok(signal) => format!("signal {}", signal.as_str()),
+            Err(_) => format!("signal {signal}"),
+        };
+    }
+    let is_known = geteuid().is_root() || Status::of(pid).is_some_and(|status| status.is_ours());
+    match (status >> 8) & 0xff {
+        0 if !is_known => "an exit status that only its user may see".to_owned(),
+        code => format!("exit code {code}"),
+    }
+}
+
+/// The whole error for a process whose memory or mappings the kernel refused.
+pub(super) fn not_permitted(pid: Pid, errno: Errno) -> ProcessError {
+    let why = match (Status::of(pid), Status::of_pmdb()) {
+        (Some(target), Some(pmdb)) => reason(pid, &target, &pmdb, errno),
+        _ => return ProcessError::Gone { pid },
+    };
+    ProcessError::NotPermitted { pid, why }
+}
+
+fn reason(pid: Pid, target: &Status, pmdb: &Status, errno: Errno) -> String {
+    let privileged = pmdb.effective & CAP_SYS_PTRACE != 0;
+    if privileged && is_in_another_user_namespace(pid) {
+        return "it is in a user namespace that pmdb has no power over: run pmdb outside of its own container, \
+                or inside of the process's"
+            .to_owned();
+    }
+    if privileged {
+        return match yama() {
+            Some(3) => {
+                "the kernel forbids all tracing until the next boot (kernel.yama.ptrace_scope is 3)"
+                    .to_owned()
+            }
+            _ => format!(
+                "process_vm_readv gives {errno} although pmdb has CAP_SYS_PTRACE: a seccomp filter or a security \
+                 module (SELinux, AppArmor) denies it; in a container, start it with --security-opt seccomp=unconfined"
+            ),
+        };
+    }
+    if geteuid().is_root() {
+        return "pmdb is root but lacks CAP_SYS_PTRACE, as in a container: start the container with \
+                --cap-add=SYS_PTRACE, or run pmdb on the host"
+            .to_owned();
+    }
+    if !target.is_ours() {
+        return format!(
+            "it belongs to {} and pmdb runs as {}: run pmdb as that user or as root, or give it CAP_SYS_PTRACE",
+            user(target.users.first().copied()),
+            user(Some(geteuid().as_raw()))
+        );
+    }
+    if target.permitted & !pmdb.permitted != 0 {
+        return "it has capabilities that pmdb lacks: run pmdb as root, or give it CAP_SYS_PTRACE"
+            .to_owned();
+    }
+    if is_undumpable(pid) {
+        return "it is not dumpable (its executable is setuid, setgid or not readable, or it called \
+                prctl(PR_SET_DUMPABLE, 0)): run pmdb as root"
+            .to_owned();
+    }
+    if is_in_another_user_namespace(pid) {
+        return "it is in another user namespace (a container): run pmdb inside of the container, or as root".to_owned();
+    }
+    match yama() {
+        Some(1) => "the kernel lets only ancestors look (kernel.yama.ptrace_scope is 1): run pmdb as root, or allow \
+                    it with `sudo sysctl kernel.yama.ptrace_scope=0`"
+            .to_owned(),
+        Some(2) => "the kernel lets only root look (kernel.yama.ptrace_scope is 2): run pmdb as root".to_owned(),
+        Some(3) => "the kernel forbids all tracing until the next boot (kernel.yama.ptrace_scope is 3)".to_owned(),
+        _ => format!(
+            "the kernel says {errno}, though user, group and capabilities agree: a seccomp filter or a security \
+             module (SELinux, AppArmor) denies it; in a container, start it with --cap-add=SYS_PTRACE"
+        ),
+    }
+}
+
+/// `uid 1000 (alice)`.
+fn user(uid: Option<u32>) -> String {
+    let Some(uid) = uid else {
+        return "another user".to_owned();
+    };
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(known)) => format!("{} (uid {uid})", known.name),
+        _ => format!("uid {uid}"),
+    }
+}
+
+fn yama() -> Option<u32> {
+    let text = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok()?;
+    text.trim().parse().ok()
+}
+
+/// The files of a process that is not dumpable belong to root, whoever runs it: proc(5).
+fn is_undumpable(pid: Pid) -> bool {
+    fs::metadata(format!("/proc/{pid}/stat")).is_ok_and(|file| file.uid() != geteuid().as_raw())
+}
+
+/// Known only where the link may be read, which the same check forbids for most; then the root-owned files of
+/// [`is_undumpable`] answer.
+fn is_in_another_user_namespace(pid: Pid) -> bool {
+    let link = |of: u32| fs::read_link(format!("/proc/{of}/ns/user")).ok();
+    let ours = link(getpid().as_raw().cast_unsigned());
+    matches!((ours, link(pid.0)), (Some(ours), Some(theirs)) if ours != theirs)
+}
+
+/// What the check looks at, from `/proc/PID/status`, which everybody may read.
+struct Status {
+    leader: Option<Pid>,
+    /// Real, effective, saved.
+    users: Vec<u32>,
+    groups: Vec<u32>,
+    permitted: u64,
+    effective: u64,
+}
+
+impl Status {
+    fn of(pid: Pid) -> Option<Status> {
+        let text = proc_file::read(format!("/proc/{pid}/status"), 64 * 1024).ok()?;
+        let numbers = |name: &str| -> Vec<u32> {
+            let words = status_field(&text, name).unwrap_or_default();
+            let numbers = words
+                .split_ascii_whitespace()
+                .filter_map(|word| word.parse().ok());
+            numbers.take(3).collect()
+        };
+        let capabilities = |name: &str| {
+            status_field(&text, name)
+                .and_then(|mask| u64::from_str_radix(mask, 16).ok())
+                .unwrap_or(0)
+        };
+        Some(Status {
+            leader: numbers("Tgid").first().copied().map(Pid),
+            users: numbers("Uid"),
+            groups: numbers("Gid"),
+            permitted: capabilities("CapPrm"),
+            effective: capabilities("CapEff"),
+        })
+    }
+
+    fn of_pmdb() -> Option<Status> {
+        Status::of(Pid(getpid().as_raw().cast_unsigned()))
+    }
+
+    fn leader(&self) -> Option<Pid> {
+        self.leader
+    }
+
+    /// All of its user and group ids are pmdb's.
+    fn is_ours(&self) -> bool {
+        let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+        self.users.iter().all(|&id| id == user) && self.groups.iter().all(|&id| id == group)
+    }
+}
