@@ -8,6 +8,7 @@
 //! - `session`: the debugger: the set of processes, the focus, the commands,
 //! - `faces`: the command line, the prompt, text and JSON.
 
+pub mod faces;
 pub mod model;
 pub mod process;
 pub mod python;

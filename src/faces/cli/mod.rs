@@ -1,0 +1,81 @@
+//! The command line: one file per subcommand.
+
+mod completions;
+mod failure;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+
+const EXAMPLES: &str = "\
+Examples:
+  pmdb completions bash > ~/.local/share/bash-completion/completions/pmdb
+
+Exit codes: 0 done, 1 the operation failed, 2 wrong usage.";
+
+/// A debugger for programs made of many processes, live or dead.
+#[derive(Parser)]
+#[command(name = "pmdb", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Completions(completions::Arguments),
+}
+
+impl Command {
+    fn run(self) -> Result<(), Failure> {
+        match self {
+            Command::Completions(arguments) => completions::run(&arguments),
+        }
+    }
+}
+
+/// Does what the words say, and gives the exit code: 0 done, 1 the operation failed, 2 wrong usage.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let outcome = match Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments.command.run(),
+        Err(error) => Err(answer_of_parser(&error)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report();
+            failure.exit_code()
+        }
+    }
+}
+
+/// `--help` and `--version` reach us as errors of the parser, and so does wrong usage.
+fn answer_of_parser(error: &clap::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match error.print() {
+            Ok(()) => Failure::Answered,
+            Err(error) => Failure::Output(error),
+        },
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Failure::Usage(error.render().to_string())
+        }
+        _ => {
+            let text = error.render().to_string();
+            let sentence = text.strip_prefix("error: ").unwrap_or(&text);
+            Failure::Usage(format!("pmdb: {sentence}"))
+        }
+    }
+}
+
+/// Writes all of an answer to standard output.
+fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The real `pmdb`, run as a user would.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+
+use super::PATIENCE;
+
+/// What a run of pmdb printed and how it ended.
+#[derive(Debug)]
+pub struct Answer {
+    /// The exit code; `None` if a signal ended it, which is never right.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Answer {
+    /// Fails the test unless pmdb succeeded and complained of nothing.
+    #[track_caller]
+    pub fn succeeded(&self) -> &Answer {
+        assert!(
+            self.code == Some(0) && self.stderr.is_empty(),
+            "pmdb failed: {self:#?}"
+        );
+        self
+    }
+
+    /// Fails the test unless pmdb ended with exit code 1 and one sentence that begins with `pmdb: `.
+    #[track_caller]
+    pub fn failed_with(&self, part: &str) -> &Answer {
+        assert!(
+            self.code == Some(1) && self.stderr.starts_with("pmdb: ") && self.stderr.contains(part),
+            "expected exit code 1 and a complaint with {part:?}: {self:#?}"
+        );
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("not JSON: {error}: {self:#?}"))
+    }
+}
+
+/// Runs `pmdb` with arguments and an empty standard input.
+pub fn pmdb<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Answer {
+    pmdb_with_input(arguments, "")
+}
+
+/// The same in a folder.
+pub fn pmdb_in<A: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = A>) -> Answer {
+    let mut command = command(arguments);
+    command.current_dir(folder);
+    run(command, "")
+}
+
+/// The same with text on standard input.
+pub fn pmdb_with_input<A: AsRef<OsStr>>(
+    arguments: impl IntoIterator<Item = A>,
+    input: &str,
+) -> Answer {
+    run(command(arguments), input)
+}
+
+fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+    command
+        .args(arguments)
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
+        .env("COLUMNS", "120");
+    command
+}
+
+fn run(mut command: Command, input: &str) -> Answer {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("cargo built pmdb for this test");
+    let mut stdin = child.stdin.take().expect("piped above");
+    let input = input.to_string();
+    std::thread::spawn(move || {
+        // pmdb may end without reading it all.
+        let _ = stdin.write_all(input.as_bytes());
+    });
+    let pid = child.id();
+    let output = wait(child).unwrap_or_else(|| {
+        let pid = nix::unistd::Pid::from_raw(pid.cast_signed());
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        panic!("pmdb hangs: {command:?}")
+    });
+    Answer {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Its output, or nothing if it does not end.
+fn wait(child: Child) -> Option<Output> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let output = receiver.recv_timeout(PATIENCE).ok()?;
+    Some(output.expect("its pipes are ours"))
+}

@@ -1,0 +1,100 @@
+//! Cores that the kernel (or gdb) writes of a fixture.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use super::{Fixture, skip};
+
+/// A core in a folder of its own, which goes away with this.
+pub struct Core {
+    folder: TempDir,
+    pub path: PathBuf,
+    /// What the fixture said behind `ready` before it died.
+    pub ready: String,
+    pub pid: u32,
+}
+
+impl Core {
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Starts a command in a fresh folder, waits until it is ready, and makes the kernel dump it by `signal`.
+/// Where the kernel hands cores to a program (`core_pattern` begins with `|`), `gcore` writes it instead.
+/// Nothing, and said as skipped, where neither works.
+pub fn dump_core(command: &Command, signal: Signal) -> Option<Core> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // The shell lifts the limit (ulimit) and becomes the program: same pid.
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -c unlimited; exec \"$@\"", "sh"])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(folder.path());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let mut fixture = Fixture::start(limited);
+    let ready = fixture.ready().to_string();
+    let pid = fixture.pid();
+    if dumped_by_kernel() {
+        fixture.signal(signal);
+        fixture.wait();
+    } else {
+        dump_by_gdb(pid, folder.path())?;
+    }
+    let path = find_core(folder.path());
+    if path.is_none() {
+        skip(
+            "cores",
+            "the kernel wrote none: see core_pattern and `ulimit -c`",
+        );
+    }
+    Some(Core {
+        path: path?,
+        folder,
+        ready,
+        pid,
+    })
+}
+
+fn dumped_by_kernel() -> bool {
+    std::fs::read_to_string("/proc/sys/kernel/core_pattern")
+        .is_ok_and(|pattern| !pattern.starts_with('|') && !pattern.contains('/'))
+}
+
+fn dump_by_gdb(pid: u32, folder: &Path) -> Option<()> {
+    let output = Command::new("gcore")
+        .arg("-o")
+        .arg(folder.join("core"))
+        .arg(pid.to_string())
+        .output();
+    match output {
+        Ok(output) if output.status.success() => Some(()),
+        _ => {
+            skip(
+                "cores",
+                "core_pattern sends them to a program, and gcore does not work",
+            );
+            None
+        }
+    }
+}
+
+fn find_core(folder: &Path) -> Option<PathBuf> {
+    std::fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("core"))
+        })
+}

@@ -1,0 +1,47 @@
+//! What the integration tests share: interpreters, running fixtures, cores, the binary, and what was skipped.
+//!
+//! ```ignore
+//! mod support;
+//! use support::{Fixture, on_each_python, pmdb};
+//!
+//! #[test]
+//! fn names_the_function() {
+//!     on_each_python(|python| {
+//!         let fixture = Fixture::python(python, "threads.py", &["4"]);
+//!         let answer = pmdb(["stack", &fixture.pid().to_string()]);
+//!         answer.succeeded();
+//!         assert!(answer.stdout.contains("in worker"));
+//!     });
+//! }
+//! ```
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test binary compiles this module and uses a part of it"
+)]
+
+mod binary;
+mod core;
+mod fixture;
+mod python;
+mod skip;
+mod venv;
+
+pub use binary::{Answer, pmdb, pmdb_in, pmdb_with_input};
+pub use core::{Core, dump_core};
+pub use fixture::{Fixture, fixture_path};
+pub use python::{Executable, Python, any_python, on_each_python, on_pythons_from, pythons};
+pub use skip::skip;
+pub use venv::venv;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long anything may take before the test calls it a hang. Not a speed limit: the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The `target` folder that this test binary was built in.
+pub fn target_folder() -> PathBuf {
+    let temporary = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    temporary.parent().map_or(temporary.clone(), PathBuf::from)
+}
