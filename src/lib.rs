@@ -5,10 +5,11 @@
 //! - [`model`]: plain data that every floor speaks,
 //! - [`process`]: a process as identity, memory, mappings and threads, live or dead,
 //! - [`python`]: CPython read from memory,
-//! - `session`: the debugger: the set of processes, the focus, the commands,
-//! - `faces`: the command line, the prompt, text and JSON.
+//! - [`session`]: the debugger: the set of processes, the focus, the commands,
+//! - [`faces`]: the command line, the prompt, text and JSON.
 
 pub mod faces;
 pub mod model;
 pub mod process;
 pub mod python;
+pub mod session;

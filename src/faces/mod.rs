@@ -4,3 +4,4 @@
 //! model's plain data into text or JSON.
 
 pub mod cli;
+pub mod render;

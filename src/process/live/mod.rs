@@ -160,6 +160,11 @@ impl Process for LiveProcess {
     }
 }
 
+/// A file of a process as pmdb can open it, for when all that is known of the process is its pid.
+pub fn path_of(pid: Pid, path: &Path) -> PathBuf {
+    file::below_root(Tid(pid.0), path)
+}
+
 /// Whether any of `length` bytes lies in one of the ranges.
 fn overlaps(ranges: &[Range<Addr>], address: Addr, length: u64) -> bool {
     let end = address.0.saturating_add(length);

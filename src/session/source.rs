@@ -1,0 +1,239 @@
+//! The source of a program, read as the inferior itself would read it.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::fcntl::OFlag;
+
+use crate::model::{Pid, ProcessReport};
+use crate::process::live;
+
+/// A larger file is not read: nobody wrote it. Bytes.
+const LARGEST: u64 = 16 << 20;
+
+/// One source file, in lines.
+#[derive(Debug)]
+pub struct SourceFile {
+    bytes: Vec<u8>,
+    /// Where each line begins.
+    starts: Vec<usize>,
+    encoding: Encoding,
+}
+
+/// What the bytes of a source file mean (PEP 263). What is neither is shown as UTF-8 with marks for what is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Utf8,
+    Latin1,
+}
+
+impl SourceFile {
+    fn new(bytes: Vec<u8>) -> SourceFile {
+        let after_newlines = bytes
+            .iter()
+            .enumerate()
+            .filter(|&(_, &byte)| byte == b'\n')
+            .map(|(index, _)| index + 1);
+        let starts: Vec<usize> = std::iter::once(0)
+            .chain(after_newlines)
+            .filter(|&start| start < bytes.len())
+            .collect();
+        let mut file = SourceFile {
+            bytes,
+            starts,
+            encoding: Encoding::Utf8,
+        };
+        file.encoding = file.declared_encoding();
+        file
+    }
+
+    pub fn line_count(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// A line without its end, counted from 1.
+    pub fn line(&self, number: u32) -> Option<String> {
+        let bytes = self.line_bytes(number)?;
+        Some(match self.encoding {
+            Encoding::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
+            Encoding::Latin1 => bytes.iter().copied().map(char::from).collect(),
+        })
+    }
+
+    fn line_bytes(&self, number: u32) -> Option<&[u8]> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        let start = *self.starts.get(index)?;
+        let end = self.starts.get(index + 1).copied();
+        let line = self.bytes.get(start..end.unwrap_or(self.bytes.len()))?;
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // The mark at the beginning of the file is not part of its text.
+        let bom = b"\xef\xbb\xbf";
+        Some(if index == 0 {
+            line.strip_prefix(bom).unwrap_or(line)
+        } else {
+            line
+        })
+    }
+
+    /// By the comment in the first two lines: `# -*- coding: latin-1 -*-`.
+    fn declared_encoding(&self) -> Encoding {
+        for number in [1, 2] {
+            let line = self.line_bytes(number).unwrap_or_default();
+            let text = String::from_utf8_lossy(line).to_lowercase();
+            let Some((before, declared)) = text.split_once("coding") else {
+                continue;
+            };
+            let named = declared.strip_prefix([':', '=']).map(str::trim_start);
+            if !before.trim_start().starts_with('#') || named.is_none() {
+                continue;
+            }
+            let name: String = named
+                .unwrap_or_default()
+                .chars()
+                .map(|c| if c == '_' { '-' } else { c })
+                .take_while(|&c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+                .collect();
+            return match name.as_str() {
+                "latin-1" | "iso-8859-1" | "iso-latin-1" | "latin1" | "iso8859-1" | "l1" => {
+                    Encoding::Latin1
+                }
+                _ => Encoding::Utf8,
+            };
+        }
+        Encoding::Utf8
+    }
+}
+
+/// Which file it is, whatever path led to it.
+type FileId = (u64, u64);
+
+/// The source files of any number of processes. Each is read once, when it is first asked for, also if many
+/// processes run it.
+#[derive(Debug, Default)]
+pub struct Sources {
+    by_path: HashMap<PathBuf, Option<Arc<SourceFile>>>,
+    by_id: HashMap<FileId, Option<Arc<SourceFile>>>,
+}
+
+impl Sources {
+    pub fn new() -> Sources {
+        Sources::default()
+    }
+
+    /// The file that a process calls `file`; nothing if there is none, as for `<string>`.
+    pub fn of_process(&mut self, process: &ProcessReport, file: &str) -> Option<Arc<SourceFile>> {
+        // `<frozen importlib._bootstrap>`, `<string>`, `<stdin>`
+        if file.is_empty() || (file.starts_with('<') && file.ends_with('>')) {
+            return None;
+        }
+        let path = match (process.pid, &process.core) {
+            (Some(Pid(pid)), None) => live::path_of(Pid(pid), Path::new(file)),
+            _ => PathBuf::from(file),
+        };
+        self.at(&path)
+    }
+
+    /// The file at a path of pmdb's own.
+    pub fn at(&mut self, path: &Path) -> Option<Arc<SourceFile>> {
+        if let Some(known) = self.by_path.get(path) {
+            return known.clone();
+        }
+        let source = self.open(path);
+        self.by_path.insert(path.to_path_buf(), source.clone());
+        source
+    }
+
+    fn open(&mut self, path: &Path) -> Option<Arc<SourceFile>> {
+        // The path comes from the inferior: what it names may be a FIFO, which must not hold us up.
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
+            .open(path)
+            .ok()?;
+        let metadata = file.metadata().ok()?;
+        if !metadata.is_file() || metadata.size() > LARGEST {
+            return None;
+        }
+        let id = (metadata.dev(), metadata.ino());
+        self.by_id.entry(id).or_insert_with(|| read(&file)).clone()
+    }
+}
+
+fn read(file: &File) -> Option<Arc<SourceFile>> {
+    let mut bytes = Vec::new();
+    // It may have grown since it was measured.
+    file.take(LARGEST).read_to_end(&mut bytes).ok()?;
+    Some(Arc::new(SourceFile::new(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(bytes: &[u8]) -> Vec<String> {
+        let file = SourceFile::new(bytes.to_vec());
+        (1..=u32::try_from(file.line_count()).unwrap())
+            .map(|number| file.line(number).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn lines_are_counted_from_one_and_have_no_end() {
+        let file = SourceFile::new(b"one\r\ntwo\n\nfour".to_vec());
+        assert_eq!(file.line(0), None);
+        assert_eq!(file.line(1).as_deref(), Some("one"));
+        assert_eq!(file.line(2).as_deref(), Some("two"));
+        assert_eq!(file.line(3).as_deref(), Some(""));
+        assert_eq!(file.line(4).as_deref(), Some("four"));
+        assert_eq!(file.line(5), None);
+        assert_eq!(file.line(u32::MAX), None);
+    }
+
+    #[test]
+    fn empty_file_has_no_line() {
+        assert!(lines(b"").is_empty());
+        assert_eq!(lines(b"\n"), [""]);
+    }
+
+    #[test]
+    fn encoding_is_the_declared_one() {
+        assert_eq!(
+            lines(b"# coding: latin-1\nx = '\xe4'"),
+            ["# coding: latin-1", "x = 'ä'"]
+        );
+        assert_eq!(
+            lines(b"#!python\n# -*- coding: ISO-8859-1 -*-\n'\xe4'")[2],
+            "'ä'"
+        );
+        assert_eq!(lines(b"x = 'coding: latin-1'\n'\xe4'")[1], "'\u{fffd}'");
+        assert_eq!(lines("\u{feff}ä".as_bytes()), ["ä"]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_no_source_and_no_hang() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut sources = Sources::new();
+        assert!(sources.at(&fifo).is_none());
+        assert!(sources.at(folder.path()).is_none());
+        assert!(sources.at(Path::new("/dev/zero")).is_none());
+        assert!(sources.at(&folder.path().join("none")).is_none());
+    }
+
+    #[test]
+    fn file_under_two_names_is_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        std::fs::write(&one, "text").unwrap();
+        std::fs::hard_link(&one, &two).unwrap();
+        let mut sources = Sources::new();
+        let (one, two) = (sources.at(&one).unwrap(), sources.at(&two).unwrap());
+        assert!(Arc::ptr_eq(&one, &two));
+    }
+}
