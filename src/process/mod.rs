@@ -63,8 +63,14 @@ pub struct SystemCall {
 pub trait Process: ReadMemory + Send + Sync {
     fn identity(&self) -> &Identity;
 
-    /// The mappings, sorted by address: as they were when the process was opened.
+    /// The mappings, sorted by address: as they were when they were first asked for. Empty if the process had
+    /// ended by then. Asking a live process costs a third of a millisecond: who needs one, asks for `mapping_at`.
     fn mappings(&self) -> &Mappings;
+
+    /// The mapping that holds an address: as it is now, if the process lives.
+    fn mapping_at(&self, address: Addr) -> Option<Mapping> {
+        self.mappings().find(address).cloned()
+    }
 
     /// The threads, the thread-group leader first.
     fn threads(&self) -> Result<Vec<ThreadStatus>, ProcessError>;

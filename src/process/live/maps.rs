@@ -4,7 +4,6 @@
 //! `docs/internals/reading-memory.md`.
 
 use std::ffi::OsString;
-use std::ops::Range;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -49,11 +48,12 @@ fn line(text: &[u8]) -> Option<Mapping> {
             execute: execute == b'x',
         },
         shared: sharing == b's',
-        backing: backing(name, offset, makedev(major, minor), inode),
+        backing: backing(&newlines(name), offset, makedev(major, minor), inode),
     })
 }
 
-fn backing(name: &[u8], offset: u64, device: u64, inode: u64) -> Backing {
+/// What a mapping's name says of it: empty, `/a/path`, `/a/path (deleted)`, `[heap]`, `anon_inode:…`.
+pub(super) fn backing(name: &[u8], offset: u64, device: u64, inode: u64) -> Backing {
     if name.is_empty() {
         return Backing::Anonymous;
     }
@@ -65,7 +65,7 @@ fn backing(name: &[u8], offset: u64, device: u64, inode: u64) -> Backing {
         None => (name, false),
     };
     Backing::File {
-        path: PathBuf::from(OsString::from_vec(newlines(path))),
+        path: PathBuf::from(OsString::from_vec(path.to_vec())),
         offset,
         device,
         inode,
@@ -108,17 +108,9 @@ fn hex(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// The ranges that must not be read: a device may block, count the read as an access, or move memory between a GPU
-/// and the machine (`/dev/nvidia-uvm`); `[vvar]` and the like are not for others.
-pub(super) fn off_limits(mappings: &[Mapping]) -> Vec<Range<Addr>> {
-    mappings
-        .iter()
-        .filter(|mapping| !is_plain_memory(&mapping.backing))
-        .map(|mapping| mapping.start..mapping.end)
-        .collect()
-}
-
-fn is_plain_memory(backing: &Backing) -> bool {
+/// Whether a mapping may be read. A device may block, count the read as an access, or move memory between a GPU and
+/// the machine (`/dev/nvidia-uvm`); `[vvar]` and the like are not for others.
+pub(super) fn is_plain_memory(backing: &Backing) -> bool {
     /// Directories of `/dev` that hold memory, not devices, and the name of shared anonymous memory.
     const MEMORY_IN_DEV: [&str; 3] = ["/dev/shm", "/dev/hugepages", "/dev/zero"];
     const MEMORY_NAMES: [&str; 6] = [
@@ -194,7 +186,7 @@ mod tests {
     fn devices_are_off_limits_and_shared_memory_is_not() {
         let readable = |name: &str| {
             let mapping = one(&format!("1000-2000 rw-s 00000000 00:06 77    {name}"));
-            off_limits(&[mapping]).is_empty()
+            is_plain_memory(&mapping.backing)
         };
         for name in [
             "/dev/nvidia-uvm",

@@ -26,11 +26,8 @@ const PIECE: usize = 64 * 1024;
 
 impl Reader {
     /// Finds a way that works, by reading a byte at `probe`.
-    pub fn open(task: Tid, probe: Option<Addr>) -> Result<Reader, Errno> {
+    pub fn open(task: Tid, probe: Addr) -> Result<Reader, Errno> {
         let reader = Reader::SystemCall(task);
-        let Some(probe) = probe else {
-            return Ok(reader);
-        };
         match reader.transfer(probe, &mut [0]) {
             Err(denied @ (Errno::EPERM | Errno::ENOSYS)) => {
                 let file = File::open(format!("/proc/{task}/mem")).map_err(|_| denied)?;

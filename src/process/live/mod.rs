@@ -7,7 +7,9 @@ mod file;
 mod maps;
 mod memory;
 pub(in crate::process) mod proc_file;
+mod query;
 mod refusal;
+mod space;
 pub(in crate::process) mod stat;
 mod threads;
 
@@ -22,6 +24,7 @@ use std::sync::OnceLock;
 use nix::errno::Errno;
 
 use self::memory::Reader;
+use self::space::AddressSpace;
 use self::stat::Stat;
 use super::{
     Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, Source, SystemCall,
@@ -42,9 +45,7 @@ pub struct LiveProcess {
     /// When it was started, in clock ticks since boot: tells it from a later process with the same pid.
     started: u64,
     identity: Identity,
-    mappings: Mappings,
-    /// Sorted; see [`maps::off_limits`].
-    off_limits: Vec<Range<Addr>>,
+    space: AddressSpace,
     reader: Reader,
     environment: OnceLock<Vec<u8>>,
 }
@@ -61,12 +62,9 @@ impl LiveProcess {
             return Err(error);
         }
         let task = threads::one_with_memory(pid, &stat);
-        let mappings = read_mappings(pid, task)?;
-        let off_limits = maps::off_limits(&mappings);
-        let probe = mappings
-            .iter()
-            .find(|mapping| mapping.protection.read && !overlaps(&off_limits, mapping.start, 1))
-            .map(|mapping| mapping.start);
+        let space = open_address_space(pid, task)?;
+        // Memory is given back before the process becomes a zombie.
+        let probe = space.any_readable().ok_or(ProcessError::Gone { pid })?;
         let reader =
             Reader::open(task, probe).map_err(|errno| refusal::not_permitted(pid, errno))?;
         Ok(LiveProcess {
@@ -81,8 +79,7 @@ impl LiveProcess {
                 executable: executable(task),
                 state: stat.state,
             },
-            mappings: Mappings::new(mappings),
-            off_limits,
+            space,
             reader,
             environment: OnceLock::new(),
         })
@@ -96,16 +93,14 @@ impl LiveProcess {
 impl ReadMemory for LiveProcess {
     fn read(&self, address: Addr, buffer: &mut [u8]) -> Result<(), ReadError> {
         let length = buffer.len() as u64;
-        if overlaps(&self.off_limits, address, length) {
+        if self.space.is_off_limits(address, length) {
             return Err(ReadError::Unmapped { address, length });
         }
         self.reader.read(self.pid, address, buffer)
     }
 
     fn extent(&self, address: Addr) -> Option<Range<Addr>> {
-        let mapping = self.mappings.find(address)?;
-        let readable = mapping.protection.read && !overlaps(&self.off_limits, address, 1);
-        readable.then_some(mapping.start..mapping.end)
+        self.space.extent(address)
     }
 }
 
@@ -115,7 +110,11 @@ impl Process for LiveProcess {
     }
 
     fn mappings(&self) -> &Mappings {
-        &self.mappings
+        self.space.all()
+    }
+
+    fn mapping_at(&self, address: Addr) -> Option<Mapping> {
+        self.space.at(address)
     }
 
     fn threads(&self) -> Result<Vec<ThreadStatus>, ProcessError> {
@@ -165,30 +164,12 @@ pub fn path_of(pid: Pid, path: &Path) -> PathBuf {
     file::below_root(Tid(pid.0), path)
 }
 
-/// Whether any of `length` bytes lies in one of the ranges.
-fn overlaps(ranges: &[Range<Addr>], address: Addr, length: u64) -> bool {
-    let end = address.0.saturating_add(length);
-    ranges
-        .iter()
-        .any(|range| address < range.end && range.start.0 < end)
-}
-
-fn read_mappings(pid: Pid, task: Tid) -> Result<Vec<Mapping>, ProcessError> {
-    let path = format!("/proc/{task}/maps");
-    let text = match proc_file::read(&path, maps::LONGEST) {
-        Ok(text) => text,
-        Err(error) if proc_file::is_gone(&error) => return Err(ProcessError::Gone { pid }),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            return Err(refusal::not_permitted(pid, Errno::EACCES));
-        }
-        Err(error) => return Err(io_error("read", path, error)),
-    };
-    let mappings = maps::parse(&text);
-    // Memory is given back before the process becomes a zombie.
-    if mappings.is_empty() {
-        return Err(ProcessError::Gone { pid });
-    }
-    Ok(mappings)
+fn open_address_space(pid: Pid, task: Tid) -> Result<AddressSpace, ProcessError> {
+    AddressSpace::open(task).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => refusal::not_permitted(pid, Errno::EACCES),
+        _ if proc_file::is_gone(&error) => ProcessError::Gone { pid },
+        _ => io_error("read", format!("/proc/{task}/maps"), error),
+    })
 }
 
 /// argv. Empty if it cannot be read, or if the process has overwritten it with nothing.

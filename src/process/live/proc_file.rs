@@ -12,7 +12,11 @@ const USUAL: usize = 8 * 1024;
 /// `std::fs::read` asks for the size first, which is 0 here, and then feels its way with 32-byte reads: for
 /// `/proc/PID/maps` each of them makes the kernel format the lines anew.
 pub(in crate::process) fn read(path: impl AsRef<Path>, limit: usize) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    read_open(&File::open(path)?, limit)
+}
+
+/// The same of a file that is open, and stands at its beginning.
+pub(in crate::process) fn read_open(mut file: &File, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; USUAL];
     let mut filled = 0;
     loop {
