@@ -1,0 +1,138 @@
+//! The runtime, interpreters, threads and the lock between them.
+
+/// `_PyRuntimeState`, `Include/internal/pycore_runtime.h`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeLayout {
+    pub size: u64,
+    pub interpreters_head: u64,
+    pub interpreters_main: u64,
+    /// pthread_t of the main thread.
+    pub main_thread: u64,
+    /// The thread that finalizes the runtime, or NULL.
+    pub finalizing: u64,
+    /// `int`: nonzero once `Py_Initialize` has finished.
+    pub initialized: u64,
+    /// `_Py_DebugOffsets` at offset 0 (3.13+): the cookie `xdebugpy`, then as `uint64_t` the version
+    /// (`PY_VERSION_HEX`) and whether the build is free-threaded, then what is checked.
+    pub debug_offsets: Option<DebugOffsetsLayout>,
+}
+
+/// What of `_Py_DebugOffsets` the tables are checked against: the offset of a `uint64_t` in it, and what it must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DebugOffsetsLayout {
+    pub size: u64,
+    pub checks: &'static [DebugOffsetCheck],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DebugOffsetCheck {
+    /// `interpreter_frame.localsplus`.
+    pub name: &'static str,
+    pub at: u64,
+    pub expected: u64,
+}
+
+pub(super) const fn check(name: &'static str, at: u64, expected: u64) -> DebugOffsetCheck {
+    DebugOffsetCheck { name, at, expected }
+}
+
+/// `PyInterpreterState`, `Include/internal/pycore_interp.h`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterpreterLayout {
+    pub size: u64,
+    pub next: u64,
+    /// `int64_t`.
+    pub id: u64,
+    pub threads_head: u64,
+    /// `sys.modules`, a dict.
+    pub modules: u64,
+    pub sysdict: u64,
+    pub builtins: u64,
+    /// `int`: the collector is at work. 3.8 has it in the runtime.
+    pub collecting: Collecting,
+    /// The head of the list of asyncio tasks whose thread is gone (3.14+), a `struct llist_node`.
+    pub asyncio_tasks_head: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collecting {
+    /// Offset in `_PyRuntimeState`.
+    Runtime(u64),
+    /// Offset in `PyInterpreterState`.
+    Interpreter(u64),
+}
+
+/// `PyThreadState`, `Include/cpython/pystate.h`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThreadLayout {
+    pub size: u64,
+    pub prev: u64,
+    pub next: u64,
+    pub interp: u64,
+    pub current_frame: CurrentFrame,
+    /// pthread_t.
+    pub thread_id: u64,
+    /// Linux tid in the process's own pid namespace (3.11+).
+    pub native_thread_id: Option<u64>,
+    pub raised: RaisedLayout,
+    /// `_PyErr_StackItem *`.
+    pub exc_info: u64,
+    pub stack_item: StackItemLayout,
+    /// In `_PyThreadStateImpl`, `Include/internal/pycore_tstate.h`: the running loop (3.13+), the running task and
+    /// the head of the list of tasks, a `struct llist_node` (3.14+).
+    pub asyncio_running_loop: Option<u64>,
+    pub asyncio_running_task: Option<u64>,
+    pub asyncio_tasks_head: Option<u64>,
+}
+
+/// How a thread state leads to its newest frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CurrentFrame {
+    /// `PyFrameObject *` (up to 3.10).
+    FrameObject(u64),
+    /// `_PyCFrame *`, and `current_frame` in that (3.11, 3.12).
+    ThroughCFrame { cframe: u64, current_frame: u64 },
+    /// `_PyInterpreterFrame *` (3.13+).
+    Direct(u64),
+}
+
+/// The exception that is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RaisedLayout {
+    /// `curexc_type`, `curexc_value`, `curexc_traceback` (up to 3.11); the value may not be normalised yet.
+    Triple {
+        kind: u64,
+        value: u64,
+        traceback: u64,
+    },
+    /// `current_exception` (3.12+).
+    Value(u64),
+}
+
+/// `_PyErr_StackItem`: one exception that is being handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StackItemLayout {
+    pub exc_value: u64,
+    /// Up to 3.10.
+    pub exc_traceback: Option<u64>,
+    pub previous_item: u64,
+}
+
+/// `struct _gil_runtime_state`, `Include/internal/pycore_gil.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GilLayout {
+    pub place: GilPlace,
+    pub size: u64,
+    /// `int`: -1 before it exists, 0 free, 1 taken.
+    pub locked: u64,
+    /// `PyThreadState *`.
+    pub last_holder: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GilPlace {
+    /// At this offset in `_PyRuntimeState` (up to 3.11).
+    Runtime(u64),
+    /// A pointer to it at this offset in `PyInterpreterState` (3.12+).
+    InterpreterPointer(u64),
+}
