@@ -3,6 +3,7 @@
 //! Everything that only looks is written once, against [`Process`], so that it works on a live process
 //! (`live`) and on a core (`core`) alike. Nobody above this floor opens `/proc` or a core.
 
+pub mod core;
 pub mod elf;
 mod error;
 pub mod live;

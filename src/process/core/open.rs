@@ -1,0 +1,201 @@
+//! Opening a core: from a path to a [`CoreProcess`].
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use memmap2::Mmap;
+use nix::libc;
+
+use super::address_space::AddressSpace;
+use super::backing_files::{BackingFile, Expected};
+use super::build_id::build_id;
+use super::headers::{Headers, Unusable};
+use super::initial_stack::{AuxiliaryVector, InitialStack};
+use super::mapped_files::MappedFiles;
+use super::notes::Notes;
+use super::signal::FatalSignal;
+use super::{Condition, CoreOptions, CoreProcess};
+use crate::model::ThreadState;
+use crate::process::{Identity, ProcessError, Source};
+
+/// How much of the beginning of a file's first mapping is compared with the file, in bytes: a page.
+const FIRST_PAGE: usize = 4096;
+
+impl CoreProcess {
+    /// Opens the core at `path`. What is missing of it is told by [`notes`](crate::process::Process::notes); only a
+    /// file that is no core of this architecture, or has nothing of one, is refused.
+    pub fn open(path: &Path, options: CoreOptions) -> Result<CoreProcess, ProcessError> {
+        let (file, modified) = open_regular(path)?;
+        let core = map(&file).map_err(|error| ProcessError::Io {
+            action: "map",
+            path: path.to_path_buf(),
+            error,
+        })?;
+        let headers = Headers::parse(&core).map_err(|why| unusable(path, why))?;
+        let condition = Condition {
+            expected_length: headers.expected_length,
+            unread_headers: headers.unread,
+            found: Vec::new(),
+        };
+        let notes = Notes::parse(&core, &headers.notes);
+        let mapped = MappedFiles::parse(&core[notes.mapped_files.clone()]);
+        let space = AddressSpace::new(headers.segments, &mapped, core.len());
+        let auxiliary = AuxiliaryVector::parse(&core[notes.auxiliary_vector.clone()]);
+        let stack = InitialStack::find(&core, &space, &auxiliary).unwrap_or_default();
+        let executable = executable(&mapped, &auxiliary);
+
+        let mut process = CoreProcess {
+            identity: Identity {
+                source: Source::Core(path.to_path_buf()),
+                pid: notes.process.as_ref().map(|process| process.pid),
+                parent: notes.process.as_ref().map(|process| process.parent),
+                command: command(&core, &space, &stack, &notes),
+                executable: executable.map(|index| mapped.files[index].path.clone()),
+                state: match FatalSignal::find(&notes) {
+                    Some(_) => ThreadState::Dead,
+                    None => ThreadState::Unknown,
+                },
+            },
+            files: backing_files(&core, &space, &mapped, modified, options.sysroot.as_deref()),
+            core,
+            notes,
+            space,
+            mapped,
+            executable,
+            stack,
+            sysroot: options.sysroot,
+            condition,
+        };
+        if let Some(path) = options.executable {
+            process.use_executable(path)?;
+        }
+        Ok(process)
+    }
+
+    /// Looks for the executable where the user says that it is.
+    fn use_executable(&mut self, path: PathBuf) -> Result<(), ProcessError> {
+        let io_error = |error| ProcessError::Io {
+            action: "open",
+            path: path.clone(),
+            error,
+        };
+        let (file, _) = open_regular(&path)?;
+        let id = build_id(&map(&file).map_err(io_error)?);
+        let of_that_build =
+            id.and_then(|id| self.files.iter().position(|file| file.has_build_id(&id)));
+        match of_that_build.or(self.executable) {
+            Some(index) => self.files[index].replace_candidate(path),
+            None => self.condition.found.push(format!(
+                "{} is not used: the core does not tell where its executable was mapped",
+                path.display()
+            )),
+        }
+        Ok(())
+    }
+}
+
+/// A file of the process as it is found below `sysroot`.
+pub(super) fn below(sysroot: Option<&Path>, path: &Path) -> PathBuf {
+    match sysroot {
+        Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
+        None => path.to_path_buf(),
+    }
+}
+
+fn map(file: &File) -> io::Result<Mmap> {
+    // SAFETY: a read raises SIGBUS if somebody truncates the file meanwhile. Its length was taken when it was mapped,
+    // and nothing that lies past it is touched; a core is written once.
+    unsafe { Mmap::map(file) }
+}
+
+fn open_regular(path: &Path) -> Result<(File, Option<SystemTime>), ProcessError> {
+    let io_error = |error| ProcessError::Io {
+        action: "open",
+        path: path.to_path_buf(),
+        error,
+    };
+    // Before it is opened: opening a pipe would wait for its writer.
+    let kind = fs::metadata(path).map_err(io_error)?.file_type();
+    if !kind.is_file() {
+        let what = if kind.is_dir() {
+            "a directory"
+        } else {
+            "not a regular file"
+        };
+        return Err(ProcessError::NotACore {
+            path: path.to_path_buf(),
+            why: format!("it is {what}"),
+        });
+    }
+    let file = File::open(path).map_err(io_error)?;
+    let modified = file.metadata().and_then(|metadata| metadata.modified());
+    Ok((file, modified.ok()))
+}
+
+fn unusable(path: &Path, why: Unusable) -> ProcessError {
+    let path = path.to_path_buf();
+    match why {
+        Unusable::NotACore(why) => ProcessError::NotACore { path, why },
+        Unusable::Damaged(why) => ProcessError::DamagedCore { path, why },
+        Unusable::OtherArchitecture(found) => ProcessError::OtherArchitecture { path, found },
+    }
+}
+
+/// Which file holds the program headers, or the entry point, that the kernel started: `/proc/PID/exe`.
+fn executable(mapped: &MappedFiles, auxiliary: &AuxiliaryVector) -> Option<usize> {
+    [libc::AT_PHDR, libc::AT_ENTRY]
+        .into_iter()
+        .filter_map(|kind| mapped.find(auxiliary.get(kind)?))
+        .map(|range| range.file as usize)
+        .next()
+}
+
+fn command(core: &[u8], space: &AddressSpace, stack: &InitialStack, notes: &Notes) -> Vec<String> {
+    let arguments = stack.arguments(core, space).unwrap_or_default();
+    if !arguments.is_empty() {
+        return arguments;
+    }
+    let joined = notes.process.as_ref().map(|process| &*process.arguments);
+    let words = joined.unwrap_or_default().split(' ');
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn backing_files(
+    core: &[u8],
+    space: &AddressSpace,
+    mapped: &MappedFiles,
+    modified: Option<SystemTime>,
+    sysroot: Option<&Path>,
+) -> Vec<BackingFile> {
+    let unknown = || Expected {
+        not_after: modified,
+        ..Expected::default()
+    };
+    let mut expected: Vec<_> = mapped.files.iter().map(|_| unknown()).collect();
+    for range in &mapped.ranges {
+        let Some(expected) = expected.get_mut(range.file as usize) else {
+            continue;
+        };
+        expected.longer_than = expected.longer_than.max(range.offset);
+        if range.offset == 0
+            && let Some(held) = space.held(range.start)
+        {
+            let in_range = (range.end - range.start).min(FIRST_PAGE as u64) as usize;
+            let bytes = &core[held];
+            expected.learn(&bytes[..bytes.len().min(in_range)]);
+        }
+    }
+    let names = mapped.files.iter().cloned();
+    names
+        .zip(expected)
+        .map(|(name, expected)| {
+            let candidate = below(sysroot, &name.path);
+            BackingFile::new(name, candidate, expected)
+        })
+        .collect()
+}
