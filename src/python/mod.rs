@@ -1,3 +1,22 @@
 //! CPython 3.8 to 3.15 read from memory.
+//!
+//! [`locate`](locate::locate) finds the runtime and its version once; a [`Look`] then reads interpreters, threads,
+//! frames and objects for the length of one walk. Nothing here runs code in the target.
 
+mod code;
+mod error;
+mod frame;
 pub mod layout;
+mod lines;
+pub mod locate;
+mod look;
+mod object;
+mod repr;
+mod thread;
+
+pub use error::{LookError, PythonError};
+pub use frame::PythonFrame;
+pub use locate::{Located, Version, locate};
+pub use look::Look;
+pub use repr::Limits;
+pub use thread::PythonThread;

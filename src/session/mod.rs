@@ -1,3 +1,4 @@
-//! The debugger: the processes that are looked at, and what is asked about them.
+//! The debugger proper: what a face asks for, answered from the floors below.
 
 pub mod source;
+pub mod stack;

@@ -2,6 +2,7 @@
 
 mod completions;
 mod failure;
+mod stack;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -14,6 +15,8 @@ pub use failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:
+  pmdb stack 4242 --locals
+  pmdb stack --core core.4242
   pmdb completions bash > ~/.local/share/bash-completion/completions/pmdb
 
 Exit codes: 0 done, 1 the operation failed, 2 wrong usage.";
@@ -28,12 +31,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Stack(stack::Arguments),
     Completions(completions::Arguments),
 }
 
 impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
+            Command::Stack(arguments) => stack::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
         }
     }

@@ -1,0 +1,146 @@
+//! Code objects: names, file, variables and lines of a function.
+
+use std::rc::Rc;
+
+use super::LookError;
+use super::layout::{Bytecode, VariablesLayout};
+use super::lines::{Position, position};
+use super::look::Look;
+use crate::model::{Addr, LocalKind};
+
+/// More variables than this in one function are damage.
+const MOST_VARIABLES: u64 = 65_536;
+/// Bytes of a line table; the largest generated functions come near a tenth of it.
+const LONGEST_TABLE: usize = 16 << 20;
+/// `CO_OPTIMIZED`: the locals are in fast slots and not in a dict. `Include/cpython/code.h`.
+const OPTIMIZED: u32 = 1;
+
+/// `co_localspluskinds`, `Include/internal/pycore_code.h`.
+const KIND_CELL: u8 = 0x40;
+const KIND_FREE: u8 = 0x80;
+
+/// What one `PyCodeObject` says.
+pub struct Code {
+    pub file: String,
+    pub qualname: String,
+    pub first_line: i64,
+    pub flags: u32,
+    /// The fast slots in their order.
+    pub variables: Vec<Variable>,
+    bytecode: Addr,
+    line_table: Vec<u8>,
+}
+
+pub struct Variable {
+    pub name: String,
+    pub kind: LocalKind,
+}
+
+impl Code {
+    pub fn is_function(&self) -> bool {
+        self.flags & OPTIMIZED != 0
+    }
+
+    /// Bytes from the beginning of the bytecode.
+    pub fn offset_of(&self, instruction: Addr) -> i64 {
+        instruction.0.wrapping_sub(self.bytecode.0) as i64
+    }
+}
+
+impl Look<'_> {
+    /// The code object at an address, read once.
+    pub(super) fn code(&self, address: Addr) -> Result<Rc<Code>, LookError> {
+        if let Some(code) = self.codes.borrow().get(&address.0) {
+            return Ok(code.clone());
+        }
+        let code = Rc::new(self.read_code(address)?);
+        self.codes.borrow_mut().insert(address.0, code.clone());
+        Ok(code)
+    }
+
+    pub(super) fn position(&self, code: &Code, offset: i64) -> Position {
+        let form = self.layout().code.line_table_form;
+        position(form, &code.line_table, code.first_line, offset)
+    }
+
+    fn read_code(&self, address: Addr) -> Result<Code, LookError> {
+        let layout = &self.layout().code;
+        if self.type_of(address)?.name != "code" {
+            return Err(LookError::Torn {
+                what: "a code object",
+                address,
+            });
+        }
+        let field = |offset| self.memory.pointer(address.plus(offset));
+        let int = |offset| self.memory.u32(address.plus(offset));
+        let arguments = u64::from(int(layout.argcount)?)
+            .saturating_add(int(layout.kwonlyargcount)?.into())
+            .saturating_add((int(layout.flags)? >> 2 & 1).into())
+            .saturating_add((int(layout.flags)? >> 3 & 1).into());
+        Ok(Code {
+            file: self.name(field(layout.filename)?)?,
+            qualname: self.name(field(layout.qualname.unwrap_or(layout.name))?)?,
+            first_line: i64::from(int(layout.firstlineno)? as i32),
+            flags: int(layout.flags)?,
+            variables: self.variables(address, arguments)?,
+            bytecode: match layout.bytecode {
+                Bytecode::BytesObject(_) => Addr::NULL,
+                Bytecode::Inline(offset) => address.plus(offset),
+            },
+            line_table: self
+                .bytes_object(field(layout.line_table)?, LONGEST_TABLE)?
+                .0,
+        })
+    }
+
+    fn variables(&self, code: Addr, arguments: u64) -> Result<Vec<Variable>, LookError> {
+        let field = |offset| self.memory.pointer(code.plus(offset));
+        let mut variables = Vec::new();
+        match self.layout().code.variables {
+            VariablesLayout::Tuples {
+                varnames,
+                cellvars,
+                freevars,
+                ..
+            } => {
+                let groups = [
+                    (varnames, LocalKind::Local),
+                    (cellvars, LocalKind::Cell),
+                    (freevars, LocalKind::Free),
+                ];
+                for (tuple, kind) in groups {
+                    for name in self.sequence(field(tuple)?, MOST_VARIABLES)? {
+                        variables.push(Variable {
+                            name: self.name(name)?,
+                            kind: argument_or(kind, variables.len() as u64, arguments),
+                        });
+                    }
+                }
+            }
+            VariablesLayout::LocalsPlus { names, kinds, .. } => {
+                let (kinds, _) = self.bytes_object(field(kinds)?, MOST_VARIABLES as usize)?;
+                let names = self.sequence(field(names)?, MOST_VARIABLES)?;
+                for (name, kind) in names.into_iter().zip(kinds) {
+                    let kind = match kind {
+                        kind if kind & KIND_FREE != 0 => LocalKind::Free,
+                        kind if kind & KIND_CELL != 0 => LocalKind::Cell,
+                        _ => argument_or(LocalKind::Local, variables.len() as u64, arguments),
+                    };
+                    variables.push(Variable {
+                        name: self.name(name)?,
+                        kind,
+                    });
+                }
+            }
+        }
+        Ok(variables)
+    }
+}
+
+fn argument_or(kind: LocalKind, slot: u64, arguments: u64) -> LocalKind {
+    if kind == LocalKind::Local && slot < arguments {
+        LocalKind::Argument
+    } else {
+        kind
+    }
+}

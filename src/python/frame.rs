@@ -1,0 +1,209 @@
+//! The frames of a thread, newest first, and their variables.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::LookError;
+use super::code::Code;
+use super::layout::{CurrentFrame, FrameLayout};
+use super::lines::Position;
+use super::look::Look;
+use super::repr::Limits;
+use crate::model::{Addr, Frame, Language, Local, LocalKind, Value};
+
+/// Deeper stacks are cut and said to be. CPython's own limit is 1,000 unless the program raised it.
+const DEEPEST: usize = 50_000;
+/// Names shown of one module or class body.
+const MOST_NAMES: usize = 1_000;
+
+/// One Python frame of a stack.
+pub struct PythonFrame {
+    pub address: Addr,
+    pub code: Rc<Code>,
+    pub position: Position,
+}
+
+/// A stack, and why it ends early if it does.
+pub struct Stack {
+    pub frames: Vec<PythonFrame>,
+    pub broken: Option<LookError>,
+}
+
+impl Look<'_> {
+    /// The stack of the thread state at `thread`.
+    pub fn stack(&self, thread: Addr) -> Stack {
+        let mut stack = Stack {
+            frames: Vec::new(),
+            broken: None,
+        };
+        let mut next = self.newest_frame(thread);
+        let mut seen = HashSet::new();
+        loop {
+            let address = match next {
+                Ok(address) if address.is_null() => break,
+                Ok(address) => address,
+                Err(error) => {
+                    stack.broken = Some(error);
+                    break;
+                }
+            };
+            if !seen.insert(address) || seen.len() > DEEPEST {
+                stack.broken = Some(LookError::Torn {
+                    what: "the chain of frames",
+                    address,
+                });
+                break;
+            }
+            match self.frame(address) {
+                Ok(Some(frame)) => stack.frames.push(frame),
+                Ok(None) => {}
+                Err(error) => {
+                    stack.broken = Some(error);
+                    break;
+                }
+            }
+            next = self.caller(address);
+        }
+        stack
+    }
+
+    fn newest_frame(&self, thread: Addr) -> Result<Addr, LookError> {
+        Ok(match self.layout().thread.current_frame {
+            CurrentFrame::FrameObject(at) | CurrentFrame::Direct(at) => {
+                self.memory.pointer(thread.plus(at))?
+            }
+            CurrentFrame::ThroughCFrame {
+                cframe,
+                current_frame,
+            } => {
+                let cframe = self.memory.pointer(thread.plus(cframe))?;
+                if cframe.is_null() {
+                    return Ok(Addr::NULL);
+                }
+                self.memory.pointer(cframe.plus(current_frame))?
+            }
+        })
+    }
+
+    fn caller(&self, frame: Addr) -> Result<Addr, LookError> {
+        let at = match self.layout().frame {
+            FrameLayout::Object(layout) => layout.back,
+            FrameLayout::Interpreter(layout) => layout.previous,
+        };
+        Ok(self.memory.pointer(frame.plus(at))?)
+    }
+
+    /// `None` for a frame that is not Python code: the shim between the interpreter and its C caller.
+    fn frame(&self, address: Addr) -> Result<Option<PythonFrame>, LookError> {
+        let (code, position) = match self.layout().frame {
+            FrameLayout::Object(layout) => {
+                let code = self.code(self.memory.pointer(address.plus(layout.code))?)?;
+                let lasti = i64::from(self.memory.i32(address.plus(layout.lasti))?);
+                let offset = lasti * layout.lasti_unit as i64;
+                let position = self.position(&code, offset);
+                (code, position)
+            }
+            FrameLayout::Interpreter(layout) => {
+                let owner = self.memory.u8(address.plus(layout.owner))?;
+                if layout.shim_owners.contains(&owner) {
+                    return Ok(None);
+                }
+                let code = self.memory.u64(address.plus(layout.code))? & !layout.reference_tag;
+                let code = self.code(Addr(code))?;
+                let instruction = self.memory.pointer(address.plus(layout.instruction))?;
+                let position = self.position(&code, code.offset_of(instruction));
+                (code, position)
+            }
+        };
+        Ok(Some(PythonFrame {
+            address,
+            code,
+            position,
+        }))
+    }
+
+    /// The frame as the model has it; with its variables if `limits` are given.
+    pub fn describe(&self, frame: &PythonFrame, limits: Option<&Limits>) -> Frame {
+        let mut note = None;
+        let locals = match limits.map(|limits| self.locals(frame, limits)) {
+            None => Vec::new(),
+            Some(Ok(locals)) => locals,
+            Some(Err(error)) => {
+                note = Some(format!("its variables could not be read: {error}"));
+                Vec::new()
+            }
+        };
+        Frame {
+            language: Language::Python,
+            function: frame.code.qualname.clone(),
+            file: Some(frame.code.file.clone()),
+            line: frame.position.line,
+            columns: frame.position.columns,
+            locals,
+            note,
+        }
+    }
+
+    fn locals(&self, frame: &PythonFrame, limits: &Limits) -> Result<Vec<Local>, LookError> {
+        if !frame.code.is_function() {
+            return self.names_of_body(frame, limits);
+        }
+        let (slots, tag) = match self.layout().frame {
+            FrameLayout::Object(layout) => (frame.address.plus(layout.localsplus), 0),
+            FrameLayout::Interpreter(layout) => {
+                (frame.address.plus(layout.localsplus), layout.reference_tag)
+            }
+        };
+        let mut locals: Vec<Local> = Vec::new();
+        for (slot, variable) in (0_u64..).zip(&frame.code.variables) {
+            let object = Addr(self.memory.u64(slots.plus(slot * 8))? & !tag);
+            let object = self.through_cell(object, variable.kind)?;
+            if object.is_null() {
+                continue;
+            }
+            let local = Local {
+                name: variable.name.clone(),
+                kind: variable.kind,
+                value: self.value(object, limits),
+            };
+            // Up to 3.10 an argument that is a cell has two slots.
+            match locals.iter_mut().find(|other| other.name == local.name) {
+                Some(other) => *other = local,
+                None => locals.push(local),
+            }
+        }
+        Ok(locals)
+    }
+
+    fn through_cell(&self, object: Addr, kind: LocalKind) -> Result<Addr, LookError> {
+        let may_be_cell = matches!(kind, LocalKind::Cell | LocalKind::Free);
+        if object.is_null() || !may_be_cell || self.type_of(object)?.name != "cell" {
+            return Ok(object);
+        }
+        let contents = object.plus(self.layout().object.cell_contents);
+        Ok(self.memory.pointer(contents)?)
+    }
+
+    /// The names of a module or class body. A module's own dunder names are left out: every module has them.
+    fn names_of_body(&self, frame: &PythonFrame, limits: &Limits) -> Result<Vec<Local>, LookError> {
+        let at = match self.layout().frame {
+            FrameLayout::Object(layout) => layout.locals,
+            FrameLayout::Interpreter(layout) => layout.locals,
+        };
+        let names = self.memory.pointer(frame.address.plus(at))?;
+        let mut locals = Vec::new();
+        for (key, value) in self.dict_items(names, MOST_NAMES)? {
+            let name = self.name(key)?;
+            if name.starts_with("__") && name.ends_with("__") {
+                continue;
+            }
+            let value: Value = self.value(value, limits);
+            locals.push(Local {
+                name,
+                kind: LocalKind::Name,
+                value,
+            });
+        }
+        Ok(locals)
+    }
+}

@@ -1,0 +1,37 @@
+//! One walk through one interpreter process.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::code::Code;
+use super::layout::Layout;
+use super::locate::Located;
+use super::object::TypeInfo;
+use crate::process::{Memory, Process};
+
+/// Reads the objects of one process through a cache that lasts as long as this does. A live target goes on running:
+/// make a new one for each answer.
+pub struct Look<'p> {
+    pub(super) process: &'p dyn Process,
+    pub(super) memory: Memory<'p>,
+    pub(super) located: &'p Located,
+    pub(super) types: RefCell<HashMap<u64, Rc<TypeInfo>>>,
+    pub(super) codes: RefCell<HashMap<u64, Rc<Code>>>,
+}
+
+impl<'p> Look<'p> {
+    pub fn new(process: &'p dyn Process, located: &'p Located) -> Look<'p> {
+        Look {
+            process,
+            memory: Memory::new(process),
+            located,
+            types: RefCell::default(),
+            codes: RefCell::default(),
+        }
+    }
+
+    pub(super) fn layout(&self) -> &'static Layout {
+        self.located.layout
+    }
+}

@@ -1,0 +1,88 @@
+//! `str` and `bytes`.
+
+use crate::model::Addr;
+use crate::python::{Look, LookError};
+
+/// Characters of a name, a file or anything else that is not a value.
+const LONGEST_NAME: usize = 8 * 1024;
+
+/// The beginning of a `str`: code points, since a `str` may hold lone surrogates, which no Rust string does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    pub code_points: Vec<u32>,
+    /// Characters of the whole.
+    pub length: u64,
+}
+
+impl Look<'_> {
+    /// At most `limit` characters of a `str` (`Include/cpython/unicodeobject.h`).
+    pub(in crate::python) fn text(&self, object: Addr, limit: usize) -> Result<Text, LookError> {
+        let layout = &self.layout().text;
+        let torn = LookError::Torn {
+            what: "a str",
+            address: object,
+        };
+        let length = self.memory.u64(object.plus(layout.length))?;
+        let state = self.memory.u32(object.plus(layout.state))?;
+        let flag = |shift: u32| state >> shift & 1 == 1;
+        let width = (state >> layout.kind_shift & 7) as usize;
+        if length > i64::MAX as u64 || !matches!(width, 1 | 2 | 4) {
+            return Err(torn);
+        }
+        let data = if !flag(layout.compact_shift) {
+            self.memory.pointer(object.plus(layout.data_pointer))?
+        } else if flag(layout.ascii_shift) {
+            object.plus(layout.ascii_data)
+        } else {
+            object.plus(layout.compact_data)
+        };
+        let count = usize::try_from(length).unwrap_or(limit).min(limit);
+        let bytes = self.memory.bytes(data, count * width)?;
+        let code_points: Vec<u32> = bytes
+            .chunks_exact(width)
+            .map(|unit| {
+                let mut wide = [0; 4];
+                wide[..width].copy_from_slice(unit);
+                u32::from_le_bytes(wide)
+            })
+            .collect();
+        if code_points.iter().any(|&point| point > 0x10_ffff) {
+            return Err(torn);
+        }
+        Ok(Text {
+            code_points,
+            length,
+        })
+    }
+
+    /// A `str` that names something; lone surrogates become U+FFFD.
+    pub(in crate::python) fn name(&self, object: Addr) -> Result<String, LookError> {
+        let text = self.text(object, LONGEST_NAME)?;
+        let character = |point| char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER);
+        Ok(text.code_points.into_iter().map(character).collect())
+    }
+
+    /// At most `limit` bytes of a `bytes` object, and how long the whole is.
+    pub(in crate::python) fn bytes_object(
+        &self,
+        object: Addr,
+        limit: usize,
+    ) -> Result<(Vec<u8>, u64), LookError> {
+        let layout = &self.layout().object;
+        let length = self.length(object)?;
+        let count = usize::try_from(length).unwrap_or(limit).min(limit);
+        Ok((
+            self.memory.bytes(object.plus(layout.bytes_data), count)?,
+            length,
+        ))
+    }
+
+    /// `ob_size` of an object that has no sign in it.
+    pub(in crate::python) fn length(&self, object: Addr) -> Result<u64, LookError> {
+        let length = self.memory.i64(object.plus(self.layout().object.size))?;
+        u64::try_from(length).map_err(|_| LookError::Torn {
+            what: "the length of an object",
+            address: object,
+        })
+    }
+}

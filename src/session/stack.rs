@@ -1,0 +1,162 @@
+//! The stacks of a set of processes.
+
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use crate::model::{Pid, ProcessReport, Report, Thread};
+use crate::process::core::{CoreOptions, CoreProcess};
+use crate::process::live::LiveProcess;
+use crate::process::{Identity, Process, ProcessError, Source};
+use crate::python::{Limits, Located, Look, PythonThread, locate};
+
+/// What to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    Live(Pid),
+    Core {
+        path: PathBuf,
+        executable: Option<PathBuf>,
+    },
+}
+
+/// How much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StackOptions {
+    /// The variables of every frame, within these limits.
+    pub locals: Option<Limits>,
+}
+
+impl Target {
+    fn open(&self) -> Result<Box<dyn Process>, ProcessError> {
+        Ok(match self {
+            Target::Live(pid) => Box::new(LiveProcess::open(*pid)?),
+            Target::Core { path, executable } => {
+                let options = CoreOptions {
+                    executable: executable.clone(),
+                    ..CoreOptions::default()
+                };
+                Box::new(CoreProcess::open(path, options)?)
+            }
+        })
+    }
+}
+
+/// The Python stacks of every thread of every target, in the order of the targets. A target that cannot be read has
+/// the reason in its place.
+pub fn stacks(targets: &[Target], options: &StackOptions) -> Report {
+    let processes = targets
+        .par_iter()
+        .map(|target| match target.open() {
+            Ok(process) => look_at(&*process, options),
+            Err(error) => refused(target, error.to_string()),
+        })
+        .collect();
+    Report::new(processes)
+}
+
+fn refused(target: &Target, error: String) -> ProcessReport {
+    let (pid, core) = match target {
+        Target::Live(pid) => (Some(*pid), None),
+        Target::Core { path, .. } => (None, Some(path.display().to_string())),
+    };
+    ProcessReport {
+        pid,
+        parent: None,
+        name: String::new(),
+        command: Vec::new(),
+        rank: None,
+        interpreter: None,
+        state: crate::model::ThreadState::Unknown,
+        core,
+        error: Some(error),
+        notes: Vec::new(),
+        threads: Vec::new(),
+    }
+}
+
+fn look_at(process: &dyn Process, options: &StackOptions) -> ProcessReport {
+    let identity = process.identity();
+    let mut report = ProcessReport {
+        pid: identity.pid,
+        parent: identity.parent,
+        name: program_name(identity),
+        command: identity.command.clone(),
+        rank: None,
+        interpreter: None,
+        state: identity.state,
+        core: match &identity.source {
+            Source::Live => None,
+            Source::Core(path) => Some(path.display().to_string()),
+        },
+        error: None,
+        notes: process.notes(),
+        threads: Vec::new(),
+    };
+    match locate(process) {
+        Ok(located) => {
+            report.interpreter = Some(located.name());
+            read_threads(process, &located, options, &mut report);
+        }
+        Err(error) => report.error = Some(error.to_string()),
+    }
+    report
+}
+
+fn program_name(identity: &Identity) -> String {
+    let name = identity
+        .executable
+        .as_deref()
+        .and_then(|path| path.file_name());
+    name.map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+fn read_threads(
+    process: &dyn Process,
+    located: &Located,
+    options: &StackOptions,
+    report: &mut ProcessReport,
+) {
+    let kernel = match process.threads() {
+        Ok(threads) => threads,
+        Err(error) => {
+            report.error = Some(error.to_string());
+            return;
+        }
+    };
+    let look = Look::new(process, located);
+    let (mut threads, broken) = look.threads(&kernel);
+    // CPython puts the newest thread first in its list; a reader expects the main one first.
+    threads.reverse();
+    report.threads = threads
+        .iter()
+        .map(|thread| describe(&look, thread, options))
+        .collect();
+    if let Some(error) = broken {
+        report.error = Some(format!("not all threads could be read: {error}"));
+    }
+}
+
+fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> Thread {
+    let stack = look.stack(thread.address);
+    let frames = &stack.frames;
+    let status = thread.status.as_ref();
+    Thread {
+        tid: status.map(|status| status.tid),
+        name: status.and_then(|status| status.name.clone()),
+        state: status.map_or(crate::model::ThreadState::Unknown, |status| status.state),
+        gil: thread.gil,
+        holds_gil: thread.gil == crate::model::GilState::Holds,
+        collecting_garbage: thread.collecting_garbage,
+        interpreter: thread.interpreter,
+        frames: frames
+            .iter()
+            .map(|frame| look.describe(frame, options.locals.as_ref()))
+            .collect(),
+        exceptions: Vec::new(),
+        note: stack
+            .broken
+            .map(|error| format!("the stack ends early: {error}")),
+    }
+}
