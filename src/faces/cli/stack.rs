@@ -1,12 +1,16 @@
 //! `pmdb stack`.
 
-use std::fmt::Write;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use clap::ColorChoice;
+
 use super::{Failure, print};
-use crate::faces::render::printable::{lines, one_line};
-use crate::model::{Frame, GilState, Pid, ProcessReport, Report, Thread};
+use crate::faces::render::palette::Palette;
+use crate::faces::render::stack::{Arrangement, write_report};
+use crate::model::Pid;
 use crate::python::Limits;
+use crate::session::source::Sources;
 use crate::session::stack::{StackOptions, Target, stacks};
 
 const EXAMPLES: &str = "\
@@ -35,6 +39,12 @@ pub(super) struct Arguments {
     /// Characters of a value that are shown.
     #[arg(long, value_name = "CHARACTERS", default_value_t = Limits::default().characters)]
     limit: usize,
+    /// Show each thread by itself, also where several have the same stack.
+    #[arg(long)]
+    flat: bool,
+    /// When to use colours.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -57,13 +67,27 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             locals: arguments.locals.then_some(limits),
         },
     );
-    let text = if arguments.json {
-        let json = serde_json::to_string_pretty(&report);
-        json.map_err(|error| Failure::Output(error.into()))? + "\n"
+    let mut text = Vec::new();
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut text, &report)
+            .map_err(|error| Failure::Output(error.into()))?;
+        text.push(b'\n');
     } else {
-        text_of(&report)
-    };
-    print(text.as_bytes())?;
+        let arrangement = match (arguments.flat, arguments.locals) {
+            (true, _) => Arrangement::Flat,
+            (false, true) => Arrangement::Folded,
+            (false, false) => Arrangement::Merged,
+        };
+        let palette = palette(arguments.color);
+        write_report(
+            &mut text,
+            &report,
+            arrangement,
+            palette,
+            &mut Sources::new(),
+        )?;
+    }
+    print(&text)?;
     let failures: Vec<String> = report
         .processes
         .into_iter()
@@ -76,87 +100,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn text_of(report: &Report) -> String {
-    let mut text = String::new();
-    let readable = report
-        .processes
-        .iter()
-        .filter(|process| process.interpreter.is_some());
-    for process in readable {
-        if !text.is_empty() {
-            text.push('\n');
+/// Colours only where somebody looks at them: `NO_COLOR` (no-color.org) turns them off.
+fn palette(choice: ColorChoice) -> Palette {
+    let wanted = match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            std::io::stdout().is_terminal() && !refused
         }
-        write_process(&mut text, process);
-    }
-    text
-}
-
-fn write_process(text: &mut String, process: &ProcessReport) {
-    let pid = process.pid.map_or("?".to_string(), |pid| pid.to_string());
-    let interpreter = process.interpreter.as_deref().unwrap_or_default();
-    let command = process.command.join(" ");
-    put(
-        text,
-        format_args!("Process {pid}: {interpreter}: {}", one_line(&command)),
-    );
-    for note in &process.notes {
-        put(text, format_args!("  note: {}", one_line(note)));
-    }
-    for thread in &process.threads {
-        write_thread(text, thread);
-    }
-}
-
-fn write_thread(text: &mut String, thread: &Thread) {
-    let tid = thread.tid.map_or("?".to_string(), |tid| tid.to_string());
-    let name = thread.name.as_deref().unwrap_or("?");
-    let gil = match thread.gil {
-        GilState::Holds => ", holds the GIL",
-        GilState::Waits => ", waits for the GIL",
-        GilState::Released | GilState::Unknown => "",
     };
-    let garbage = if thread.collecting_garbage {
-        ", collects garbage"
+    if wanted {
+        Palette::Ansi
     } else {
-        ""
-    };
-    let state = format!("{:?}", thread.state).to_lowercase();
-    put(
-        text,
-        format_args!(
-            "\nThread {tid} \"{}\" ({state}{gil}{garbage})",
-            one_line(name)
-        ),
-    );
-    if let Some(note) = &thread.note {
-        put(text, format_args!("  note: {}", one_line(note)));
+        Palette::Plain
     }
-    for frame in thread.frames.iter().rev() {
-        write_frame(text, frame);
-    }
-}
-
-fn write_frame(text: &mut String, frame: &Frame) {
-    let file = frame.file.as_deref().unwrap_or("?");
-    let line = frame.line.map_or("?".to_string(), |line| line.to_string());
-    let function = one_line(&frame.function);
-    put(
-        text,
-        format_args!("  File \"{}\", line {line}, in {function}", one_line(file)),
-    );
-    for local in &frame.locals {
-        let value = lines(&local.value.text);
-        put(
-            text,
-            format_args!("      {} = {value}", one_line(&local.name)),
-        );
-    }
-    if let Some(note) = &frame.note {
-        put(text, format_args!("      note: {}", one_line(note)));
-    }
-}
-
-fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "{line}");
 }

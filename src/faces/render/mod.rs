@@ -1,5 +1,20 @@
 //! From the model's plain data to text for a person.
 
+pub mod command;
+pub mod exception;
+pub mod fold;
+pub mod frame;
+pub mod heading;
+pub mod label;
+pub mod merge;
 pub mod palette;
 pub mod printable;
+pub mod printer;
+#[cfg(test)]
+mod sample;
 pub mod set_label;
+pub mod stack;
+pub mod state;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! Frames as a traceback of Python prints them, with the values of their variables.
+
+use std::io;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::palette::Role;
+use super::printable;
+use super::printer::Printer;
+use crate::model::{ColumnRange, Frame, Local, ProcessReport};
+
+/// As in CPython: a line that recursion repeats is shown this often (`traceback.StackSummary.format`).
+const REPEATS_SHOWN: usize = 3;
+
+/// Writes a stack, the oldest frame first. Frames that repeat each other are counted instead.
+pub fn write_frames<'f>(
+    printer: &mut Printer<'_>,
+    process: &ProcessReport,
+    oldest_first: impl IntoIterator<Item = &'f Frame>,
+) -> io::Result<()> {
+    let mut last: Option<&Frame> = None;
+    let mut shown = 0;
+    let mut hidden = 0;
+    for frame in oldest_first {
+        if last.is_some_and(|last| repeats(last, frame)) {
+            if shown == REPEATS_SHOWN {
+                hidden += 1;
+                continue;
+            }
+            shown += 1;
+        } else {
+            write_repeated(printer, hidden)?;
+            (shown, hidden) = (1, 0);
+        }
+        last = Some(frame);
+        write_frame(printer, process, frame)?;
+    }
+    write_repeated(printer, hidden)
+}
+
+fn repeats(one: &Frame, next: &Frame) -> bool {
+    one.function == next.function
+        && one.file == next.file
+        && one.line == next.line
+        && one.note == next.note
+        && same_locals(&one.locals, &next.locals)
+}
+
+/// Whether the same names have the same values. Where the values lie does not matter.
+pub fn same_locals(some: &[Local], others: &[Local]) -> bool {
+    some.len() == others.len()
+        && some
+            .iter()
+            .zip(others)
+            .all(|(one, other)| one.name == other.name && one.value.text == other.value.text)
+}
+
+fn write_repeated(printer: &mut Printer<'_>, times: usize) -> io::Result<()> {
+    match times {
+        0 => Ok(()),
+        1 => printer.line("  [Previous line repeated 1 more time]"),
+        _ => printer.line(format_args!(
+            "  [Previous line repeated {times} more times]"
+        )),
+    }
+}
+
+pub fn write_frame(
+    printer: &mut Printer<'_>,
+    process: &ProcessReport,
+    frame: &Frame,
+) -> io::Result<()> {
+    printer.line(place(printer, frame))?;
+    write_source(printer, process, frame)?;
+    if let Some(note) = &frame.note {
+        let note = printable::one_line(note);
+        printer.line(format_args!(
+            "    {}",
+            printer.paint(Role::Problem, format_args!("note: {note}"))
+        ))?;
+    }
+    for local in &frame.locals {
+        write_local(printer, local)?;
+    }
+    Ok(())
+}
+
+fn place(printer: &Printer<'_>, frame: &Frame) -> String {
+    let function = printable::one_line(&frame.function);
+    let function = printer.paint(Role::Function, function);
+    let Some(file) = &frame.file else {
+        return format!("  In {function}");
+    };
+    let file = format!("\"{}\"", printable::one_line(file));
+    let file = printer.paint(Role::File, file);
+    match frame.line {
+        Some(line) => {
+            let line = printer.paint(Role::Line, line);
+            format!("  File {file}, line {line}, in {function}")
+        }
+        None => format!("  File {file}, in {function}"),
+    }
+}
+
+fn write_source(
+    printer: &mut Printer<'_>,
+    process: &ProcessReport,
+    frame: &Frame,
+) -> io::Result<()> {
+    let Some((file, line)) = frame.file.as_deref().zip(frame.line) else {
+        return Ok(());
+    };
+    let source = printer.sources.of_process(process, file);
+    let Some(text) = source.and_then(|source| source.line(line)) else {
+        return Ok(());
+    };
+    let shown = text.trim();
+    if shown.is_empty() {
+        return Ok(());
+    }
+    printer.line(format_args!("    {}", printable::lines(shown)))?;
+    let marker = frame
+        .columns
+        .and_then(|columns| marker(&text, line, columns));
+    if let Some((blanks, carets)) = marker {
+        printer.line(format_args!(
+            "    {blanks}{}",
+            printer.paint(Role::Marker, carets)
+        ))?;
+    }
+    Ok(())
+}
+
+/// The blanks and the carets that mark a part of a line once its indentation is taken off. Nothing if the part
+/// is the whole line, as in CPython, and if it cannot be: the file may have changed since it was run.
+fn marker(text: &str, line: u32, columns: ColumnRange) -> Option<(String, String)> {
+    let first = text.len() - text.trim_start().len();
+    let last = text.trim_end().len();
+    let start = usize::try_from(columns.column).ok()?.max(first);
+    let end = if columns.end_line > line {
+        last
+    } else {
+        usize::try_from(columns.end_column).ok()?.min(last)
+    };
+    if start == first && end == last {
+        return None;
+    }
+    let before = text.get(first..start)?;
+    let marked = text.get(start..end)?;
+    if marked.is_empty() {
+        return None;
+    }
+    // A tab stays one, so that the carets stand below what they mark.
+    let blanks = before
+        .chars()
+        .map(|c| match c {
+            '\t' => "\t".to_string(),
+            c => " ".repeat(c.width().unwrap_or(0)),
+        })
+        .collect();
+    Some((blanks, "^".repeat(marked.width().max(1))))
+}
+
+fn write_local(printer: &mut Printer<'_>, local: &Local) -> io::Result<()> {
+    let name = printable::one_line(&local.name);
+    let continued = " ".repeat("      ".len() + name.width() + " = ".len());
+    let value = &local.value;
+    let role = value.absence.is_some().then_some(Role::Problem);
+    // An array's text has several lines, each with its own place below the first.
+    let text = printable::lines(&value.text);
+    let mut lines = text.split('\n').peekable();
+    let mut before = format!("      {} = ", printer.paint(Role::Variable, name));
+    while let Some(line) = lines.next() {
+        let line = match role {
+            Some(role) => printer.paint(role, line).to_string(),
+            None => line.to_string(),
+        };
+        let segment = value
+            .segment
+            .as_deref()
+            .filter(|_| lines.peek().is_none())
+            .map(|segment| format!("  [{}]", printable::one_line(segment)))
+            .unwrap_or_default();
+        let segment = printer.paint(Role::Faint, segment);
+        printer.line(format_args!("{before}{line}{segment}"))?;
+        before.clone_from(&continued);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(column: u32, end_line: u32, end_column: u32) -> ColumnRange {
+        ColumnRange {
+            column,
+            end_line,
+            end_column,
+        }
+    }
+
+    #[track_caller]
+    fn check(text: &str, range: ColumnRange, expected: Option<&str>) {
+        let marked = marker(text, 7, range).map(|(blanks, carets)| blanks + &carets);
+        assert_eq!(marked.as_deref(), expected);
+    }
+
+    #[test]
+    fn part_of_a_line_is_marked() {
+        check("    x = f(y)", columns(8, 7, 12), Some("    ^^^^"));
+        check("x = f(y)", columns(4, 7, 5), Some("    ^"));
+    }
+
+    #[test]
+    fn whole_line_is_not_marked() {
+        check("    f(y)", columns(4, 7, 8), None);
+        check("    f(y)   ", columns(0, 7, 11), None);
+    }
+
+    #[test]
+    fn range_over_several_lines_is_marked_to_the_end_of_the_first() {
+        check("    x = f(", columns(8, 9, 1), Some("    ^^"));
+    }
+
+    #[test]
+    fn columns_are_bytes_and_carets_are_cells() {
+        check("é = '漢' + f()", columns(13, 7, 16), Some("           ^^^"));
+        check("漢 = f()", columns(0, 7, 3), Some("^^"));
+        check("\tx\t= f()", columns(5, 7, 8), Some(" \t  ^^^"));
+    }
+
+    #[test]
+    fn range_that_is_not_in_the_line_is_not_marked() {
+        check("x = 1", columns(40, 7, 45), None);
+        check("x = 1", columns(3, 7, 2), None);
+        check("é = 1", columns(1, 7, 3), None);
+        check("x = 1", columns(u32::MAX, 7, u32::MAX), None);
+    }
+}
