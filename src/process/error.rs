@@ -48,6 +48,17 @@ pub enum ProcessError {
     NotACore { path: PathBuf, why: String },
     #[error("{} is damaged: {why}", path.display())]
     DamagedCore { path: PathBuf, why: String },
+    #[error(
+        "{} does not fit into {}: it is {} MiB long decompressed, and {} MiB are free; set TMPDIR to a folder with more room",
+        path.display(), folder.display(), needed >> 20, free >> 20
+    )]
+    NoRoom {
+        path: PathBuf,
+        /// Bytes, as is `free`. Less may do: what is zero takes no room.
+        needed: u64,
+        folder: PathBuf,
+        free: u64,
+    },
     #[error("{} was made on {found}; pmdb reads x86-64 only", path.display())]
     OtherArchitecture { path: PathBuf, found: String },
     #[error("{} at {address} is not there any more: {why}", path.display())]

@@ -40,7 +40,7 @@ pub(super) struct Headers {
 }
 
 /// Why bytes are not a core that can be read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unusable {
     NotACore(String),
     OtherArchitecture(String),

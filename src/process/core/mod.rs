@@ -8,6 +8,7 @@
 mod address_space;
 mod backing_files;
 mod build_id;
+mod compressed;
 mod field;
 mod headers;
 mod initial_stack;
@@ -17,6 +18,7 @@ mod open;
 mod registers;
 mod remarks;
 mod signal;
+mod sparse;
 
 use std::fs::File;
 use std::ops::Range;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -11,6 +12,7 @@ use nix::libc;
 use super::address_space::AddressSpace;
 use super::backing_files::{BackingFile, Expected};
 use super::build_id::build_id;
+use super::compressed::{Format, decompress};
 use super::headers::{Headers, Unusable};
 use super::initial_stack::{AuxiliaryVector, InitialStack};
 use super::mapped_files::MappedFiles;
@@ -28,6 +30,7 @@ impl CoreProcess {
     /// file that is no core of this architecture, or has nothing of one, is refused.
     pub fn open(path: &Path, options: CoreOptions) -> Result<CoreProcess, ProcessError> {
         let (file, modified) = open_regular(path)?;
+        let (file, cut) = decompressed(path, file)?;
         let core = map(&file).map_err(|error| ProcessError::Io {
             action: "map",
             path: path.to_path_buf(),
@@ -37,7 +40,7 @@ impl CoreProcess {
         let condition = Condition {
             expected_length: headers.expected_length,
             unread_headers: headers.unread,
-            found: Vec::new(),
+            found: cut.into_iter().collect(),
         };
         let notes = Notes::parse(&core, &headers.notes);
         let mapped = MappedFiles::parse(&core[notes.mapped_files.clone()]);
@@ -134,7 +137,21 @@ fn open_regular(path: &Path) -> Result<(File, Option<SystemTime>), ProcessError>
     Ok((file, modified.ok()))
 }
 
-fn unusable(path: &Path, why: Unusable) -> ProcessError {
+/// The core itself, if the file is one that is compressed; and what is to be said of that.
+fn decompressed(path: &Path, file: File) -> Result<(File, Option<String>), ProcessError> {
+    let mut start = [0; 8];
+    let count = file.read_at(&mut start, 0).unwrap_or(0);
+    let Some(format) = Format::recognise(&start[..count]) else {
+        return Ok((file, None));
+    };
+    let output = decompress(path, file, format)?;
+    let remark = |why| {
+        format!("the compressed file is damaged or cut off, and was read up to there ({why})")
+    };
+    Ok((output.file, output.cut.map(remark)))
+}
+
+pub(super) fn unusable(path: &Path, why: Unusable) -> ProcessError {
     let path = path.to_path_buf();
     match why {
         Unusable::NotACore(why) => ProcessError::NotACore { path, why },
