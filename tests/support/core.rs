@@ -27,6 +27,39 @@ impl Core {
 /// Where the kernel hands cores to a program (`core_pattern` begins with `|`), `gcore` writes it instead.
 /// Nothing, and said as skipped, where neither works.
 pub fn dump_core(command: &Command, signal: Signal) -> Option<Core> {
+    Some(dump_core_after(command, signal, |_| ())?.0)
+}
+
+/// The same, with a look at the living process (its pid is given) before it is dumped.
+pub fn dump_core_after<T>(
+    command: &Command,
+    signal: Signal,
+    look: impl FnOnce(u32) -> T,
+) -> Option<(Core, T)> {
+    let dump = |fixture: &mut Fixture, folder: &Path| {
+        if dumped_by_kernel() {
+            fixture.signal(signal);
+            fixture.wait();
+            Some(())
+        } else {
+            dump_by_gdb(fixture.pid(), folder)
+        }
+    };
+    dump_with(command, look, dump)
+}
+
+/// The core that gdb's `gcore` writes of a command while it lives on; nothing if gdb is not there.
+pub fn gcore_after<T>(command: &Command, look: impl FnOnce(u32) -> T) -> Option<(Core, T)> {
+    dump_with(command, look, |fixture, folder| {
+        dump_by_gdb(fixture.pid(), folder)
+    })
+}
+
+fn dump_with<T>(
+    command: &Command,
+    look: impl FnOnce(u32) -> T,
+    dump: impl FnOnce(&mut Fixture, &Path) -> Option<()>,
+) -> Option<(Core, T)> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     // The shell lifts the limit (ulimit) and becomes the program: same pid.
     let mut limited = Command::new("sh");
@@ -44,12 +77,8 @@ pub fn dump_core(command: &Command, signal: Signal) -> Option<Core> {
     let mut fixture = Fixture::start(limited);
     let ready = fixture.ready().to_string();
     let pid = fixture.pid();
-    if dumped_by_kernel() {
-        fixture.signal(signal);
-        fixture.wait();
-    } else {
-        dump_by_gdb(pid, folder.path())?;
-    }
+    let seen = look(pid);
+    dump(&mut fixture, folder.path())?;
     let path = find_core(folder.path());
     if path.is_none() {
         skip(
@@ -57,12 +86,13 @@ pub fn dump_core(command: &Command, signal: Signal) -> Option<Core> {
             "the kernel wrote none: see core_pattern and `ulimit -c`",
         );
     }
-    Some(Core {
+    let core = Core {
         path: path?,
         folder,
         ready,
         pid,
-    })
+    };
+    Some((core, seen))
 }
 
 fn dumped_by_kernel() -> bool {
@@ -79,10 +109,7 @@ fn dump_by_gdb(pid: u32, folder: &Path) -> Option<()> {
     match output {
         Ok(output) if output.status.success() => Some(()),
         _ => {
-            skip(
-                "cores",
-                "core_pattern sends them to a program, and gcore does not work",
-            );
+            skip("cores", "gcore is not there or does not work");
             None
         }
     }

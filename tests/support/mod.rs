@@ -28,7 +28,7 @@ mod skip;
 mod venv;
 
 pub use binary::{Answer, pmdb, pmdb_in, pmdb_with_input};
-pub use core::{Core, dump_core};
+pub use core::{Core, dump_core, dump_core_after, gcore_after};
 pub use fixture::{Fixture, fixture_path};
 pub use python::{Executable, Python, any_python, on_each_python, on_pythons_from, pythons};
 pub use skip::skip;

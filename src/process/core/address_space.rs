@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::headers::Segment;
+use super::image;
 use super::mapped_files::{FileRange, MappedFiles};
 use crate::model::Addr;
 use crate::process::{Backing, Mapping, Mappings, Protection};
@@ -53,11 +54,11 @@ pub(super) struct AddressSpace {
 }
 
 impl AddressSpace {
-    /// Lays the segments and the mapped files over each other. `core_length` is what there is of the core, in bytes.
+    /// Lays the segments and the mapped files over each other. `core` is what there is of it.
     pub(super) fn new(
         mut segments: Vec<Segment>,
         files: &MappedFiles,
-        core_length: usize,
+        core: &[u8],
     ) -> AddressSpace {
         part(&mut segments);
         let keeps_private = segments.iter().any(|segment| {
@@ -67,7 +68,8 @@ impl AddressSpace {
         });
         let mut builder = Builder {
             files,
-            core_length: core_length as u64,
+            core,
+            images: images(files, &segments),
             keeps_private,
             path_bytes: 0,
             regions: Vec::with_capacity(segments.len()),
@@ -116,9 +118,27 @@ fn part(segments: &mut Vec<Segment>) {
     });
 }
 
+/// For each file, where in the core its beginning is, as far as it is there; else an empty place.
+fn images(files: &MappedFiles, segments: &[Segment]) -> Vec<Range<usize>> {
+    let mut images = vec![0..0; files.files.len()];
+    for range in files.ranges.iter().filter(|range| range.offset == 0) {
+        let index = segments.partition_point(|segment| segment.address < range.start);
+        let segment = segments
+            .get(index)
+            .filter(|segment| segment.address == range.start);
+        if let (Some(segment), Some(image)) = (segment, images.get_mut(range.file as usize)) {
+            let end = segment.offset.saturating_add(segment.dumped);
+            *image = segment.offset as usize..end as usize;
+        }
+    }
+    images
+}
+
 struct Builder<'a> {
     files: &'a MappedFiles,
-    core_length: u64,
+    core: &'a [u8],
+    /// For each of `files`, where in the core its beginning is: its offset and length there.
+    images: Vec<Range<usize>>,
     /// The core holds private memory that was written to (coredump_filter bit 0, core(5)). What such a core leaves
     /// out of a private mapping of a file was therefore never written to, and is as in the file.
     keeps_private: bool,
@@ -156,15 +176,11 @@ impl Builder<'_> {
     }
 
     fn map(&mut self, range: Range<u64>, segment: Option<&Segment>, file: Option<&FileRange>) {
-        // What the core names only in `NT_FILE` has no protection there. Its writer had no reason to name memory
-        // that cannot be read.
-        let protection = segment.map_or(
-            Protection {
-                read: true,
-                ..Protection::default()
-            },
-            |segment| segment.protection,
-        );
+        let protection = match (segment, file) {
+            (Some(segment), _) => segment.protection,
+            (None, Some(file)) => self.protection_of(file),
+            (None, None) => Protection::default(),
+        };
         self.add_mapping(range.clone(), protection, file);
 
         let (dumped, held) = match segment {
@@ -186,6 +202,17 @@ impl Builder<'_> {
         self.add_region(dumped, range.end, content);
     }
 
+    /// The protection of memory that the core names in `NT_FILE` only, as gdb does with what it leaves out: what the
+    /// program headers of the file ask for. A file that is not ELF is mapped to be read.
+    fn protection_of(&self, range: &FileRange) -> Protection {
+        let place = self.images.get(range.file as usize).cloned();
+        let image = place.and_then(|place| self.core.get(place));
+        image::protection_at(image.unwrap_or_default(), range.offset).unwrap_or(Protection {
+            read: true,
+            ..Protection::default()
+        })
+    }
+
     /// Up to which address the core speaks of the bytes of `range`, and up to which it has them.
     fn extents(&self, segment: &Segment, range: &Range<u64>) -> (u64, u64) {
         let limit = |length: u64| {
@@ -194,7 +221,7 @@ impl Builder<'_> {
                 .saturating_add(length)
                 .clamp(range.start, range.end)
         };
-        let present = self.core_length.saturating_sub(segment.offset);
+        let present = (self.core.len() as u64).saturating_sub(segment.offset);
         let dumped = limit(segment.dumped);
         (dumped, limit(present).min(dumped))
     }
@@ -312,7 +339,7 @@ mod tests {
                 segment(0x1400, 0x100, 0, 0x100),
             ],
             &MappedFiles::default(),
-            0x10000,
+            &[0; 0x10000],
         );
         assert_eq!(
             contents(&space),
@@ -333,7 +360,7 @@ mod tests {
                 segment(0x5000, 0x1000, u64::MAX, 0x1000),
             ],
             &MappedFiles::default(),
-            0x900,
+            &[0; 0x900],
         );
         assert_eq!(
             contents(&space),
@@ -351,7 +378,7 @@ mod tests {
         let space = AddressSpace::new(
             vec![segment(last, 0xfff, 0, 0x800)],
             &MappedFiles::default(),
-            0x1000,
+            &[0; 0x1000],
         );
         assert_eq!(space.find(u64::MAX), None);
         assert!(space.held(last + 0x7ff).is_some());
@@ -385,7 +412,11 @@ mod tests {
 
     #[test]
     fn what_the_core_left_out_of_a_file_is_in_the_file() {
-        let space = AddressSpace::new(file_and_stack(READ, 0x1000), &files("/lib/x.so"), 0x10000);
+        let space = AddressSpace::new(
+            file_and_stack(READ, 0x1000),
+            &files("/lib/x.so"),
+            &[0; 0x10000],
+        );
         assert_eq!(
             contents(&space)[1],
             (
@@ -401,13 +432,17 @@ mod tests {
 
     #[test]
     fn a_core_without_private_memory_does_not_tell_that_a_file_was_unchanged() {
-        let space = AddressSpace::new(file_and_stack(READ, 0), &files("/lib/x.so"), 0x10000);
+        let space = AddressSpace::new(file_and_stack(READ, 0), &files("/lib/x.so"), &[0; 0x10000]);
         assert_eq!(contents(&space)[1].2, Content::Absent(Absent::NotDumped));
     }
 
     #[test]
     fn a_shared_segment_that_was_not_dumped_is_not_taken_from_the_file() {
-        let space = AddressSpace::new(file_and_stack(WRITE, 0x1000), &files("/dev/shm/x"), 0x10000);
+        let space = AddressSpace::new(
+            file_and_stack(WRITE, 0x1000),
+            &files("/dev/shm/x"),
+            &[0; 0x10000],
+        );
         assert_eq!(contents(&space)[1].2, Content::Absent(Absent::NotDumped));
         assert!(
             space

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 use nix::libc;
 
-use super::build_id::{build_id, is_elf};
+use super::image::{build_id, is_elf};
 use super::mapped_files::FileName;
 use crate::model::BuildId;
+
+/// Bytes.
+const PAGE: u64 = 4096;
 
 /// A file that the process had mapped.
 #[derive(Debug)]
@@ -141,9 +144,11 @@ impl Expected {
     fn check(&self, file: &File) -> Result<Opened, Refusal> {
         let missing = |error: io::Error| Refusal::Missing(error.kind().to_string());
         let metadata = file.metadata().map_err(missing)?;
+        // To the end of its last page, which a mapping fills with zeros (mmap(2)), as it did for the process.
+        let length = metadata.len().next_multiple_of(PAGE) as usize;
         // SAFETY: the file may be truncated while it is mapped, and a read then raises SIGBUS. Executables and
         // libraries are replaced by rename and not rewritten in place; other files take that risk.
-        let bytes = unsafe { Mmap::map(file).map_err(missing)? };
+        let bytes = unsafe { MmapOptions::new().len(length).map(file).map_err(missing)? };
         let proof = self.prove(&bytes, &metadata)?;
         Ok(Opened {
             bytes,
@@ -168,7 +173,7 @@ impl Expected {
             [_, _, ..] => return Err(Refusal::SeveralBuilds),
             [] => {}
         }
-        if bytes.len() as u64 <= self.longer_than {
+        if metadata.len() <= self.longer_than {
             return Err(Refusal::TooShort);
         }
         let written = metadata.modified().ok();

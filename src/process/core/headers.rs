@@ -5,6 +5,7 @@ use std::ops::Range;
 use object::elf::{self, FileClass, FileType, Machine, ProgramType};
 
 use super::field;
+use super::image::protection;
 use crate::process::Protection;
 
 /// The size of `Elf64_Ehdr` and `Elf64_Phdr`, in bytes.
@@ -113,11 +114,7 @@ impl Headers {
             length,
             offset,
             dumped: in_file.min(length),
-            protection: Protection {
-                read: flags & elf::PF_R.0 != 0,
-                write: flags & elf::PF_W.0 != 0,
-                execute: flags & elf::PF_X.0 != 0,
-            },
+            protection: protection(flags),
         });
     }
 }

@@ -7,10 +7,10 @@
 
 mod address_space;
 mod backing_files;
-mod build_id;
 mod compressed;
 mod field;
 mod headers;
+mod image;
 mod initial_stack;
 mod mapped_files;
 mod notes;

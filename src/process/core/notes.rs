@@ -31,6 +31,7 @@ pub(super) struct ThreadNote {
 #[derive(Debug, Clone)]
 pub(super) struct ProcessNote {
     pub pid: Pid,
+    /// `pr_ppid`. The kernel writes the tid of the parent's thread that forked (`fill_psinfo`), gdb its pid.
     pub parent: Pid,
     /// `pr_fname`: the kernel's name of the thread-group leader.
     pub name: String,

@@ -11,9 +11,9 @@ use nix::libc;
 
 use super::address_space::AddressSpace;
 use super::backing_files::{BackingFile, Expected};
-use super::build_id::build_id;
 use super::compressed::{Format, decompress};
 use super::headers::{Headers, Unusable};
+use super::image::build_id;
 use super::initial_stack::{AuxiliaryVector, InitialStack};
 use super::mapped_files::MappedFiles;
 use super::notes::Notes;
@@ -44,7 +44,7 @@ impl CoreProcess {
         };
         let notes = Notes::parse(&core, &headers.notes);
         let mapped = MappedFiles::parse(&core[notes.mapped_files.clone()]);
-        let space = AddressSpace::new(headers.segments, &mapped, core.len());
+        let space = AddressSpace::new(headers.segments, &mapped, &core);
         let auxiliary = AuxiliaryVector::parse(&core[notes.auxiliary_vector.clone()]);
         let stack = InitialStack::find(&core, &space, &auxiliary).unwrap_or_default();
         let executable = executable(&mapped, &auxiliary);
