@@ -1,6 +1,8 @@
 //! Looking into live processes: what pmdb reads is compared with what the process says of itself, and every refusal
 //! is provoked.
 
+#[path = "live/family.rs"]
+mod family;
 #[path = "live/files.rs"]
 mod files;
 #[path = "live/memory.rs"]

@@ -6,6 +6,7 @@
 pub mod core;
 pub mod elf;
 mod error;
+pub mod family;
 pub mod live;
 mod mapping;
 mod memory;

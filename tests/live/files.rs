@@ -127,3 +127,40 @@ fn a_file_in_another_mount_namespace_opens_through_the_processs_root() {
         b"inside\n"
     );
 }
+
+#[test]
+fn symbolic_links_lead_where_they_lead_the_process() {
+    let Some(python) = any_python() else { return };
+    let works = Command::new("unshare").args(["--mount", "true"]).status();
+    if !works.is_ok_and(|status| status.success()) {
+        return skip(
+            "mount namespaces",
+            "`unshare --mount` is not permitted or not there",
+        );
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    // Outside, the same names lead elsewhere.
+    fs::write(at("file"), "outside").expect("ours");
+    let script = "mount -t tmpfs none \"$1\" && cd \"$1\" && mkdir -p a/b && echo inside > file && \
+         ln -s \"$1/file\" a/b/absolute && ln -s ../../file a/b/relative && ln -s ../a/b a/folder && \
+         ln -s circle circle && exec \"$2\" -c \"print('ready', flush=True); input()\"";
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .arg(folder.path())
+        .arg(&python.path);
+    let fixture = Fixture::start(command);
+    let process = LiveProcess::open(Pid(fixture.pid())).expect("it lives");
+    for name in [
+        "a/b/absolute",
+        "a/b/relative",
+        "a/folder/absolute",
+        "a/folder/../../file",
+    ] {
+        let found = fs::read_to_string(process.resolve(&at(name)));
+        assert_eq!(found.expect(name), "inside\n", "{name}");
+    }
+    assert!(fs::read(process.resolve(&at("circle"))).is_err());
+    assert!(fs::read(process.resolve(&at("a/none"))).is_err());
+}

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
+use super::root::below_root;
 use crate::model::Tid;
 use crate::process::{Backing, Mapping, ProcessError};
 
@@ -77,14 +78,6 @@ fn candidates(task: Tid, path: &Path, mapping: &Mapping) -> [PathBuf; 4] {
         // Deleted, but the executable, for which no capability is needed.
         PathBuf::from(format!("/proc/{task}/exe")),
     ]
-}
-
-/// A path of the process, through its own root or working directory.
-pub(super) fn below_root(task: Tid, path: &Path) -> PathBuf {
-    match path.strip_prefix("/") {
-        Ok(relative) => Path::new(&format!("/proc/{task}/root")).join(relative),
-        Err(_) => Path::new(&format!("/proc/{task}/cwd")).join(path),
-    }
 }
 
 /// A file that is named and not yet opened: a FIFO or a device does not notice it (`O_PATH`, open(2)).

@@ -9,6 +9,7 @@ mod memory;
 pub(in crate::process) mod proc_file;
 mod query;
 mod refusal;
+mod root;
 mod space;
 pub(in crate::process) mod stat;
 mod threads;
@@ -155,13 +156,13 @@ impl Process for LiveProcess {
     }
 
     fn resolve(&self, path: &Path) -> PathBuf {
-        file::below_root(self.task, path)
+        root::resolve(self.task, path)
     }
 }
 
 /// A file of a process as pmdb can open it, for when all that is known of the process is its pid.
 pub fn path_of(pid: Pid, path: &Path) -> PathBuf {
-    file::below_root(Tid(pid.0), path)
+    root::resolve(Tid(pid.0), path)
 }
 
 fn open_address_space(pid: Pid, task: Tid) -> Result<AddressSpace, ProcessError> {
