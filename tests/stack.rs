@@ -106,6 +106,54 @@ sys.stdin.read()
 }
 
 #[test]
+fn exceptions_have_their_chain_and_frames() {
+    let program = "\
+import sys
+def read(table, key):
+    wanted = key
+    return table[wanted]
+def load(name):
+    try:
+        return read({}, name)
+    except KeyError as error:
+        raise ValueError('no such thing', 7) from error
+try:
+    load('lamp')
+except ValueError:
+    try:
+        open('/does/not/exist')
+    except OSError as error:
+        print('ready', flush=True)
+        sys.stdin.read()
+";
+    on_each_python(|python| {
+        let fixture = Fixture::python_text(python, program, &[]);
+        let answer = pmdb(["stack", &fixture.pid().to_string(), "--json", "--locals"]);
+        let answer = answer.succeeded().json();
+        let exceptions = &answer["processes"][0]["threads"][0]["exceptions"];
+        let handled = &exceptions[0];
+        assert_eq!(handled["type"], "FileNotFoundError");
+        assert_eq!(handled["state"], "handled");
+        let message = "[Errno 2] No such file or directory: '/does/not/exist'";
+        assert_eq!(handled["message"], message);
+        let context = &handled["context"];
+        assert_eq!(context["type"], "ValueError");
+        assert_eq!(context["message"], "('no such thing', 7)");
+        assert_eq!(context["frames"][0]["function"], "load");
+        let cause = &context["cause"];
+        assert_eq!(cause["message"], "'lamp'");
+        let newest = &cause["frames"][0];
+        assert_eq!(
+            (&newest["function"], &newest["line"]),
+            (&"read".into(), &4.into())
+        );
+        let locals = newest["locals"].as_array().unwrap();
+        let wanted = locals.iter().find(|local| local["name"] == "wanted");
+        assert_eq!(wanted.unwrap()["value"], "'lamp'");
+    });
+}
+
+#[test]
 fn a_core_has_the_same_values() {
     on_each_python(|python| {
         let mut command = python.command();

@@ -94,7 +94,7 @@ impl Look<'_> {
     }
 
     /// `None` for a frame that is not Python code: the shim between the interpreter and its C caller.
-    fn frame(&self, address: Addr) -> Result<Option<PythonFrame>, LookError> {
+    pub(super) fn frame(&self, address: Addr) -> Result<Option<PythonFrame>, LookError> {
         let (code, position) = match self.layout().frame {
             FrameLayout::Object(layout) => {
                 let code = self.code(self.memory.pointer(address.plus(layout.code))?)?;

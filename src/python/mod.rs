@@ -5,6 +5,7 @@
 
 mod code;
 mod error;
+mod exception;
 mod frame;
 pub mod layout;
 mod lines;

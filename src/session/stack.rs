@@ -154,7 +154,7 @@ fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> T
             .iter()
             .map(|frame| look.describe(frame, options.locals.as_ref()))
             .collect(),
-        exceptions: Vec::new(),
+        exceptions: look.exceptions(thread.address, options.locals.as_ref()),
         note: stack
             .broken
             .map(|error| format!("the stack ends early: {error}")),

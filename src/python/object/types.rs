@@ -159,4 +159,15 @@ impl Look<'_> {
         }
         Ok(name)
     }
+
+    /// The names that a class made at run time defines; none for a static type.
+    pub(in crate::python) fn heap_type_names(&self, kind: Addr) -> Result<Vec<String>, LookError> {
+        let layout = &self.layout().types;
+        if self.memory.u64(kind.plus(layout.flags))? & HEAP_TYPE == 0 {
+            return Ok(Vec::new());
+        }
+        let names = self.memory.pointer(kind.plus(layout.dict))?;
+        let items = self.dict_items(names, MOST_NAMES)?;
+        items.into_iter().map(|(key, _)| self.name(key)).collect()
+    }
 }

@@ -1,0 +1,289 @@
+//! Exceptions that a thread raises or handles, with the frames of their tracebacks.
+
+use super::LookError;
+use super::frame::PythonFrame;
+use super::layout::{FrameLayout, RaisedLayout};
+use super::look::Look;
+use super::object::Builtin;
+use super::repr::Limits;
+use crate::model::{Addr, Exception, ExceptionState, Frame};
+
+/// Exceptions along a chain, members of a group, notes and traceback entries that are followed.
+const MOST_LINKED: usize = 100;
+const MOST_ENTRIES: usize = 50_000;
+/// `Py_TPFLAGS_BASE_EXC_SUBCLASS`, `Include/object.h`.
+const BASE_EXCEPTION: u64 = 1 << 30;
+/// Bases that are followed.
+const DEEPEST_BASE: usize = 100;
+
+/// What one walk along causes and contexts has seen and shows.
+struct Chain<'a> {
+    locals: Option<&'a Limits>,
+    text: Limits,
+    /// Exceptions that were met: a circle ends where it closes, a long chain at [`MOST_LINKED`].
+    seen: Vec<Addr>,
+}
+
+impl Look<'_> {
+    /// The exceptions of the thread state at `thread`: the one being raised, then those being handled, newest first.
+    pub fn exceptions(&self, thread: Addr, locals: Option<&Limits>) -> Vec<Exception> {
+        let mut found = Vec::new();
+        let mut chain = Chain {
+            locals,
+            text: locals.copied().unwrap_or_default(),
+            seen: Vec::new(),
+        };
+        if let Ok(Some(object)) = self.raised(thread) {
+            found.extend(self.exception(object, ExceptionState::Raised, &mut chain));
+        }
+        for object in self.handled(thread) {
+            found.extend(self.exception(object, ExceptionState::Handled, &mut chain));
+        }
+        found
+    }
+
+    fn raised(&self, thread: Addr) -> Result<Option<Addr>, LookError> {
+        let at = match self.layout().thread.raised {
+            RaisedLayout::Triple { value, .. } | RaisedLayout::Value(value) => value,
+        };
+        let object = self.memory.pointer(thread.plus(at))?;
+        // Up to 3.11 the value may not be an exception yet.
+        let is_exception = !object.is_null() && self.is_exception(object)?;
+        Ok(is_exception.then_some(object))
+    }
+
+    fn handled(&self, thread: Addr) -> Vec<Addr> {
+        let layout = &self.layout().thread;
+        let mut objects = Vec::new();
+        let mut item = self.memory.pointer(thread.plus(layout.exc_info));
+        for _ in 0..MOST_LINKED {
+            let Ok(at) = item else { break };
+            if at.is_null() {
+                break;
+            }
+            let object = self.memory.pointer(at.plus(layout.stack_item.exc_value));
+            let is_exception = |object: &Addr| self.is_exception(*object).unwrap_or(false);
+            objects.extend(
+                object
+                    .ok()
+                    .filter(|object| !object.is_null())
+                    .filter(is_exception),
+            );
+            item = self
+                .memory
+                .pointer(at.plus(layout.stack_item.previous_item));
+        }
+        objects
+    }
+
+    fn is_exception(&self, object: Addr) -> Result<bool, LookError> {
+        let kind = self
+            .memory
+            .pointer(object.plus(self.layout().object.kind))?;
+        let flags = self.memory.u64(kind.plus(self.layout().types.flags))?;
+        Ok(flags & BASE_EXCEPTION != 0)
+    }
+
+    fn exception(
+        &self,
+        object: Addr,
+        state: ExceptionState,
+        chain: &mut Chain<'_>,
+    ) -> Option<Exception> {
+        if object.is_null() || chain.seen.contains(&object) || chain.seen.len() >= MOST_LINKED {
+            return None;
+        }
+        chain.seen.push(object);
+        self.is_exception(object)
+            .ok()
+            .filter(|is_exception| *is_exception)?;
+        let layout = &self.layout().exception;
+        let field = |at| self.memory.pointer(object.plus(at)).unwrap_or(Addr::NULL);
+        let kind = field(self.layout().object.kind);
+        let message = self.message(object, kind, &chain.text);
+        let linked = ExceptionState::Linked;
+        Some(Exception {
+            type_name: self.exception_name(kind),
+            message: message.unwrap_or_else(|error| error.absence().to_string()),
+            state,
+            notes: layout
+                .notes
+                .map(|at| self.notes(field(at), &chain.text))
+                .unwrap_or_default(),
+            frames: self.traceback(field(layout.traceback), chain.locals),
+            cause: self
+                .exception(field(layout.cause), linked, chain)
+                .map(Box::new),
+            context: self
+                .exception(field(layout.context), linked, chain)
+                .map(Box::new),
+            suppress_context: self
+                .memory
+                .u8(object.plus(layout.suppress_context))
+                .is_ok_and(|flag| flag != 0),
+            members: self.members(object, kind, chain),
+        })
+    }
+
+    /// As a traceback prints it: without `builtins` and `__main__`.
+    fn exception_name(&self, kind: Addr) -> String {
+        match self.qualified_type_name(kind) {
+            Ok(name) => name.strip_prefix("__main__.").unwrap_or(&name).to_string(),
+            Err(error) => error.absence().to_string(),
+        }
+    }
+
+    fn members(&self, group: Addr, kind: Addr, chain: &mut Chain<'_>) -> Vec<Exception> {
+        let is_group = self.has_base(kind, "BaseExceptionGroup");
+        let Some(layout) = self.layout().exception.group.filter(|_| is_group) else {
+            return Vec::new();
+        };
+        let members = self
+            .memory
+            .pointer(group.plus(layout.members))
+            .map_err(LookError::from);
+        let members = members.and_then(|tuple| self.sequence(tuple, MOST_LINKED as u64));
+        members
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|member| self.exception(member, ExceptionState::Linked, chain))
+            .collect()
+    }
+
+    fn notes(&self, list: Addr, limits: &Limits) -> Vec<String> {
+        let notes = if list.is_null() {
+            Vec::new()
+        } else {
+            self.sequence(list, MOST_LINKED as u64).unwrap_or_default()
+        };
+        notes
+            .into_iter()
+            .map(|note| self.plain_text(note, limits))
+            .collect()
+    }
+
+    /// What `str()` of the exception gives, for the types whose `__str__` is CPython's own (`Objects/exceptions.c`).
+    fn message(&self, object: Addr, kind: Addr, limits: &Limits) -> Result<String, LookError> {
+        let layout = &self.layout().exception;
+        let field = |at| self.memory.pointer(object.plus(at));
+        if let Some(group) = layout
+            .group
+            .filter(|_| self.has_base(kind, "BaseExceptionGroup"))
+        {
+            let count = self.length(field(group.members)?)?;
+            let plural = if count == 1 { "" } else { "s" };
+            let text = self.plain_text(field(group.message)?, limits);
+            return Ok(format!("{text} ({count} sub-exception{plural})"));
+        }
+        if self.has_base(kind, "OSError") {
+            let (number, reason) = (field(layout.os_errno)?, field(layout.os_strerror)?);
+            let (file, other) = (field(layout.os_filename)?, field(layout.os_filename2)?);
+            if !number.is_null() && !reason.is_null() {
+                let number = self.plain_text(number, limits);
+                let mut text = format!("[Errno {number}] {}", self.plain_text(reason, limits));
+                if !file.is_null() {
+                    text += &format!(": {}", self.value(file, limits).text);
+                }
+                if !other.is_null() {
+                    text += &format!(" -> {}", self.value(other, limits).text);
+                }
+                return Ok(text);
+            }
+        }
+        let arguments = field(layout.args)?;
+        let items = self.sequence(arguments, 2)?;
+        let text = match items.as_slice() {
+            [] => String::new(),
+            [only] if self.has_base(kind, "KeyError") => self.value(*only, limits).text,
+            [only] => self.plain_text(*only, limits),
+            _ => self.value(arguments, limits).text,
+        };
+        if self.defines_str(kind) {
+            return Ok(format!(
+                "{text} (its arguments: its own __str__ was not run)"
+            ));
+        }
+        Ok(text)
+    }
+
+    /// `str()` of an object: its characters if it is a `str`, else its `repr()`.
+    fn plain_text(&self, object: Addr, limits: &Limits) -> String {
+        let is_text = self
+            .type_of(object)
+            .is_ok_and(|kind| kind.builtin == Builtin::Str);
+        let text = is_text
+            .then(|| self.text(object, limits.characters).ok())
+            .flatten();
+        let Some(text) = text else {
+            return self.value(object, limits).text;
+        };
+        let character = |&point: &u32| char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER);
+        let mut shown: String = text.code_points.iter().map(character).collect();
+        if text.code_points.len() as u64 != text.length {
+            shown.push('…');
+        }
+        shown
+    }
+
+    fn bases(&self, kind: Addr) -> impl Iterator<Item = Addr> {
+        let base = |kind: &Addr| {
+            self.memory
+                .pointer(kind.plus(self.layout().types.base))
+                .ok()
+        };
+        std::iter::successors(Some(kind), base)
+            .take_while(|kind| !kind.is_null())
+            .take(DEEPEST_BASE)
+    }
+
+    fn has_base(&self, kind: Addr, name: &str) -> bool {
+        self.bases(kind)
+            .any(|kind| self.type_name(kind).is_ok_and(|found| found == name))
+    }
+
+    /// Whether a class written in Python has a `__str__` of its own.
+    fn defines_str(&self, kind: Addr) -> bool {
+        self.bases(kind).any(|kind| {
+            self.heap_type_names(kind)
+                .is_ok_and(|names| names.iter().any(|name| name == "__str__"))
+        })
+    }
+
+    /// The newest frame first. The traceback itself begins with the oldest.
+    fn traceback(&self, first: Addr, locals: Option<&Limits>) -> Vec<Frame> {
+        let next = self.layout().traceback.next;
+        let mut frames = Vec::new();
+        let mut entry = first;
+        while !entry.is_null() && frames.len() < MOST_ENTRIES {
+            match self.traceback_frame(entry) {
+                Ok(frame) => frames.push(self.describe(&frame, locals)),
+                Err(_) => break,
+            }
+            entry = self.memory.pointer(entry.plus(next)).unwrap_or(Addr::NULL);
+        }
+        frames.reverse();
+        frames
+    }
+
+    fn traceback_frame(&self, entry: Addr) -> Result<PythonFrame, LookError> {
+        let layout = &self.layout().traceback;
+        let object = self.memory.pointer(entry.plus(layout.frame))?;
+        let address = match self.layout().frame {
+            FrameLayout::Object(_) => object,
+            FrameLayout::Interpreter(frame) => {
+                self.memory.pointer(object.plus(frame.frame_object_frame))?
+            }
+        };
+        let mut frame = self.frame(address)?.ok_or(LookError::Torn {
+            what: "a traceback",
+            address: entry,
+        })?;
+        let lasti = self.memory.i32(entry.plus(layout.lasti))?;
+        let line = self.memory.i32(entry.plus(layout.lineno))?;
+        frame.position = self.position(&frame.code, lasti.into());
+        if let Some(line) = u32::try_from(line).ok().filter(|line| *line > 0) {
+            frame.position.line = Some(line);
+        }
+        Ok(frame)
+    }
+}
