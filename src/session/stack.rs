@@ -6,9 +6,11 @@ use rayon::prelude::*;
 
 use crate::model::{Pid, ProcessReport, Report, Thread};
 use crate::process::core::{CoreOptions, CoreProcess};
+use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
 use crate::process::{Identity, Process, ProcessError, Source};
-use crate::python::{Limits, Located, Look, PythonThread, locate};
+pub use crate::python::Limits;
+use crate::python::{Located, Look, PythonThread, locate};
 
 /// What to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,23 @@ impl Target {
             }
         })
     }
+}
+
+/// Processes with all their descendants: each once, after its parent.
+pub fn families(pids: &[Pid]) -> Result<Vec<Pid>, ProcessError> {
+    let table = ProcessTable::read()?;
+    let mut members: Vec<Pid> = Vec::new();
+    for &pid in pids {
+        let family = table.family(pid);
+        members.extend(
+            family
+                .iter()
+                .filter(|member| !members.contains(member))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
+    }
+    Ok(members)
 }
 
 /// The Python stacks of every thread of every target, in the order of the targets. A target that cannot be read has

@@ -8,95 +8,145 @@ use clap::ColorChoice;
 use super::{Failure, print};
 use crate::faces::render::palette::Palette;
 use crate::faces::render::stack::{Arrangement, write_report};
-use crate::model::Pid;
-use crate::python::Limits;
+use crate::model::{Pid, ProcessReport, Report};
 use crate::session::source::Sources;
-use crate::session::stack::{StackOptions, Target, stacks};
+use crate::session::stack::{Limits, StackOptions, Target, families, stacks};
 
 const EXAMPLES: &str = "\
 Examples:
   pmdb stack 4242                     every thread of a running process
+  pmdb stack 4242 --tree              it and all its descendants, merged
   pmdb stack 4242 4243 --locals       two processes, with the variables of every frame
   pmdb stack --core core.4242         a process that has crashed
-  pmdb stack 4242 --json | jq .       for programs (docs/guide/json.md)";
+  pmdb stack 4242 --json | jq .       for programs";
 
 /// Print the Python stack of every thread, most recent call last, without stopping the process.
+///
+/// Threads and processes with the same stack are shown once, as a tree with counts.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// Running processes.
-    #[arg(value_name = "PID", required_unless_present = "core")]
-    pids: Vec<u32>,
-    /// Core dumps.
-    #[arg(long, value_name = "FILE")]
+    #[arg(value_name = "PID", required_unless_present = "core", value_parser = pid)]
+    pids: Vec<Pid>,
+    /// Their descendants too.
+    #[arg(long, requires = "pids")]
+    tree: bool,
+    /// Show the variables of every frame.
+    #[arg(long)]
+    locals: bool,
+    /// Core dumps, also compressed ones.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     core: Vec<PathBuf>,
     /// The executable of the cores, where it is not at the path that they name.
     #[arg(long, value_name = "FILE", requires = "core")]
     exe: Option<PathBuf>,
-    /// Show the variables of every frame.
-    #[arg(long)]
-    locals: bool,
-    /// Characters of a value that are shown.
-    #[arg(long, value_name = "CHARACTERS", default_value_t = Limits::default().characters)]
-    limit: usize,
     /// Show each thread by itself, also where several have the same stack.
     #[arg(long)]
     flat: bool,
-    /// When to use colours.
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    color: ColorChoice,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    /// Characters of a value that are shown.
+    #[arg(long, value_name = "CHARS", default_value_t = Limits::default().characters)]
+    limit: usize,
+    /// When to use colours.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let live = arguments.pids.iter().map(|pid| Target::Live(Pid(*pid)));
-    let cores = arguments.core.iter().map(|path| Target::Core {
-        path: path.clone(),
-        executable: arguments.exe.clone(),
-    });
-    let targets: Vec<Target> = live.chain(cores).collect();
+    let targets = targets(arguments)?;
     let limits = Limits {
         characters: arguments.limit,
         ..Limits::default()
     };
-    let report = stacks(
+    let mut report = stacks(
         &targets,
         &StackOptions {
             locals: arguments.locals.then_some(limits),
         },
     );
+    let failures = failures(arguments, &report);
     let mut text = Vec::new();
     if arguments.json {
         serde_json::to_writer_pretty(&mut text, &report)
             .map_err(|error| Failure::Output(error.into()))?;
         text.push(b'\n');
     } else {
-        let arrangement = match (arguments.flat, arguments.locals) {
-            (true, _) => Arrangement::Flat,
-            (false, true) => Arrangement::Folded,
-            (false, false) => Arrangement::Merged,
-        };
+        // They are told on standard error.
+        report
+            .processes
+            .retain(|process| !failed(arguments, process));
         let palette = palette(arguments.color);
-        write_report(
-            &mut text,
-            &report,
-            arrangement,
-            palette,
-            &mut Sources::new(),
-        )?;
+        let arrangement = arrangement(arguments);
+        let mut sources = Sources::new();
+        write_report(&mut text, &report, arrangement, palette, &mut sources)?;
     }
     print(&text)?;
-    let failures: Vec<String> = report
-        .processes
-        .into_iter()
-        .filter_map(|process| process.error)
-        .collect();
     if failures.is_empty() {
         Ok(())
     } else {
         Err(Failure::Operation(failures))
+    }
+}
+
+fn pid(text: &str) -> Result<Pid, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a pid is a number above 0".to_string()),
+        Ok(number) => Ok(Pid(number)),
+    }
+}
+
+fn targets(arguments: &Arguments) -> Result<Vec<Target>, Failure> {
+    let pids = if arguments.tree {
+        families(&arguments.pids).map_err(|error| Failure::Operation(vec![error.to_string()]))?
+    } else {
+        arguments.pids.clone()
+    };
+    let live = pids.into_iter().map(Target::Live);
+    let cores = arguments.core.iter().map(|path| Target::Core {
+        path: path.clone(),
+        executable: arguments.exe.clone(),
+    });
+    Ok(live.chain(cores).collect())
+}
+
+fn arrangement(arguments: &Arguments) -> Arrangement {
+    match (arguments.flat, arguments.locals) {
+        (true, _) => Arrangement::Flat,
+        (false, true) => Arrangement::Folded,
+        (false, false) => Arrangement::Merged,
+    }
+}
+
+/// Whether a process that the user named gave nothing. A descendant of one may be no Python process at all.
+fn failed(arguments: &Arguments, process: &ProcessReport) -> bool {
+    let is_named =
+        process.core.is_some() || process.pid.is_none_or(|pid| arguments.pids.contains(&pid));
+    is_named && process.error.is_some() && process.threads.is_empty()
+}
+
+fn failures(arguments: &Arguments, report: &Report) -> Vec<String> {
+    let failed = report
+        .processes
+        .iter()
+        .filter(|process| failed(arguments, process));
+    failed.map(sentence).collect()
+}
+
+/// What went wrong with which process.
+fn sentence(process: &ProcessReport) -> String {
+    let error = process.error.as_deref().unwrap_or_default();
+    let who = match (&process.core, process.pid) {
+        (Some(core), _) => core.clone(),
+        (None, Some(pid)) => format!("process {pid}"),
+        (None, None) => return error.to_string(),
+    };
+    if error.contains(&who) {
+        error.to_string()
+    } else {
+        format!("{who}: {error}")
     }
 }
 

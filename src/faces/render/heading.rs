@@ -210,7 +210,7 @@ fn thread_names(units: &[Unit<'_>]) -> String {
                 (Some(name), Some(_)) if users.get(&(unit.index, name)) == Some(&1) => {
                     printable::one_line(name).into_owned()
                 }
-                (_, Some(tid)) => format!("thread {tid}"),
+                (_, Some(tid)) => tid.to_string(),
                 (None, None) => "unnamed".to_string(),
             }
         })
