@@ -7,6 +7,7 @@ mod code;
 mod error;
 mod exception;
 mod frame;
+mod generator;
 pub mod layout;
 mod lines;
 pub mod locate;
@@ -17,6 +18,7 @@ mod thread;
 
 pub use error::{LookError, PythonError};
 pub use frame::PythonFrame;
+pub use generator::{GeneratorKind, GeneratorPhase};
 pub use locate::{Located, Version, locate};
 pub use look::Look;
 pub use repr::Limits;

@@ -21,6 +21,18 @@ pub struct FrameObjectLayout {
     /// Bytes of bytecode per count of `f_lasti`: 1 up to 3.9, 2 in 3.10.
     pub lasti_unit: u64,
     pub localsplus: u64,
+    pub stack_top: StackTop,
+}
+
+/// How a frame that does not run says where its value stack ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StackTop {
+    /// A pointer behind the last value (up to 3.9, and from 3.14 on).
+    Pointer(u64),
+    /// A pointer to the first value, and an `int` count of them (3.10).
+    Depth { stack: u64, depth: u64 },
+    /// An `int`: how many words of `localsplus` are used, variables included (3.11 to 3.13).
+    SlotsUsed(u64),
 }
 
 /// `_PyInterpreterFrame`, `Include/internal/pycore_frame.h` (3.14+: `pycore_interpframe_structs.h`).
@@ -42,6 +54,7 @@ pub struct InterpreterFrameLayout {
     /// Values of `owner` that mark a frame which is not Python code.
     pub shim_owners: &'static [u8],
     pub localsplus: u64,
+    pub stack_top: StackTop,
     /// Bits of a reference that are not address, to be cleared (3.14+, `Py_TAG_BITS` in `pycore_stackref.h`): no
     /// reference is 1 in 3.14 and 0 in 3.15, and what has all of these bits is an integer, not a pointer.
     pub reference_tag: u64,
@@ -133,6 +146,28 @@ pub struct GeneratorLayout {
     pub running: GeneratorState,
     /// The code object, where the generator itself has it.
     pub code: Option<u64>,
+    pub delegation: Delegation,
+    /// Bytes from the top of the value stack down to what a suspended generator delegates to: 8 is the topmost value.
+    pub awaited_below_top: u64,
+    /// What stands between an `await` and what runs in it (`Objects/genobject.c`, `Objects/iterobject.c`): the
+    /// generator in `async_generator_asend` and in `async_generator_athrow`, the coroutine in `coroutine_wrapper`, and
+    /// the awaitable in `anext_awaitable` (3.10+).
+    pub asend_generator: u64,
+    pub athrow_generator: u64,
+    pub coroutine_wrapper: u64,
+    pub anext_wrapped: Option<u64>,
+}
+
+/// What tells `yield from` and `await` from a plain `yield` in a suspended generator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delegation {
+    /// The next instruction has this opcode, `YIELD_FROM` (up to 3.10).
+    YieldFrom(u8),
+    /// The next instruction is a `RESUME` whose argument has 2 or 3 in its low bits (3.11, 3.12;
+    /// `Include/internal/pycore_opcode_utils.h`).
+    ResumeArgument,
+    /// These values of `gi_frame_state` (3.13+).
+    State(&'static [i8]),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

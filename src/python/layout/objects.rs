@@ -238,6 +238,13 @@ pub struct AsyncioLayout {
     /// A str, or (3.12+) an int N that stands for `Task-N` until somebody asks.
     pub task_name: u64,
     pub task_fut_waiter: u64,
+    /// The byte and the bit in it that say that the next step raises CancelledError.
+    pub task_must_cancel: u64,
+    pub task_must_cancel_bit: u8,
+    /// `task_num_cancels_requested`, `int` (3.11+).
+    pub task_cancel_requests: Option<u64>,
+    /// `futureiterobject.future`: what `Future.__await__` returns.
+    pub future_iter: u64,
     /// The task's `struct llist_node` (3.14+).
     pub task_node: Option<u64>,
     /// `fut_awaited_by`: NULL, a task, or a set of tasks (3.14+).

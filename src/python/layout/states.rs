@@ -72,6 +72,8 @@ pub struct ThreadLayout {
     pub current_frame: CurrentFrame,
     /// pthread_t.
     pub thread_id: u64,
+    /// What `PyThreadState_GetDict()` gives, or NULL.
+    pub dict: u64,
     /// Linux tid in the process's own pid namespace (3.11+).
     pub native_thread_id: Option<u64>,
     pub raised: RaisedLayout,

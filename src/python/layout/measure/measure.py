@@ -28,7 +28,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 
 HEADERS = """
-Python.h frameobject.h structmember.h datetime.h
+Python.h frameobject.h structmember.h datetime.h opcode.h
 internal/pycore_runtime.h internal/pycore_runtime_structs.h internal/pycore_pystate.h internal/pycore_interp.h
 internal/pycore_interp_structs.h internal/pycore_tstate.h internal/pycore_frame.h internal/pycore_interpframe.h
 internal/pycore_interpframe_structs.h internal/pycore_gil.h internal/pycore_code.h internal/pycore_dict.h

@@ -206,6 +206,104 @@ def probe_futures(loop):
     only("future_state", states)
 
 
+def changed(address, size, change):
+    """The bytes that `change` changes in a structure: offset, before, after."""
+    before = read(address, size)
+    change()
+    after = read(address, size)
+    return [(at, one, other) for at, (one, other) in enumerate(zip(before, after)) if one != other]
+
+
+async def probe_awaitables(loop):
+    """What stands between a coroutine and what it awaits: Objects/genobject.c, Objects/iterobject.c, _asynciomodule.c."""
+    async def stream():
+        yield
+
+    async def coroutine():
+        pass
+
+    source, made, future = stream(), coroutine(), loop.create_future()
+    step = source.asend(None)
+    pointer("asend_generator", step, source)
+    pointer("athrow_generator", source.athrow(ValueError), source)
+    pointer("coroutine_wrapper", made.__await__(), made)
+    pointer("future_iter", future.__await__(), future)
+    if sys.version_info >= (3, 10):
+        # The object holds what `__anext__()` returned, another asend.
+        awaitable = anext(source, None)
+        found = [
+            at for at in range(2 * WORD, size_of(awaitable), WORD)
+            if word((word(id(awaitable) + at) or 0) + WORD) == id(type(step))
+        ]
+        only("anext_wrapped", found)
+    step.close()
+    made.close()
+
+
+async def probe_suspended(loop):
+    """How far below the top of its value stack a suspended coroutine has what it awaits (3.14+, where the top is a pointer)."""
+    gate = loop.create_future()
+
+    @types.coroutine
+    def inner():
+        yield gate
+
+    async def outer():
+        await generator
+
+    generator = inner()
+    made = outer()
+    made.send(None)
+    start, end = id(made), id(made) + size_of(made) + made.cr_code.co_nlocals * WORD + 20 * WORD
+    slots = [at for at in range(start + 2 * WORD, end, WORD) if (word(at) or 0) & ~3 == id(generator)]
+    distances = [
+        top - slot for slot in slots
+        for top in words(start, (end - start) // WORD) if top is not None and 0 < top - slot <= 3 * WORD
+    ]
+    if distances:
+        only("awaited_below_top", distances)
+    made.close()
+
+
+async def probe_cancelling():
+    """Where a task says that somebody cancels it."""
+    loop = asyncio.get_running_loop()
+
+    async def wait(future):
+        while True:
+            try:
+                await future
+            except asyncio.CancelledError:
+                return
+
+    async def swallow():
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                pass
+
+    counted = []
+    if sys.version_info >= (3, 11):
+        # The number of requests: 1 after the first, 2 after another.
+        task = loop.create_task(swallow())
+        await asyncio.sleep(0)
+        once = changed(id(task), size_of(task), task.cancel)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        twice = changed(id(task), size_of(task), task.cancel)
+        counted = [at for at, _, now in once if now == 1 and (at, 1, 2) in twice]
+        only("task_cancel_requests", counted)
+    # A task that has not begun can only remember that it must be cancelled: a flag among others.
+    task = loop.create_task(wait(loop.create_future()))
+    if sys.version_info >= (3, 9):
+        # So that cancelling changes no pointer.
+        task._cancel_message = None
+    flags = [(at, one ^ other) for at, one, other in changed(id(task), size_of(task), task.cancel) if at not in counted]
+    only("task_must_cancel", [at for at, _ in flags])
+    print("task_must_cancel_bit", flags[0][1])
+
+
 async def probe_tasks():
     """TaskObj, Modules/_asynciomodule.c."""
     loop = asyncio.get_running_loop()
@@ -251,6 +349,9 @@ def main():
     loop = asyncio.new_event_loop()
     probe_futures(loop)
     loop.run_until_complete(probe_tasks())
+    loop.run_until_complete(probe_awaitables(loop))
+    loop.run_until_complete(probe_suspended(loop))
+    loop.run_until_complete(probe_cancelling())
     loop.close()
 
 

@@ -31,6 +31,7 @@ pub static V3_10: Layout = Layout {
         interp: 16,
         current_frame: CurrentFrame::FrameObject(24),
         thread_id: 176,
+        dict: 152,
         native_thread_id: None,
         raised: RaisedLayout::Triple {
             kind: 88,
@@ -62,6 +63,10 @@ pub static V3_10: Layout = Layout {
         lasti: 96,
         lasti_unit: 2,
         localsplus: 352,
+        stack_top: StackTop::Depth {
+            stack: 64,
+            depth: 80,
+        },
     }),
     code: CodeLayout {
         argcount: 16,
@@ -165,6 +170,12 @@ pub static V3_10: Layout = Layout {
         qualname: 48,
         running: GeneratorState::OfFrame { state: 108 },
         code: Some(24),
+        delegation: Delegation::YieldFrom(72),
+        awaited_below_top: 8,
+        asend_generator: 16,
+        athrow_generator: 16,
+        coroutine_wrapper: 16,
+        anext_wrapped: Some(16),
     },
     function: FunctionLayout {
         code: 48,
@@ -260,6 +271,10 @@ pub static V3_10: Layout = Layout {
         task_coro: 160,
         task_name: 168,
         task_fut_waiter: 152,
+        task_must_cancel: 184,
+        task_must_cancel_bit: 1,
+        task_cancel_requests: None,
+        future_iter: 16,
         task_node: None,
         future_awaited_by: None,
     },
