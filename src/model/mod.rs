@@ -8,6 +8,7 @@ mod exception;
 mod frame;
 mod ids;
 mod report;
+mod task;
 mod thread;
 mod value;
 
@@ -16,5 +17,6 @@ pub use exception::{Exception, ExceptionState};
 pub use frame::{ColumnRange, Frame, Language, Local, LocalKind};
 pub use ids::{Addr, BuildId, Pid, Tid};
 pub use report::{ProcessReport, Report, SCHEMA};
+pub use task::{Awaited, AwaitedKind, EventLoop, Task, TaskState};
 pub use thread::{GilState, Thread, ThreadState};
 pub use value::Value;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pid, Thread, ThreadState};
+use super::{EventLoop, Pid, Thread, ThreadState};
 
 /// The version of the JSON that [`Report`] becomes. It grows when a field changes its meaning or goes away.
 pub const SCHEMA: u32 = 1;
@@ -36,6 +36,9 @@ pub struct ProcessReport {
     pub notes: Vec<String>,
     #[serde(default)]
     pub threads: Vec<Thread>,
+    /// Those of asyncio, with their tasks. Empty unless tasks were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub event_loops: Vec<EventLoop>,
 }
 
 impl Report {

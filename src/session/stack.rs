@@ -91,6 +91,7 @@ fn refused(target: &Target, error: String) -> ProcessReport {
         error: Some(error),
         notes: Vec::new(),
         threads: Vec::new(),
+        event_loops: Vec::new(),
     }
 }
 
@@ -111,6 +112,7 @@ fn look_at(process: &dyn Process, options: &StackOptions) -> ProcessReport {
         error: None,
         notes: process.notes(),
         threads: Vec::new(),
+        event_loops: Vec::new(),
     };
     match locate(process) {
         Ok(located) => {

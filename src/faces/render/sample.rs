@@ -18,6 +18,7 @@ pub fn process(pid: u32, name: &str, threads: Vec<Thread>) -> ProcessReport {
         error: None,
         notes: Vec::new(),
         threads,
+        event_loops: Vec::new(),
     }
 }
 
