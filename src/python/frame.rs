@@ -21,6 +21,11 @@ pub struct PythonFrame {
     pub address: Addr,
     pub code: Rc<Code>,
     pub position: Position,
+    /// The dicts of globals and builtins.
+    pub globals: Addr,
+    pub builtins: Addr,
+    /// The names of a module or class body, any mapping; NULL for a function.
+    pub locals_dict: Addr,
 }
 
 /// A stack, and why it ends early if it does.
@@ -115,8 +120,21 @@ impl Look<'_> {
                 (code, position)
             }
         };
+        let (globals, builtins, locals) = match self.layout().frame {
+            FrameLayout::Object(layout) => (layout.globals, layout.builtins, layout.locals),
+            FrameLayout::Interpreter(layout) => (layout.globals, layout.builtins, layout.locals),
+        };
+        let field = |at| self.memory.pointer(address.plus(at));
+        let locals_dict = if code.is_function() {
+            Addr::NULL
+        } else {
+            field(locals)?
+        };
         Ok(Some(PythonFrame {
             address,
+            globals: field(globals)?,
+            builtins: field(builtins)?,
+            locals_dict,
             code,
             position,
         }))
@@ -175,7 +193,7 @@ impl Look<'_> {
         Ok(locals)
     }
 
-    fn through_cell(&self, object: Addr, kind: LocalKind) -> Result<Addr, LookError> {
+    pub(super) fn through_cell(&self, object: Addr, kind: LocalKind) -> Result<Addr, LookError> {
         let may_be_cell = matches!(kind, LocalKind::Cell | LocalKind::Free);
         if object.is_null() || !may_be_cell || self.type_of(object)?.name != "cell" {
             return Ok(object);
@@ -186,13 +204,8 @@ impl Look<'_> {
 
     /// The names of a module or class body. A module's own dunder names are left out: every module has them.
     fn names_of_body(&self, frame: &PythonFrame, limits: &Limits) -> Result<Vec<Local>, LookError> {
-        let at = match self.layout().frame {
-            FrameLayout::Object(layout) => layout.locals,
-            FrameLayout::Interpreter(layout) => layout.locals,
-        };
-        let names = self.memory.pointer(frame.address.plus(at))?;
         let mut locals = Vec::new();
-        for (key, value) in self.dict_items(names, MOST_NAMES)? {
+        for (key, value) in self.dict_items(frame.locals_dict, MOST_NAMES)? {
             let name = self.name(key)?;
             if name.starts_with("__") && name.ends_with("__") {
                 continue;

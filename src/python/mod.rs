@@ -5,11 +5,13 @@
 
 mod code;
 mod error;
+pub mod eval;
 mod exception;
 mod frame;
 mod generator;
 pub mod layout;
 mod lines;
+mod literal;
 pub mod locate;
 mod look;
 mod object;

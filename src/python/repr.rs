@@ -1,6 +1,7 @@
 //! The text of a value: what `repr()` gives in the target for the builtin types, cut at a limit.
 
 use super::LookError;
+use super::literal::{complex, float, octets, string};
 use super::look::Look;
 use super::object::{Builtin, Integer, TypeInfo};
 use crate::model::{Addr, Value};
@@ -170,57 +171,19 @@ impl Writer<'_, '_> {
         let at = object.plus(self.look.layout().object.complex_real);
         let real = self.look.memory.f64(at)?;
         let imaginary = self.look.memory.f64(at.plus(8))?;
-        // `complex_repr`, `Objects/complexobject.c`: a real part of +0 is left out.
-        let without_point = |value: f64| {
-            let text = float(value);
-            text.strip_suffix(".0").map_or(text.clone(), str::to_string)
-        };
-        if real == 0.0 && real.is_sign_positive() {
-            self.put(&format!("{}j", without_point(imaginary)));
-        } else {
-            let sign = if imaginary.is_sign_negative() && !imaginary.is_nan() {
-                ""
-            } else {
-                "+"
-            };
-            let (real, imaginary) = (without_point(real), without_point(imaginary));
-            self.put(&format!("({real}{sign}{imaginary}j)"));
-        }
+        self.put(&complex(real, imaginary));
         Ok(())
     }
 
     fn string(&mut self, object: Addr) -> Result<(), LookError> {
         let text = self.look.text(object, self.room + 1)?;
-        let has = |quote: char| text.code_points.contains(&(quote as u32));
-        let quote = if has('\'') && !has('"') { '"' } else { '\'' };
-        self.put(quote.encode_utf8(&mut [0; 4]));
-        for &point in &text.code_points {
-            self.put(&escaped(point, quote));
-        }
-        self.put(quote.encode_utf8(&mut [0; 4]));
+        self.put(&string(&text.code_points));
         self.cut |= text.code_points.len() as u64 != text.length;
         Ok(())
     }
 
     fn bytes(&mut self, bytes: &[u8], length: u64) {
-        let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
-            '"'
-        } else {
-            '\''
-        };
-        self.put(&format!("b{quote}"));
-        for &byte in bytes {
-            match byte {
-                0x20..0x7f if byte != b'\\' && char::from(byte) != quote => {
-                    self.put(char::from(byte).encode_utf8(&mut [0; 4]));
-                }
-                b'\t' | b'\n' | b'\r' | b'\\' | b'\'' | b'"' => {
-                    self.put(&escaped(byte.into(), quote));
-                }
-                _ => self.put(&format!("\\x{byte:02x}")),
-            }
-        }
-        self.put(quote.encode_utf8(&mut [0; 4]));
+        self.put(&octets(bytes));
         self.cut |= bytes.len() as u64 != length;
     }
 
@@ -315,79 +278,5 @@ impl Writer<'_, '_> {
             after
         });
         Ok(())
-    }
-}
-
-/// `float_repr_style` short: the fewest digits that give the number back, with an exponent below 1e-4 and from 1e16 on
-/// (`format_float_short`, `Python/pystrtod.c`).
-fn float(value: f64) -> String {
-    if value.is_nan() {
-        return "nan".to_string();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "inf" } else { "-inf" }.to_string();
-    }
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if value != 0.0 && !(-4..16).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{digits}e{sign}{:02}", exponent.abs());
-    }
-    let plain = format!("{value}");
-    if plain.contains('.') {
-        plain
-    } else {
-        plain + ".0"
-    }
-}
-
-/// One character inside quotes, as `unicode_repr` writes it (`Objects/unicodeobject.c`).
-fn escaped(point: u32, quote: char) -> String {
-    match char::from_u32(point) {
-        Some('\\') => "\\\\".to_string(),
-        Some('\t') => "\\t".to_string(),
-        Some('\n') => "\\n".to_string(),
-        Some('\r') => "\\r".to_string(),
-        Some(character) if character == quote => format!("\\{quote}"),
-        Some(character) if is_printable(character) => character.to_string(),
-        _ if point < 0x100 => format!("\\x{point:02x}"),
-        _ if point < 0x1_0000 => format!("\\u{point:04x}"),
-        _ => format!("\\U{point:08x}"),
-    }
-}
-
-/// Near to `str.isprintable()`, whose tables differ between Python versions: controls, separators other than the
-/// space, format characters, surrogates and private use are not printable.
-fn is_printable(character: char) -> bool {
-    if character == ' ' {
-        return true;
-    }
-    let format_or_private = matches!(
-        u32::from(character),
-        0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x180e | 0x200b..=0x200f | 0x202a..=0x202e
-            | 0x2060..=0x206f | 0xe000..=0xf8ff | 0xfeff | 0xfff9..=0xfffb | 0xf_0000..=0x10_ffff
-    );
-    !character.is_control() && !character.is_whitespace() && !format_or_private
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn floats_are_written_as_python_writes_them() {
-        let texts = [
-            (0.1, "0.1"),
-            (-0.0, "-0.0"),
-            (1e15, "1000000000000000.0"),
-            (1e16, "1e+16"),
-            (1.5e-5, "1.5e-05"),
-            (0.0001, "0.0001"),
-            (f64::NEG_INFINITY, "-inf"),
-        ];
-        for (value, text) in texts {
-            assert_eq!(float(value), text);
-        }
     }
 }

@@ -1,0 +1,61 @@
+//! Python expressions on a process that is only looked at.
+//!
+//! [`Look::evaluate`] walks the syntax tree of an expression. Names and attributes lead to objects of the inferior;
+//! operators and builtin functions make values of pmdb's own ([`Datum`]). What would have to run code of the inferior
+//! (a property, a Python-level `__eq__`, a call) ends as [`EvalError::NeedsInterpreter`], which names it. How it works
+//! and why is in `docs/internals/evaluator.md`.
+
+#![allow(dead_code, reason = "the operators that use the rest follow")]
+
+mod budget;
+mod complete;
+mod datum;
+mod error;
+mod expression;
+mod inspect;
+mod pretty;
+mod scope;
+mod show;
+mod syntax;
+
+pub use datum::{Datum, Iterated, Range, View};
+pub use error::EvalError;
+pub use inspect::Definition;
+pub use scope::Scope;
+
+use budget::Budget;
+
+use super::Look;
+
+/// One evaluation.
+pub(super) struct Evaluator<'e, 'p> {
+    look: &'e Look<'p>,
+    scope: &'e Scope,
+    budget: Budget,
+    /// The variables of the comprehensions around the expression, the innermost last.
+    bound: std::cell::RefCell<Vec<(String, Datum)>>,
+}
+
+impl Look<'_> {
+    /// The value of a Python expression in a scope, without running code in the process.
+    ///
+    /// # Errors
+    /// What Python would raise (as [`EvalError::Raised`], syntax errors included); what only the interpreter can tell;
+    /// an expression that takes more than pmdb's bounds; memory that cannot be read.
+    pub fn evaluate(&self, text: &str, scope: &Scope) -> Result<Datum, EvalError> {
+        let parsed = syntax::parse(text)?;
+        let evaluator = Evaluator::new(self, scope);
+        evaluator.expression(parsed.expr())
+    }
+}
+
+impl<'e, 'p> Evaluator<'e, 'p> {
+    fn new(look: &'e Look<'p>, scope: &'e Scope) -> Evaluator<'e, 'p> {
+        Evaluator {
+            look,
+            scope,
+            budget: Budget::new(scope.cancelled.clone()),
+            bound: std::cell::RefCell::default(),
+        }
+    }
+}
