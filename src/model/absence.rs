@@ -18,6 +18,8 @@ pub enum Absence {
     NotDumped { address: Addr },
     /// What was read contradicts itself: the target was changing it, or it is damaged.
     Torn { what: String },
+    /// The answer had taken as much time or memory as it may before it came to this.
+    LimitReached { limit: String },
 }
 
 impl fmt::Display for Absence {
@@ -27,6 +29,7 @@ impl fmt::Display for Absence {
             Absence::Unreadable { address } => write!(f, "<not readable at {address}>"),
             Absence::NotDumped { address } => write!(f, "<not in this core: {address}>"),
             Absence::Torn { what } => write!(f, "<damaged or changing: {what}>"),
+            Absence::LimitReached { limit } => write!(f, "<not read: {limit}>"),
         }
     }
 }

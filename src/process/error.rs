@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::Spent;
 use crate::model::{Addr, Pid};
 
 /// Some bytes of the inferior could not be had.
@@ -16,6 +17,9 @@ pub enum ReadError {
     NotDumped { address: Addr },
     #[error("process {pid} ended while it was read")]
     Gone { pid: Pid, address: Addr },
+    /// The answer had cost as much as it may: nothing more is read for it.
+    #[error("{limit}")]
+    Spent { address: Addr, limit: Spent },
 }
 
 /// A process could not be opened. Each says what the user can do.

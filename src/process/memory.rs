@@ -1,10 +1,12 @@
 //! Reading memory: the trait that a source implements, and the cache that one walk reads through.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
 
-use super::ReadError;
+use super::{Budget, ReadError, Spent};
 use crate::model::Addr;
 
 /// A source of an inferior's bytes.
@@ -29,22 +31,77 @@ const BLOCK: usize = 64 * 1024;
 /// The cache is dropped when it holds this much, in blocks: 32 MiB. A walk that needs more reads some of it twice.
 const MOST_BLOCKS: usize = 512;
 
+/// Reads between two looks at the clock.
+const CLOCK_INTERVAL: u64 = 256;
+
 /// The memory of one inferior for the length of one walk: small reads are served from blocks fetched whole.
 ///
 /// It must not outlive the walk: a live target goes on changing. It is for one thread, and each thread of pmdb
-/// makes its own.
+/// makes its own. Once the walk has cost as much as its [`Budget`] allows, every read fails, so that whatever the
+/// walk is doing comes to an end.
 pub struct Memory<'p> {
     source: &'p dyn ReadMemory,
     /// By start address; blocks do not overlap.
     blocks: RefCell<BTreeMap<u64, Box<[u8]>>>,
+    budget: Arc<Budget>,
+    deadline: Option<Instant>,
+    /// Reads so far: the clock is asked at each of [`CLOCK_INTERVAL`].
+    reads: Cell<u64>,
+    spent: Cell<Option<Spent>>,
 }
 
 impl<'p> Memory<'p> {
+    /// With the usual budget, of its own.
     pub fn new(source: &'p dyn ReadMemory) -> Memory<'p> {
+        Memory::within(source, Budget::usual())
+    }
+
+    pub fn within(source: &'p dyn ReadMemory, budget: Arc<Budget>) -> Memory<'p> {
         Memory {
             source,
             blocks: RefCell::default(),
+            deadline: budget.deadline(),
+            budget,
+            reads: Cell::default(),
+            spent: Cell::default(),
         }
+    }
+
+    /// Which limit the walk has reached, if any: what it gave is then not all.
+    pub fn spent(&self) -> Option<Spent> {
+        self.spent.get()
+    }
+
+    /// Counts `bytes` that the walk keeps for its answer or for later: each reader does so for what may grow with
+    /// what the target says.
+    pub fn keep(&self, address: Addr, bytes: usize) -> Result<(), ReadError> {
+        if let Err(limit) = self.budget.take(bytes as u64) {
+            self.spent.set(self.spent.get().or(Some(limit)));
+        }
+        self.check(address)
+    }
+
+    /// Fails if a limit was reached.
+    fn check(&self, address: Addr) -> Result<(), ReadError> {
+        match self.spent.get() {
+            None => Ok(()),
+            Some(limit) => Err(ReadError::Spent { address, limit }),
+        }
+    }
+
+    /// Counts a read, and looks at the clock now and then.
+    fn count_read(&self, address: Addr) -> Result<(), ReadError> {
+        let reads = self.reads.get().wrapping_add(1);
+        self.reads.set(reads);
+        if reads.is_multiple_of(CLOCK_INTERVAL)
+            && self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
+        {
+            let late = self.budget.out_of_time();
+            self.spent.set(self.spent.get().or(Some(late)));
+        }
+        self.check(address)
     }
 
     /// Forgets what was read, so that the next read sees the target as it then is.
@@ -54,6 +111,7 @@ impl<'p> Memory<'p> {
 
     /// Fills `buffer`, from the cache where it can.
     pub fn read(&self, address: Addr, buffer: &mut [u8]) -> Result<(), ReadError> {
+        self.count_read(address)?;
         if let Some(lent) = self.source.lend(address, buffer.len()) {
             buffer.copy_from_slice(lent);
             return Ok(());
@@ -92,8 +150,12 @@ impl<'p> Memory<'p> {
         copy_cached(&blocks, address, piece)
     }
 
-    /// `length` bytes. The caller bounds `length`.
+    /// `length` bytes. The caller bounds `length`; none larger than the room that the budget has left is tried.
     pub fn bytes(&self, address: Addr, length: usize) -> Result<Vec<u8>, ReadError> {
+        if length as u64 > self.budget.room() {
+            let limit = self.budget.out_of_memory();
+            return Err(ReadError::Spent { address, limit });
+        }
         let mut bytes = vec![0; length];
         self.read(address, &mut bytes)?;
         Ok(bytes)
@@ -160,4 +222,66 @@ fn copy_cached(
     let count = available.len().min(piece.len());
     piece[..count].copy_from_slice(&available[..count]);
     (count > 0).then_some(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Every address holds zeros.
+    struct Zeros;
+
+    impl ReadMemory for Zeros {
+        fn read(&self, _: Addr, buffer: &mut [u8]) -> Result<(), ReadError> {
+            buffer.fill(0);
+            Ok(())
+        }
+
+        fn extent(&self, _: Addr) -> Option<Range<Addr>> {
+            Some(Addr(0)..Addr(u64::MAX))
+        }
+    }
+
+    /// The error that ends a walk over all addresses; the test hangs if none does.
+    fn end_of_walk(memory: &Memory<'_>) -> ReadError {
+        let mut addresses = (0..).map(Addr);
+        let read = |address| memory.u64(address).err();
+        addresses.find_map(read).expect("addresses do not end")
+    }
+
+    #[test]
+    fn a_walk_ends_when_its_time_is_over() {
+        let memory = Memory::within(&Zeros, Budget::new(Duration::ZERO, 100));
+        let error = end_of_walk(&memory);
+        assert_eq!(memory.spent(), Some(Spent::Time { seconds: 0 }));
+        assert_eq!(memory.u8(Addr(0)).unwrap_err().absence(), error.absence());
+    }
+
+    #[test]
+    fn a_walk_ends_when_it_has_kept_too_much() {
+        let budget = Budget::new(Budget::TIME, 3 << 20);
+        let (one, other) = (
+            Memory::within(&Zeros, budget.clone()),
+            Memory::within(&Zeros, budget),
+        );
+        assert_eq!(one.keep(Addr(0), 2 << 20), Ok(()));
+        let error = other.keep(Addr(7), 1 << 20).unwrap_err();
+        let limit = Spent::Memory { mebibytes: 3 };
+        let address = Addr(7);
+        assert_eq!(error, ReadError::Spent { address, limit });
+        assert_eq!(other.u8(address), Err(error));
+        // The other walk learns of it when it keeps something more.
+        assert_eq!(one.u8(address), Ok(0));
+        assert!(one.keep(address, 1).is_err());
+    }
+
+    #[test]
+    fn lengths_of_garbage_are_not_allocated() {
+        let memory = Memory::new(&Zeros);
+        let error = memory.bytes(Addr(0), usize::MAX).unwrap_err();
+        assert!(matches!(error, ReadError::Spent { .. }));
+        assert_eq!(memory.bytes(Addr(5), 3), Ok(vec![0; 3]));
+    }
 }

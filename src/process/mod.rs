@@ -3,6 +3,7 @@
 //! Everything that only looks is written once, against [`Process`], so that it works on a live process
 //! (`live`) and on a core (`core`) alike. Nobody above this floor opens `/proc` or a core.
 
+mod budget;
 pub mod core;
 pub mod elf;
 mod error;
@@ -13,6 +14,7 @@ mod memory;
 
 use std::path::{Path, PathBuf};
 
+pub use budget::{Budget, Spent};
 pub use error::{ProcessError, ReadError};
 pub use mapping::{Backing, Mapping, Mappings, Protection};
 pub use memory::{Memory, ReadMemory};
@@ -103,6 +105,9 @@ impl ReadError {
     pub fn absence(&self) -> Absence {
         match *self {
             ReadError::NotDumped { address } => Absence::NotDumped { address },
+            ReadError::Spent { limit, .. } => Absence::LimitReached {
+                limit: limit.to_string(),
+            },
             ReadError::Unmapped { address, .. } | ReadError::Gone { address, .. } => {
                 Absence::Unreadable { address }
             }
@@ -114,7 +119,8 @@ impl ReadError {
         match *self {
             ReadError::NotDumped { address }
             | ReadError::Unmapped { address, .. }
-            | ReadError::Gone { address, .. } => address,
+            | ReadError::Gone { address, .. }
+            | ReadError::Spent { address, .. } => address,
         }
     }
 }

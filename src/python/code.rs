@@ -41,6 +41,11 @@ impl Code {
         self.flags & OPTIMIZED != 0
     }
 
+    /// About how much memory it takes without its variables, in bytes.
+    fn size(&self) -> usize {
+        size_of::<Code>() + self.file.len() + self.qualname.len() + self.line_table.len()
+    }
+
     /// Bytes from the beginning of the bytecode.
     pub fn offset_of(&self, instruction: Addr) -> i64 {
         instruction.0.wrapping_sub(self.bytecode.0) as i64
@@ -54,6 +59,7 @@ impl Look<'_> {
             return Ok(code.clone());
         }
         let code = Rc::new(self.read_code(address)?);
+        self.memory.keep(address, code.size())?;
         self.codes.borrow_mut().insert(address.0, code.clone());
         Ok(code)
     }
@@ -110,10 +116,8 @@ impl Look<'_> {
                 ];
                 for (tuple, kind) in groups {
                     for name in self.sequence(field(tuple)?, MOST_VARIABLES)? {
-                        variables.push(Variable {
-                            name: self.name(name)?,
-                            kind: argument_or(kind, variables.len() as u64, arguments),
-                        });
+                        let kind = argument_or(kind, variables.len() as u64, arguments);
+                        variables.push(self.variable(name, kind)?);
                     }
                 }
             }
@@ -126,14 +130,17 @@ impl Look<'_> {
                         kind if kind & KIND_CELL != 0 => LocalKind::Cell,
                         _ => argument_or(LocalKind::Local, variables.len() as u64, arguments),
                     };
-                    variables.push(Variable {
-                        name: self.name(name)?,
-                        kind,
-                    });
+                    variables.push(self.variable(name, kind)?);
                 }
             }
         }
         Ok(variables)
+    }
+
+    fn variable(&self, name: Addr, kind: LocalKind) -> Result<Variable, LookError> {
+        let text = self.name(name)?;
+        self.memory.keep(name, size_of::<Variable>() + text.len())?;
+        Ok(Variable { name: text, kind })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Exceptions that a thread raises or handles, with the frames of their tracebacks.
 
+use std::collections::HashSet;
+
 use super::LookError;
 use super::frame::PythonFrame;
 use super::layout::{FrameLayout, RaisedLayout};
@@ -101,6 +103,8 @@ impl Look<'_> {
         let field = |at| self.memory.pointer(object.plus(at)).unwrap_or(Addr::NULL);
         let kind = field(self.layout().object.kind);
         let message = self.message(object, kind, &chain.text);
+        let size = size_of::<Exception>() + message.as_ref().map_or(0, String::len);
+        self.memory.keep(object, size).ok()?;
         let linked = ExceptionState::Linked;
         Some(Exception {
             type_name: self.exception_name(kind),
@@ -254,7 +258,8 @@ impl Look<'_> {
         let next = self.layout().traceback.next;
         let mut frames = Vec::new();
         let mut entry = first;
-        while !entry.is_null() && frames.len() < MOST_ENTRIES {
+        let mut seen = HashSet::new();
+        while !entry.is_null() && frames.len() < MOST_ENTRIES && seen.insert(entry) {
             match self.traceback_frame(entry) {
                 Ok(frame) => frames.push(self.describe(&frame, locals)),
                 Err(_) => break,

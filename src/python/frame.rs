@@ -60,14 +60,16 @@ impl Look<'_> {
                 break;
             }
             match self.frame(address) {
-                Ok(Some(frame)) => stack.frames.push(frame),
-                Ok(None) => {}
+                Ok(frame) => stack.frames.extend(frame),
                 Err(error) => {
                     stack.broken = Some(error);
                     break;
                 }
             }
-            next = self.caller(address);
+            let kept = self.memory.keep(address, size_of::<PythonFrame>());
+            next = kept
+                .map_err(LookError::from)
+                .and_then(|()| self.caller(address));
         }
         stack
     }
@@ -151,10 +153,15 @@ impl Look<'_> {
                 Vec::new()
             }
         };
+        let code = &*frame.code;
+        let size = size_of::<Frame>() + code.qualname.len() + code.file.len();
+        if let Err(error) = self.memory.keep(frame.address, size) {
+            note = Some(error.to_string());
+        }
         Frame {
             language: Language::Python,
-            function: frame.code.qualname.clone(),
-            file: Some(frame.code.file.clone()),
+            function: code.qualname.clone(),
+            file: Some(code.file.clone()),
             line: frame.position.line,
             columns: frame.position.columns,
             locals,
@@ -184,6 +191,7 @@ impl Look<'_> {
                 kind: variable.kind,
                 value: self.value(object, limits),
             };
+            self.keep_local(&local)?;
             // Up to 3.10 an argument that is a cell has two slots.
             match locals.iter_mut().find(|other| other.name == local.name) {
                 Some(other) => *other = local,
@@ -211,12 +219,20 @@ impl Look<'_> {
                 continue;
             }
             let value: Value = self.value(value, limits);
-            locals.push(Local {
+            let local = Local {
                 name,
                 kind: LocalKind::Name,
                 value,
-            });
+            };
+            self.keep_local(&local)?;
+            locals.push(local);
         }
         Ok(locals)
+    }
+
+    fn keep_local(&self, local: &Local) -> Result<(), LookError> {
+        let texts = local.name.len() + local.value.text.len() + local.value.type_name.len();
+        let at = local.value.address.unwrap_or_default();
+        Ok(self.memory.keep(at, size_of::<Local>() + texts)?)
     }
 }

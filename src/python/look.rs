@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::code::Code;
 use super::layout::Layout;
 use super::locate::Located;
 use super::object::TypeInfo;
-use crate::process::{Memory, Process};
+use crate::process::{Budget, Memory, Process, Spent};
 
 /// Reads the objects of one process through a cache that lasts as long as this does. A live target goes on running:
 /// make a new one for each answer.
@@ -21,14 +22,24 @@ pub struct Look<'p> {
 }
 
 impl<'p> Look<'p> {
+    /// With the usual budget, of its own.
     pub fn new(process: &'p dyn Process, located: &'p Located) -> Look<'p> {
+        Look::within(process, located, Budget::usual())
+    }
+
+    pub fn within(process: &'p dyn Process, located: &'p Located, budget: Arc<Budget>) -> Look<'p> {
         Look {
             process,
-            memory: Memory::new(process),
+            memory: Memory::within(process, budget),
             located,
             types: RefCell::default(),
             codes: RefCell::default(),
         }
+    }
+
+    /// Which limit of its budget this walk has reached, if any: what it gave is then not all.
+    pub fn spent(&self) -> Option<Spent> {
+        self.memory.spent()
     }
 
     pub(super) fn layout(&self) -> &'static Layout {

@@ -79,6 +79,9 @@ impl Look<'_> {
             match self.memory.pointer(at) {
                 Ok(member) if member.is_null() => return (members, None),
                 Ok(member) if seen.insert(member) && members.len() < MOST => {
+                    if let Err(error) = self.memory.keep(member, size_of::<PythonThread>()) {
+                        return (members, Some(error.into()));
+                    }
                     members.push(member);
                     at = member.plus(next);
                 }

@@ -1,6 +1,7 @@
 //! The stacks of a set of processes.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -8,7 +9,7 @@ use crate::model::{Pid, ProcessReport, Report, Thread};
 use crate::process::core::{CoreOptions, CoreProcess};
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
-use crate::process::{Identity, Process, ProcessError, Source};
+use crate::process::{Budget, Identity, Process, ProcessError, Source};
 pub use crate::python::Limits;
 use crate::python::{Located, Look, PythonThread, locate};
 
@@ -64,10 +65,11 @@ pub fn families(pids: &[Pid]) -> Result<Vec<Pid>, ProcessError> {
 /// The Python stacks of every thread of every target, in the order of the targets. A target that cannot be read has
 /// the reason in its place.
 pub fn stacks(targets: &[Target], options: &StackOptions) -> Report {
+    let budget = Budget::usual();
     let processes = targets
         .par_iter()
         .map(|target| match target.open() {
-            Ok(process) => look_at(&*process, options),
+            Ok(process) => look_at(&*process, options, &budget),
             Err(error) => refused(target, error.to_string()),
         })
         .collect();
@@ -95,7 +97,7 @@ fn refused(target: &Target, error: String) -> ProcessReport {
     }
 }
 
-fn look_at(process: &dyn Process, options: &StackOptions) -> ProcessReport {
+fn look_at(process: &dyn Process, options: &StackOptions, budget: &Arc<Budget>) -> ProcessReport {
     let identity = process.identity();
     let mut report = ProcessReport {
         pid: identity.pid,
@@ -117,7 +119,7 @@ fn look_at(process: &dyn Process, options: &StackOptions) -> ProcessReport {
     match locate(process) {
         Ok(located) => {
             report.interpreter = Some(located.name());
-            read_threads(process, &located, options, &mut report);
+            read_threads(process, &located, options, budget, &mut report);
         }
         Err(error) => report.error = Some(error.to_string()),
     }
@@ -137,6 +139,7 @@ fn read_threads(
     process: &dyn Process,
     located: &Located,
     options: &StackOptions,
+    budget: &Arc<Budget>,
     report: &mut ProcessReport,
 ) {
     let kernel = match process.threads() {
@@ -146,7 +149,7 @@ fn read_threads(
             return;
         }
     };
-    let look = Look::new(process, located);
+    let look = Look::within(process, located, budget.clone());
     let (mut threads, broken) = look.threads(&kernel);
     // CPython puts the newest thread first in its list; a reader expects the main one first.
     threads.reverse();
@@ -156,6 +159,9 @@ fn read_threads(
         .collect();
     if let Some(error) = broken {
         report.error = Some(format!("not all threads could be read: {error}"));
+    }
+    if let Some(limit) = look.spent() {
+        report.error = Some(format!("not everything was read: {limit}"));
     }
 }
 

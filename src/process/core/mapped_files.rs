@@ -36,6 +36,10 @@ pub(super) struct FileName {
     pub deleted: bool,
 }
 
+/// Files beyond this many are not told apart from memory without a file: each may be opened and mapped, and a process
+/// may have 65,530 mappings (`vm.max_map_count`).
+const MOST_FILES: usize = 1 << 14;
+
 #[derive(Debug, Default)]
 pub(super) struct MappedFiles {
     /// Sorted by address, without overlap.
@@ -65,6 +69,9 @@ impl MappedFiles {
                 continue;
             };
             if name.is_empty() || name.len() > LONGEST_PATH {
+                continue;
+            }
+            if mapped.files.len() >= MOST_FILES && !known.contains_key(name) {
                 continue;
             }
             let file = *known.entry(name).or_insert_with(|| {

@@ -39,6 +39,10 @@ pub(super) struct ProcessNote {
     pub arguments: String,
 }
 
+/// Notes beyond this many are not read: eight for each thread, twice what the kernel writes. Many program headers may
+/// name the same stretch of a core.
+const MOST_NOTES: usize = MOST_THREADS * 8;
+
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     /// In the order of the core: the kernel puts the thread that died first.
@@ -53,9 +57,14 @@ pub(super) struct Notes {
 impl Notes {
     pub(super) fn parse(core: &[u8], ranges: &[Range<usize>]) -> Notes {
         let mut notes = Notes::default();
+        let mut left = MOST_NOTES;
         for range in ranges {
             let mut at = range.start;
             while let Some(note) = Note::parse(core, at, range.end) {
+                if left == 0 {
+                    return notes;
+                }
+                left -= 1;
                 notes.take(core, &note);
                 at = note.end;
             }

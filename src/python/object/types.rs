@@ -83,6 +83,8 @@ impl Look<'_> {
             return Ok(known.clone());
         }
         let info = Rc::new(self.read_type(kind)?);
+        self.memory
+            .keep(kind, size_of::<TypeInfo>() + info.name.len())?;
         self.types.borrow_mut().insert(kind.0, info.clone());
         Ok(info)
     }
