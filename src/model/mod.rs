@@ -19,4 +19,4 @@ pub use ids::{Addr, BuildId, Pid, Tid};
 pub use report::{ProcessReport, Report, SCHEMA};
 pub use task::{Awaited, AwaitedKind, EventLoop, Task, TaskState};
 pub use thread::{GilState, Thread, ThreadState};
-pub use value::Value;
+pub use value::{LengthUnit, Value};

@@ -78,7 +78,7 @@ impl Look<'_> {
         objects
     }
 
-    fn is_exception(&self, object: Addr) -> Result<bool, LookError> {
+    pub(super) fn is_exception(&self, object: Addr) -> Result<bool, LookError> {
         let kind = self
             .memory
             .pointer(object.plus(self.layout().object.kind))?;

@@ -1,6 +1,6 @@
 //! One walk through one interpreter process.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use super::code::Code;
 use super::layout::Layout;
 use super::locate::Located;
 use super::object::TypeInfo;
+use crate::model::Addr;
 use crate::process::{Budget, Memory, Process, Spent};
 
 /// Reads the objects of one process through a cache that lasts as long as this does. A live target goes on running:
@@ -19,6 +20,8 @@ pub struct Look<'p> {
     pub(super) located: &'p Located,
     pub(super) types: RefCell<HashMap<u64, Rc<TypeInfo>>>,
     pub(super) codes: RefCell<HashMap<u64, Rc<Code>>>,
+    /// The dicts of static types that the interpreter keeps apart, by type (3.12+).
+    pub(super) static_dicts: OnceCell<HashMap<u64, Addr>>,
 }
 
 impl<'p> Look<'p> {
@@ -34,6 +37,7 @@ impl<'p> Look<'p> {
             located,
             types: RefCell::default(),
             codes: RefCell::default(),
+            static_dicts: OnceCell::new(),
         }
     }
 

@@ -23,5 +23,6 @@ pub use frame::PythonFrame;
 pub use generator::{GeneratorKind, GeneratorPhase};
 pub use locate::{Located, Version, locate};
 pub use look::Look;
+pub use object::{Attribute, Field};
 pub use repr::Limits;
 pub use thread::PythonThread;

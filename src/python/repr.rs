@@ -45,12 +45,11 @@ impl Look<'_> {
             text.push('…');
         }
         Value {
-            type_name: kind.name.clone(),
+            type_name: kind.shown_name(),
             text,
             truncated: writer.cut,
             address: Some(object),
-            absence: None,
-            segment: None,
+            ..Value::default()
         }
     }
 }

@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::palette::Role;
 use super::printable;
 use super::printer::Printer;
-use crate::model::{ColumnRange, Frame, Local, ProcessReport};
+use crate::model::{ColumnRange, Frame, Local, ProcessReport, Value};
 
 /// As in CPython: a line that recursion repeats is shown this often (`traceback.StackSummary.format`).
 const REPEATS_SHOWN: usize = 3;
@@ -175,17 +175,23 @@ fn write_local(printer: &mut Printer<'_>, local: &Local) -> io::Result<()> {
             Some(role) => printer.paint(role, line).to_string(),
             None => line.to_string(),
         };
-        let segment = value
-            .segment
-            .as_deref()
-            .filter(|_| lines.peek().is_none())
-            .map(|segment| format!("  [{}]", printable::one_line(segment)))
-            .unwrap_or_default();
-        let segment = printer.paint(Role::Faint, segment);
-        printer.line(format_args!("{before}{line}{segment}"))?;
+        let remarks = match lines.peek() {
+            None => remarks(value),
+            Some(_) => String::new(),
+        };
+        let remarks = printer.paint(Role::Faint, remarks);
+        printer.line(format_args!("{before}{line}{remarks}"))?;
         before.clone_from(&continued);
     }
     Ok(())
+}
+
+/// What is said behind a value: how long it is if it was cut, and the shared memory that it lies in.
+pub fn remarks(value: &Value) -> String {
+    let length = value.full_length().map(|length| format!(" ({length})"));
+    let segment = value.segment.as_deref();
+    let segment = segment.map(|segment| format!("  [{}]", printable::one_line(segment)));
+    length.unwrap_or_default() + &segment.unwrap_or_default()
 }
 
 #[cfg(test)]

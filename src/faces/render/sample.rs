@@ -58,10 +58,7 @@ pub fn local(name: &str, text: &str) -> Local {
         value: Value {
             type_name: "int".to_string(),
             text: text.to_string(),
-            truncated: false,
-            address: None,
-            absence: None,
-            segment: None,
+            ..Value::default()
         },
     }
 }

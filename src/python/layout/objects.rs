@@ -73,8 +73,20 @@ pub struct DictLayout {
     pub keys_indices: u64,
     /// In `PyDictValues`: where the pointers begin.
     pub values_items: u64,
+    pub values_order: ValuesOrder,
     /// The mapping that a `mappingproxy` shows.
     pub proxy_mapping: u64,
+}
+
+/// Where `PyDictValues` says in which order its values were set: one byte for each, its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValuesOrder {
+    /// In the order of the keys (up to 3.10).
+    AsKeys,
+    /// Before it: the count at `-size`, the indices from `-first` on downwards (3.11, 3.12).
+    Before { size: u64, first: u64 },
+    /// In it, bytes: `capacity` and `size`; the indices follow the `capacity` pointers (3.13+).
+    After { capacity: u64, size: u64 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,13 @@
-//! `list`, `tuple`, `dict` and sets: the addresses of what they hold.
+//! `list`, `tuple` and sets: the addresses of what they hold.
 
 use crate::model::Addr;
-use crate::python::layout::KeysForm;
 use crate::python::object::Builtin;
 use crate::python::{Look, LookError};
 
-/// Entries of a table that are looked through, used and unused. A larger dict is shown in part.
-const MOST_ENTRIES: u64 = 10_000_000;
+/// Slots of a set's table that are looked through, used and unused. A larger set is shown in part.
+const MOST_SLOTS: u64 = 10_000_000;
+/// Pointers and table entries are fetched in pieces of this many bytes.
+pub(super) const PIECE: u64 = 32 * 1024;
 
 impl Look<'_> {
     /// The first `limit` items of a list or tuple.
@@ -27,68 +28,26 @@ impl Look<'_> {
             }
         };
         let count = self.length(object)?.min(limit);
-        (0..count)
-            .map(|index| Ok(self.memory.pointer(items.plus(index * 8))?))
-            .collect()
+        self.pointers(items, count)
     }
 
-    /// The first `limit` keys and values of a dict, in its order.
-    pub(in crate::python) fn dict_items(
+    /// `count` pointers in a row. Fails where the memory ends, before more than a piece is allocated.
+    pub(in crate::python) fn pointers(
         &self,
-        object: Addr,
-        limit: usize,
-    ) -> Result<Vec<(Addr, Addr)>, LookError> {
-        let layout = &self.layout().dict;
-        if self.type_of(object)?.builtin != Builtin::Dict {
-            return Err(LookError::Torn {
-                what: "a dict",
-                address: object,
-            });
+        start: Addr,
+        count: u64,
+    ) -> Result<Vec<Addr>, LookError> {
+        let mut found = Vec::new();
+        let mut done = 0;
+        while done < count {
+            let piece = (count - done).min(PIECE / 8);
+            let bytes = self
+                .memory
+                .bytes(start.plus(done.wrapping_mul(8)), piece as usize * 8)?;
+            found.extend(words(&bytes).map(Addr));
+            done += piece;
         }
-        let keys = self.memory.pointer(object.plus(layout.keys))?;
-        let values = self.memory.pointer(object.plus(layout.values))?;
-        let (index_bytes, has_hash) = match layout.keys_form {
-            KeysForm::Sized { size } => {
-                let size = self.memory.u64(keys.plus(size))?;
-                // `DK_IXSIZE`, `Objects/dictobject.c` of CPython 3.10.
-                let width = match size {
-                    0..=0xff => 1,
-                    0x100..=0xffff => 2,
-                    0x1_0000..=0xffff_ffff => 4,
-                    _ => 8,
-                };
-                (size.saturating_mul(width), true)
-            }
-            KeysForm::Log2 { index_bytes, kind } => {
-                let log2 = self.memory.u8(keys.plus(index_bytes))?;
-                let size = 1_u64.checked_shl(log2.into()).unwrap_or(u64::MAX);
-                (size, self.memory.u8(keys.plus(kind))? == 0)
-            }
-        };
-        let count = self
-            .memory
-            .u64(keys.plus(layout.keys_nentries))?
-            .min(MOST_ENTRIES);
-        let entries = keys.plus(layout.keys_indices).plus(index_bytes);
-        let (entry_size, key_at) = if has_hash { (24, 8) } else { (16, 0) };
-        let mut items = Vec::new();
-        for index in 0..count {
-            if items.len() >= limit {
-                break;
-            }
-            let entry = entries.plus(index * entry_size + key_at);
-            let key = self.memory.pointer(entry)?;
-            let value = if values.is_null() {
-                self.memory.pointer(entry.plus(8))?
-            } else {
-                self.memory
-                    .pointer(values.plus(layout.values_items + index * 8))?
-            };
-            if !key.is_null() && !value.is_null() {
-                items.push((key, value));
-            }
-        }
-        Ok(items)
+        Ok(found)
     }
 
     /// The first `limit` members of a set, and its `len()`.
@@ -103,7 +62,7 @@ impl Look<'_> {
         let table = self.memory.pointer(object.plus(layout.table))?;
         let wanted = usize::try_from(used).unwrap_or(limit).min(limit);
         let mut members = Vec::new();
-        for slot in 0..slots.min(MOST_ENTRIES) {
+        for slot in 0..slots.min(MOST_SLOTS) {
             if members.len() >= wanted {
                 break;
             }
@@ -116,4 +75,13 @@ impl Look<'_> {
         }
         Ok((members, used))
     }
+}
+
+/// The 8-byte words of a piece of memory.
+pub(super) fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    bytes.chunks_exact(8).map(|word| {
+        let mut wide = [0; 8];
+        wide.copy_from_slice(word);
+        u64::from_le_bytes(wide)
+    })
 }

@@ -20,7 +20,32 @@ pub enum Integer {
 
 impl Look<'_> {
     pub(in crate::python) fn integer(&self, object: Addr) -> Result<Integer, LookError> {
-        let (sign, count, digits) = match self.layout().long {
+        let (sign, count, digits) = self.sign_and_digits(object)?;
+        if count > MOST_DIGITS {
+            let bits = count.saturating_mul(DIGIT_BITS.into());
+            return Ok(Integer::Huge { bits });
+        }
+        let bytes = self.memory.bytes(object.plus(digits), count as usize * 4)?;
+        let mut value = BigInt::ZERO;
+        for digit in bytes.chunks_exact(4).rev() {
+            let digit = u32::from_le_bytes([digit[0], digit[1], digit[2], digit[3]]);
+            value = (value << DIGIT_BITS) + digit;
+        }
+        Ok(Integer::Exact(if sign == Sign::Minus {
+            -value
+        } else {
+            value
+        }))
+    }
+
+    /// Digits of 30 bits of an int.
+    pub(super) fn digit_count(&self, object: Addr) -> Result<u64, LookError> {
+        Ok(self.sign_and_digits(object)?.1)
+    }
+
+    /// The sign, how many digits there are, and how far into the object they begin.
+    fn sign_and_digits(&self, object: Addr) -> Result<(Sign, u64, u64), LookError> {
+        Ok(match self.layout().long {
             LongLayout::Sized { size, digits } => {
                 let size = self.memory.i64(object.plus(size))?;
                 let sign = if size < 0 { Sign::Minus } else { Sign::Plus };
@@ -40,21 +65,6 @@ impl Look<'_> {
                     }
                 }
             }
-        };
-        if count > MOST_DIGITS {
-            let bits = count.saturating_mul(DIGIT_BITS.into());
-            return Ok(Integer::Huge { bits });
-        }
-        let bytes = self.memory.bytes(object.plus(digits), count as usize * 4)?;
-        let mut value = BigInt::ZERO;
-        for digit in bytes.chunks_exact(4).rev() {
-            let digit = u32::from_le_bytes([digit[0], digit[1], digit[2], digit[3]]);
-            value = (value << DIGIT_BITS) + digit;
-        }
-        Ok(Integer::Exact(if sign == Sign::Minus {
-            -value
-        } else {
-            value
-        }))
+        })
     }
 }

@@ -1,7 +1,9 @@
 //! Types: their names, and which builtin layout their instances have.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
+use super::attributes::Descriptor;
 use crate::model::Addr;
 use crate::python::{Look, LookError};
 
@@ -12,7 +14,12 @@ const DEEPEST_BASE: usize = 100;
 /// Names of a class that are looked through.
 const MOST_NAMES: usize = 10_000;
 /// `Py_TPFLAGS_HEAPTYPE`, `Include/object.h`.
-const HEAP_TYPE: u64 = 1 << 9;
+pub(super) const HEAP_TYPE: u64 = 1 << 9;
+/// `Py_TPFLAGS_UNICODE_SUBCLASS` and `Py_TPFLAGS_DICT_SUBCLASS`, `Include/object.h`.
+pub(super) const STR_SUBCLASS: u64 = 1 << 28;
+pub(super) const DICT_SUBCLASS: u64 = 1 << 29;
+/// `_Py_TPFLAGS_STATIC_BUILTIN` (3.12+), `Include/object.h`.
+pub(super) const STATIC_BUILTIN: u64 = 1 << 1;
 
 /// The builtin types whose layout pmdb reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,14 +70,50 @@ const BUILTINS: &[(&str, Builtin)] = &[
     ("type", Builtin::Type),
 ];
 
+/// A type, as far as its instances need it to be read.
 #[derive(Debug, Clone)]
 pub struct TypeInfo {
-    /// Without the module.
+    pub address: Addr,
+    /// `__qualname__`.
     pub name: String,
+    /// `__module__`; `builtins` where there is none.
+    pub module: String,
     /// The builtin that its instances are laid out as: its own, or that of a base.
     pub builtin: Builtin,
     /// It is that builtin itself and not a subclass.
     pub exact: bool,
+    /// `tp_flags`, `tp_basicsize`, `tp_itemsize`, `tp_dictoffset`.
+    pub flags: u64,
+    pub basic_size: u64,
+    pub item_size: u64,
+    pub dict_offset: i64,
+    /// How its instances behave in a class, once that was asked for.
+    pub(super) descriptor: OnceCell<Descriptor>,
+}
+
+impl TypeInfo {
+    /// Made by a class statement, or by a C module at run time.
+    pub fn is_heap(&self) -> bool {
+        self.flags & HEAP_TYPE != 0
+    }
+
+    /// The name, if it is a type of CPython's own in `builtins` or without a module: `function`, `property`.
+    pub fn static_name(&self) -> Option<&str> {
+        (!self.is_heap() && self.module == "builtins").then_some(self.name.as_str())
+    }
+
+    /// As an error message or a traceback names it: with its module unless that is `builtins` or `__main__`.
+    pub fn shown_name(&self) -> String {
+        match self.module.as_str() {
+            "builtins" | "__main__" => self.name.clone(),
+            module => format!("{module}.{}", self.name),
+        }
+    }
+
+    /// As `repr()` of its instances names it: always with its module.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.module, self.name)
+    }
 }
 
 impl Look<'_> {
@@ -79,6 +122,11 @@ impl Look<'_> {
         let kind = self
             .memory
             .pointer(object.plus(self.layout().object.kind))?;
+        self.type_at(kind)
+    }
+
+    /// The type at an address.
+    pub(in crate::python) fn type_at(&self, kind: Addr) -> Result<Rc<TypeInfo>, LookError> {
         if let Some(known) = self.types.borrow().get(&kind.0) {
             return Ok(known.clone());
         }
@@ -90,85 +138,125 @@ impl Look<'_> {
     }
 
     fn read_type(&self, kind: Addr) -> Result<TypeInfo, LookError> {
-        // The type of a type is a type: its own type leads to one whose type is itself within a few steps.
-        let name = self.type_name(kind)?;
+        let layout = &self.layout().types;
+        // First what is cheap: an address that is no type fails here.
+        let (builtin, exact) = self.builtin_below(kind)?;
+        let (module, name) = self.module_and_name(kind)?;
+        Ok(TypeInfo {
+            address: kind,
+            name,
+            module,
+            builtin,
+            exact,
+            flags: self.memory.u64(kind.plus(layout.flags))?,
+            basic_size: self.memory.u64(kind.plus(layout.basicsize))?,
+            item_size: self.memory.u64(kind.plus(layout.itemsize))?,
+            dict_offset: self.memory.i64(kind.plus(layout.dictoffset))?,
+            descriptor: OnceCell::new(),
+        })
+    }
+
+    /// The builtin that instances are laid out as, and whether the type is that one itself.
+    fn builtin_below(&self, kind: Addr) -> Result<(Builtin, bool), LookError> {
         let mut base = kind;
         for depth in 0..DEEPEST_BASE {
             if base.is_null() {
                 break;
             }
             if let Some(builtin) = self.as_builtin(base)? {
-                return Ok(TypeInfo {
-                    name,
-                    builtin,
-                    exact: depth == 0,
-                });
+                return Ok((builtin, depth == 0));
             }
             base = self.memory.pointer(base.plus(self.layout().types.base))?;
         }
-        Ok(TypeInfo {
-            name,
-            builtin: Builtin::Other,
-            exact: false,
-        })
+        Ok((Builtin::Other, false))
     }
 
     /// Builtin types are static, and their names have no module in front.
     fn as_builtin(&self, kind: Addr) -> Result<Option<Builtin>, LookError> {
-        let flags = self.memory.u64(kind.plus(self.layout().types.flags))?;
-        if flags & HEAP_TYPE != 0 {
+        if self.is_heap_type(kind)? {
             return Ok(None);
         }
-        let name = self.full_type_name(kind)?;
+        let name = self.c_type_name(kind)?;
         let found = BUILTINS.iter().find(|(builtin, _)| *builtin == name);
         Ok(found.map(|(_, builtin)| *builtin))
     }
 
-    fn full_type_name(&self, kind: Addr) -> Result<String, LookError> {
-        let name = self.memory.pointer(kind.plus(self.layout().types.name))?;
-        let name = self.memory.c_string(name, LONGEST_NAME)?;
-        String::from_utf8(name).map_err(|_| LookError::Torn {
+    pub(super) fn is_heap_type(&self, kind: Addr) -> Result<bool, LookError> {
+        let flags = self.memory.u64(kind.plus(self.layout().types.flags))?;
+        Ok(flags & HEAP_TYPE != 0)
+    }
+
+    /// `tp_name`.
+    fn c_type_name(&self, kind: Addr) -> Result<String, LookError> {
+        let torn = LookError::Torn {
             what: "a type",
             address: kind,
-        })
+        };
+        let name = self.memory.pointer(kind.plus(self.layout().types.name))?;
+        let name = self.memory.c_string(name, LONGEST_NAME)?;
+        if name.is_empty() {
+            return Err(torn);
+        }
+        String::from_utf8(name).map_err(|_| torn)
+    }
+
+    /// `__module__` and `__qualname__` (`type_module`, `type_qualname`, `Objects/typeobject.c`).
+    fn module_and_name(&self, kind: Addr) -> Result<(String, String), LookError> {
+        let layout = &self.layout().types;
+        if !self.is_heap_type(kind)? {
+            let full = self.c_type_name(kind)?;
+            return Ok(match full.rsplit_once('.') {
+                Some((module, name)) => (module.to_string(), name.to_string()),
+                None => ("builtins".to_string(), full),
+            });
+        }
+        let name = self.name(self.memory.pointer(kind.plus(layout.heap_qualname))?)?;
+        let dict = self.memory.pointer(kind.plus(layout.dict))?;
+        let module = self.module_in(dict).unwrap_or(None);
+        Ok((module.unwrap_or_else(|| "builtins".to_string()), name))
+    }
+
+    /// `__module__` in the dict of a class.
+    fn module_in(&self, dict: Addr) -> Result<Option<String>, LookError> {
+        match self.dict_get_str(dict, "__module__")? {
+            Some(module) if self.has_type_flag(module, STR_SUBCLASS)? => {
+                Ok(Some(self.name(module)?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether the type of an object has a flag. Unlike `type_of` it follows nothing else, so that reading a type can
+    /// rest on it.
+    pub(super) fn has_type_flag(&self, object: Addr, flag: u64) -> Result<bool, LookError> {
+        let kind = self
+            .memory
+            .pointer(object.plus(self.layout().object.kind))?;
+        let flags = self.memory.u64(kind.plus(self.layout().types.flags))?;
+        Ok(flags & flag != 0)
     }
 
     /// The name of the type at an address, without its module.
     pub(in crate::python) fn type_name(&self, kind: Addr) -> Result<String, LookError> {
-        let full = self.full_type_name(kind)?;
-        Ok(full.rsplit('.').next().unwrap_or_default().to_string())
+        Ok(self.type_at(kind)?.name.clone())
     }
 
     /// The name as `repr()` of the class has it: qualified, and with its module unless that is `builtins`.
     pub(in crate::python) fn qualified_type_name(&self, kind: Addr) -> Result<String, LookError> {
-        let layout = &self.layout().types;
-        if self.memory.u64(kind.plus(layout.flags))? & HEAP_TYPE == 0 {
-            return self.full_type_name(kind);
-        }
-        let name = self.name(self.memory.pointer(kind.plus(layout.heap_qualname))?)?;
-        let names = self.memory.pointer(kind.plus(layout.dict))?;
-        for (key, value) in self.dict_items(names, MOST_NAMES)? {
-            let is_module = self.name(key)? == "__module__";
-            if is_module && self.type_of(value)?.builtin == Builtin::Str {
-                let module = self.name(value)?;
-                let builtin = module == "builtins";
-                return Ok(if builtin {
-                    name
-                } else {
-                    format!("{module}.{name}")
-                });
-            }
-        }
-        Ok(name)
+        let info = self.type_at(kind)?;
+        Ok(if info.module == "builtins" {
+            info.name.clone()
+        } else {
+            info.full_name()
+        })
     }
 
     /// The names that a class made at run time defines; none for a static type.
     pub(in crate::python) fn heap_type_names(&self, kind: Addr) -> Result<Vec<String>, LookError> {
-        let layout = &self.layout().types;
-        if self.memory.u64(kind.plus(layout.flags))? & HEAP_TYPE == 0 {
+        if !self.is_heap_type(kind)? {
             return Ok(Vec::new());
         }
-        let names = self.memory.pointer(kind.plus(layout.dict))?;
+        let names = self.class_dict(kind)?;
         let items = self.dict_items(names, MOST_NAMES)?;
         items.into_iter().map(|(key, _)| self.name(key)).collect()
     }

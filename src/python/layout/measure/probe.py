@@ -86,6 +86,22 @@ def probe_dict():
     only("values_items", [o for o in range(0, 24, WORD) if words(values + o, 2) == [id(one), id(two)]])
 
 
+def probe_values_order():
+    """The bytes before PyDictValues of 3.11 and 3.12 (Include/internal/pycore_dict.h): in which order values were set."""
+    class Ordered:
+        pass
+
+    first, thing = Ordered(), Ordered()
+    first.a, first.b, first.c = 1, 2, 3
+    thing.c, thing.a, thing.b = c, a, b = Marker(), Marker(), Marker()
+    links = [word(id(thing) - WORD * i) for i in range(1, 6)]
+    tables = [link + tag for link in links if link for tag in (0, 1)]
+    values = next(table for table in tables if words(table, 3) == [id(a), id(b), id(c)])
+    before = read(values - 16, 16)[::-1]
+    only("values_order_first", [i + 1 for i in range(14) if before[i:i + 3] == bytes([2, 0, 1])])
+    only("values_order_size", [i + 1 for i in range(16) if before[i] == 3])
+
+
 def probe_descriptors():
     mapping = {"a": 1}
     pointer("proxy_mapping", types.MappingProxyType(mapping), mapping)
@@ -342,6 +358,8 @@ async def probe_tasks():
 def main():
     if sys.version_info < (3, 11):
         probe_dict()
+    elif sys.version_info < (3, 13):
+        probe_values_order()
     probe_descriptors()
     probe_small_objects()
     probe_deque()

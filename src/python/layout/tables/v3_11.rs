@@ -138,6 +138,7 @@ pub static V3_11: Layout = Layout {
         keys_nentries: 24,
         keys_indices: 32,
         values_items: 0,
+        values_order: ValuesOrder::Before { size: 2, first: 3 },
         proxy_mapping: 16,
     },
     instance: InstanceLayout::ValuesAndDict {

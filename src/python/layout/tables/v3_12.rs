@@ -140,6 +140,7 @@ pub static V3_12: Layout = Layout {
         keys_nentries: 24,
         keys_indices: 32,
         values_items: 0,
+        values_order: ValuesOrder::Before { size: 2, first: 3 },
         proxy_mapping: 16,
     },
     instance: InstanceLayout::DictOrValues { flag: 16, at: 24 },

@@ -202,6 +202,10 @@ pub static V3_13: Layout = Layout {
         keys_nentries: 24,
         keys_indices: 32,
         values_items: 8,
+        values_order: ValuesOrder::After {
+            capacity: 0,
+            size: 1,
+        },
         proxy_mapping: 16,
     },
     instance: InstanceLayout::Inline {

@@ -127,6 +127,7 @@ pub static V3_9: Layout = Layout {
         keys_nentries: 32,
         keys_indices: 40,
         values_items: 0,
+        values_order: ValuesOrder::AsKeys,
         proxy_mapping: 16,
     },
     instance: InstanceLayout::DictOffset,
