@@ -18,7 +18,8 @@ pub struct ProcessReport {
     pub pid: Option<Pid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Pid>,
-    /// The worker's own name (`ForkPoolWorker-3`), else the program's.
+    /// The worker's own name (`ForkPoolWorker-3`), else that of the script or module (`train.py`, `http.server`), else
+    /// the executable's.
     pub name: String,
     pub command: Vec<String>,
     /// The rank among its like, from the launcher's environment variables.
@@ -34,11 +35,32 @@ pub struct ProcessReport {
     /// What the reader should know and what is no error: the core is truncated, the stack moved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// How much of the machine it uses; `pmdb ps` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// Threads that Python does not know: those of native libraries.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub threads_without_python: u64,
     #[serde(default)]
     pub threads: Vec<Thread>,
     /// Those of asyncio, with their tasks. Empty unless tasks were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub event_loops: Vec<EventLoop>,
+}
+
+/// What `/proc/PID/stat` says of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Kernel threads that it has.
+    pub threads: u64,
+    /// Processor time of all its threads, also of those that have ended, in milliseconds.
+    pub cpu_ms: u64,
+    /// Since it was started, in milliseconds.
+    pub age_ms: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Report {

@@ -37,6 +37,9 @@ pub struct Thread {
     pub tid: Option<Tid>,
     /// The name given in Python, else the kernel's.
     pub name: Option<String>,
+    /// Whether the program ends without waiting for it (`Thread.daemon`), where Python says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daemon: Option<bool>,
     pub state: ThreadState,
     pub gil: GilState,
     /// `gil` is `holds`; kept apart because readers of schema 1 look for it.

@@ -6,10 +6,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{SysconfVar, sysconf};
 
 use super::ProcessError;
 use super::live::stat::Stat;
-use crate::model::{Pid, ThreadState};
+use crate::model::{Pid, ThreadState, Tid};
 
 /// What everybody may know of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +25,10 @@ pub struct TableEntry {
     pub name: String,
     pub state: ThreadState,
     pub is_kernel_thread: bool,
+    pub threads: u64,
+    /// How much processor time its threads have used, and when it was started, counted from boot.
+    pub cpu: Duration,
+    pub started: Duration,
 }
 
 /// All processes that `/proc` shows, as they were within the few milliseconds that reading them took.
@@ -42,6 +50,9 @@ impl ProcessTable {
                 pid,
                 parent: (stat.parent.0 != 0).then_some(stat.parent),
                 is_kernel_thread: stat.is_kernel_thread(),
+                threads: stat.threads,
+                cpu: ticks(stat.cpu),
+                started: ticks(stat.started),
                 name: stat.name,
                 state: stat.state,
             })
@@ -111,6 +122,24 @@ impl FromIterator<TableEntry> for ProcessTable {
     }
 }
 
+/// The time since boot, as [`TableEntry::started`] counts it.
+pub fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
+/// Clock ticks of `/proc/PID/stat` as time.
+fn ticks(count: u64) -> Duration {
+    // 100 on every Linux of x86-64 (`USER_HZ`).
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    let per_second = per_second.and_then(|ticks| u32::try_from(ticks).ok());
+    Duration::from_secs(count) / per_second.filter(|&ticks| ticks > 0).unwrap_or(100)
+}
+
+/// The command line of any process, which everybody may read. Empty for a zombie or a kernel thread.
+pub fn command_of(pid: Pid) -> Vec<String> {
+    super::live::command(Tid(pid.0))
+}
+
 /// A process and all of its descendants.
 pub fn family_of(pid: Pid) -> Result<Vec<Pid>, ProcessError> {
     Ok(ProcessTable::read()?.family(pid))
@@ -134,6 +163,9 @@ mod tests {
             name: String::new(),
             state: ThreadState::Sleeping,
             is_kernel_thread: false,
+            threads: 1,
+            cpu: Duration::ZERO,
+            started: Duration::ZERO,
         };
         parents.iter().map(entry).collect()
     }

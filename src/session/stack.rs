@@ -92,6 +92,8 @@ fn refused(target: &Target, error: String) -> ProcessReport {
         core,
         error: Some(error),
         notes: Vec::new(),
+        usage: None,
+        threads_without_python: 0,
         threads: Vec::new(),
         event_loops: Vec::new(),
     }
@@ -113,6 +115,8 @@ fn look_at(process: &dyn Process, options: &StackOptions, budget: &Arc<Budget>) 
         },
         error: None,
         notes: process.notes(),
+        usage: None,
+        threads_without_python: 0,
         threads: Vec::new(),
         event_loops: Vec::new(),
     };
@@ -172,6 +176,7 @@ fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> T
     Thread {
         tid: status.map(|status| status.tid),
         name: status.and_then(|status| status.name.clone()),
+        daemon: None,
         state: status.map_or(crate::model::ThreadState::Unknown, |status| status.state),
         gil: thread.gil,
         holds_gil: thread.gil == crate::model::GilState::Holds,

@@ -2,6 +2,7 @@
 
 mod completions;
 mod failure;
+mod ps;
 mod stack;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ pub use failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:
+  pmdb ps
   pmdb stack 4242 --locals
   pmdb stack --core core.4242
   pmdb completions bash > ~/.local/share/bash-completion/completions/pmdb
@@ -31,6 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Ps(ps::Arguments),
     Stack(stack::Arguments),
     Completions(completions::Arguments),
 }
@@ -38,6 +41,7 @@ enum Command {
 impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
+            Command::Ps(arguments) => ps::run(&arguments),
             Command::Stack(arguments) => stack::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
         }

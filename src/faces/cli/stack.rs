@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn pid(text: &str) -> Result<Pid, String> {
+pub(super) fn pid(text: &str) -> Result<Pid, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("a pid is a number above 0".to_string()),
         Ok(number) => Ok(Pid(number)),
@@ -151,7 +151,7 @@ fn sentence(process: &ProcessReport) -> String {
 }
 
 /// Colours only where somebody looks at them: `NO_COLOR` (no-color.org) turns them off.
-fn palette(choice: ColorChoice) -> Palette {
+pub(super) fn palette(choice: ColorChoice) -> Palette {
     let wanted = match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,

@@ -10,11 +10,13 @@ pub mod merge;
 pub mod palette;
 pub mod printable;
 pub mod printer;
+pub mod processes;
 #[cfg(test)]
 mod sample;
 pub mod set_label;
 pub mod stack;
 pub mod state;
+pub mod table;
 
 #[cfg(test)]
 mod tests;

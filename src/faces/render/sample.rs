@@ -17,6 +17,8 @@ pub fn process(pid: u32, name: &str, threads: Vec<Thread>) -> ProcessReport {
         core: None,
         error: None,
         notes: Vec::new(),
+        usage: None,
+        threads_without_python: 0,
         threads,
         event_loops: Vec::new(),
     }
@@ -27,6 +29,7 @@ pub fn thread(tid: u32, name: &str, oldest_first: &[&str]) -> Thread {
     Thread {
         tid: Some(Tid(tid)),
         name: Some(name.to_string()),
+        daemon: None,
         state: ThreadState::Sleeping,
         gil: GilState::Released,
         holds_gil: false,

@@ -14,6 +14,10 @@ pub(in crate::process) struct Stat {
     pub parent: Pid,
     pub threads: u64,
     pub started: u64,
+    /// In user mode and in the kernel, of all threads, also of those that have ended.
+    pub cpu: u64,
+    /// Where its code begins and its stack began: 0 if the reader may not know.
+    pub image: (u64, u64),
     /// The status as `waitpid` would give it; 0 while it lives, or if the reader may not know.
     pub exit_status: i32,
     /// The flags of `include/linux/sched.h`.
@@ -51,6 +55,11 @@ impl Stat {
         // proc_pid_stat(5) counts from 1, and the state, the first after the name, is field 3.
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3).copied();
+        let number = |number: usize| -> u64 {
+            field(number)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(0)
+        };
         Some(Stat {
             name,
             state: state(field(3)?),
@@ -58,6 +67,8 @@ impl Stat {
             flags: field(9)?.parse().ok()?,
             threads: field(20)?.parse().ok()?,
             started: field(22)?.parse().ok()?,
+            cpu: number(14).saturating_add(number(15)),
+            image: (number(26), number(28)),
             exit_signal: field(38)?.parse().ok()?,
             exit_status: field(52).and_then(|text| text.parse().ok()).unwrap_or(0),
         })
@@ -112,6 +123,7 @@ mod tests {
         assert_eq!(stat.parent, Pid(7));
         assert_eq!(stat.threads, 3);
         assert_eq!(stat.started, 999);
+        assert_eq!(stat.cpu, 3);
         assert_eq!(stat.exit_status, 3 << 8);
         assert!(stat.is_leader());
     }

@@ -1,0 +1,76 @@
+//! `pmdb ps`.
+
+use std::io::IsTerminal;
+
+use clap::ColorChoice;
+use terminal_size::{Width, terminal_size};
+
+use super::stack::{palette, pid};
+use super::{Failure, print};
+use crate::faces::render::processes::write_processes;
+use crate::model::Pid;
+use crate::session::ps::{PsOptions, processes};
+
+const EXAMPLES: &str = "\
+Examples:
+  pmdb ps                    every Python process
+  pmdb ps 4242               a process and its descendants
+  pmdb ps --all --flat       every process of user space, as a list
+  pmdb ps --json | jq '.processes[] | select(.rank == 3) | .pid'";
+
+/// List the processes that can be debugged, as trees: pid, name, rank, interpreter, state.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Only these processes and their descendants.
+    #[arg(value_name = "PID", value_parser = pid)]
+    pids: Vec<Pid>,
+    /// Also those that are not Python.
+    #[arg(long)]
+    all: bool,
+    /// As a list, by pid.
+    #[arg(long)]
+    flat: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// When to use colours.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let options = PsOptions {
+        pids: arguments.pids.clone(),
+        all: arguments.all,
+    };
+    let mut forest =
+        processes(&options).map_err(|error| Failure::Operation(vec![error.to_string()]))?;
+    if arguments.flat {
+        forest.report.processes.sort_by_key(|process| process.pid);
+    }
+    let mut text = Vec::new();
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut text, &forest.report)
+            .map_err(|error| Failure::Output(error.into()))?;
+        text.push(b'\n');
+    } else if forest.report.processes.is_empty() {
+        text.extend_from_slice(b"No Python process can be seen; --all lists the others.\n");
+    } else {
+        let palette = palette(arguments.color);
+        write_processes(&mut text, &forest, arguments.flat, palette, width())?;
+    }
+    print(&text)
+}
+
+/// Of the terminal, or what `COLUMNS` says; without both a line may be of any length.
+fn width() -> Option<usize> {
+    let of_terminal = || {
+        let (Width(columns), _) = terminal_size()?;
+        std::io::stdout().is_terminal().then_some(columns.into())
+    };
+    let said = std::env::var("COLUMNS").ok();
+    said.and_then(|text| text.parse().ok())
+        .filter(|&columns| columns > 0)
+        .or_else(of_terminal)
+}
