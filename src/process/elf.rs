@@ -3,10 +3,11 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 
 use memmap2::Mmap;
-use object::elf::PT_LOAD;
-use object::read::elf::{ElfFile64, ProgramHeader};
+use object::elf::{PF_R, PF_W, PF_X, PT_LOAD};
+use object::read::elf::{ElfFile64, ProgramHeader, Sym, VersionTable};
 use object::{LittleEndian, Object, ObjectSection, ObjectSymbol};
 use thiserror::Error;
 
@@ -21,9 +22,15 @@ pub enum ElfError {
     Malformed(#[from] object::read::Error),
 }
 
-/// An ELF file, mapped. Its tables are read when they are asked for.
+/// An ELF file, mapped.
 pub struct Elf {
     bytes: Mmap,
+}
+
+/// The headers of an [`Elf`]. Addresses are as linked, that is without the load bias.
+pub struct ElfView<'f> {
+    bytes: &'f [u8],
+    elf: ElfFile64<'f, LittleEndian, &'f [u8]>,
 }
 
 /// A section's place: addresses as linked, that is without the load bias.
@@ -31,6 +38,17 @@ pub struct Elf {
 pub struct SectionRange {
     pub address: u64,
     pub size: u64,
+}
+
+/// A `PT_LOAD` program header: a stretch of the file that is mapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadSegment {
+    /// In the file, in bytes.
+    pub offset: u64,
+    pub file_size: u64,
+    /// As linked.
+    pub address: u64,
+    pub executable: bool,
 }
 
 impl Elf {
@@ -41,53 +59,143 @@ impl Elf {
         Ok(Elf { bytes })
     }
 
-    fn parse(&self) -> Result<ElfFile64<'_, LittleEndian, &[u8]>, ElfError> {
-        Ok(ElfFile64::parse(&*self.bytes)?)
+    pub fn view(&self) -> Result<ElfView<'_>, ElfError> {
+        Ok(ElfView {
+            bytes: &self.bytes,
+            elf: ElfFile64::parse(&*self.bytes)?,
+        })
+    }
+}
+
+impl<'f> ElfView<'f> {
+    /// The address of a symbol that the file exports: through the hash table that the dynamic linker uses, which
+    /// touches a few cache lines, where reading all of `.dynsym` takes a millisecond for a large library.
+    pub fn exported(&self, name: &str) -> Option<u64> {
+        let symbols = self.elf.elf_dynamic_symbol_table();
+        let data = self.bytes;
+        match self
+            .elf
+            .elf_section_table()
+            .gnu_hash(LittleEndian, data)
+            .ok()?
+        {
+            Some((table, _)) => {
+                let name = name.as_bytes();
+                let any_version = VersionTable::default();
+                let hash = object::elf::gnu_hash(name);
+                let (_, symbol) =
+                    table.find(LittleEndian, name, hash, None, symbols, &any_version)?;
+                let defined = !symbol.is_undefined(LittleEndian);
+                defined.then(|| symbol.st_value(LittleEndian))
+            }
+            // Linked with `--hash-style=sysv`, as long ago.
+            None => defined(self.elf.dynamic_symbols(), name),
+        }
     }
 
-    /// The address, as linked, of the first of `names` that the file defines, from `.dynsym` or else `.symtab`.
-    pub fn symbol(&self, name: &str) -> Result<Option<u64>, ElfError> {
-        let elf = self.parse()?;
-        let found = elf
-            .dynamic_symbols()
-            .chain(elf.symbols())
-            .find(|symbol| !symbol.is_undefined() && symbol.name_bytes() == Ok(name.as_bytes()));
-        Ok(found.map(|symbol| symbol.address()))
+    /// The address of a symbol in `.symtab`, which stripped files lack. Reads all of it.
+    pub fn local(&self, name: &str) -> Option<u64> {
+        defined(self.elf.symbols(), name)
     }
 
-    pub fn section(&self, name: &str) -> Result<Option<SectionRange>, ElfError> {
-        let elf = self.parse()?;
-        Ok(elf.section_by_name(name).map(|section| SectionRange {
+    pub fn section(&self, name: &str) -> Option<SectionRange> {
+        let section = self.elf.section_by_name(name)?;
+        Some(SectionRange {
             address: section.address(),
             size: section.size(),
-        }))
+        })
     }
 
-    pub fn build_id(&self) -> Result<Option<BuildId>, ElfError> {
-        let elf = self.parse()?;
-        Ok(elf.build_id()?.map(|bytes| BuildId(bytes.to_vec())))
+    pub fn build_id(&self) -> Option<BuildId> {
+        let bytes = self.elf.build_id().ok()??;
+        Some(BuildId(bytes.to_vec()))
     }
 
-    /// What must be added to an address as linked to get the address in the process, given a mapping of this file.
-    /// 0 for an executable that is not position-independent.
-    pub fn load_bias(&self, mapping: &Mapping) -> Result<Option<Addr>, ElfError> {
-        let Backing::File { offset, .. } = mapping.backing else {
-            return Ok(None);
+    pub fn segments(&self) -> Vec<LoadSegment> {
+        let loaded = self.loaded();
+        loaded
+            .map(|header| LoadSegment {
+                offset: header.p_offset(LittleEndian),
+                file_size: header.p_filesz(LittleEndian),
+                address: header.p_vaddr(LittleEndian),
+                executable: header.p_flags(LittleEndian) & PF_X == PF_X,
+            })
+            .collect()
+    }
+
+    fn loaded(
+        &self,
+    ) -> impl Iterator<Item = &object::elf::ProgramHeader64<LittleEndian>> + use<'_, 'f> {
+        let headers = self.elf.elf_program_headers().iter();
+        headers.filter(|header| header.p_type(LittleEndian) == PT_LOAD)
+    }
+
+    /// The bytes that the file has for an address.
+    pub fn bytes_at(&self, address: u64, length: usize) -> Option<&'f [u8]> {
+        let segments = self.segments();
+        let segment = segments.iter().find(|segment| {
+            let begin = segment.address;
+            (begin..begin.saturating_add(segment.file_size)).contains(&address)
+        })?;
+        let within = address - segment.address;
+        let start = usize::try_from(segment.offset.checked_add(within)?).ok()?;
+        self.bytes.get(start..start.checked_add(length)?)
+    }
+
+    /// Whether a text stands in what the file loads as constants: segments that are neither written nor, where the
+    /// linker keeps the two apart, executed.
+    pub fn has_constant(&self, text: &[u8]) -> bool {
+        let constant = |header: &&object::elf::ProgramHeader64<LittleEndian>| {
+            let flags = header.p_flags(LittleEndian);
+            flags & PF_R == PF_R && flags & PF_W != PF_W
         };
-        let elf = self.parse()?;
-        let segment = elf.elf_program_headers().iter().find(|header| {
-            let begin = header.p_offset(LittleEndian) & !0xfff;
-            let end = header
-                .p_offset(LittleEndian)
-                .saturating_add(header.p_filesz(LittleEndian));
-            header.p_type(LittleEndian) == PT_LOAD && (begin..end).contains(&offset)
-        });
-        Ok(segment.map(|header| {
-            let linked = header
-                .p_vaddr(LittleEndian)
-                .wrapping_sub(header.p_offset(LittleEndian))
-                .wrapping_add(offset);
-            mapping.start.minus(linked)
-        }))
+        let finder = memchr::memmem::Finder::new(text);
+        let mut ranges: Vec<(bool, Range<usize>)> = self
+            .loaded()
+            .filter(constant)
+            .filter_map(|header| {
+                let start = usize::try_from(header.p_offset(LittleEndian)).ok()?;
+                let size = usize::try_from(header.p_filesz(LittleEndian)).ok()?;
+                let executed = header.p_flags(LittleEndian) & PF_X == PF_X;
+                Some((executed, start..start.checked_add(size)?))
+            })
+            .collect();
+        ranges.sort_by_key(|(executed, _)| *executed);
+        let mut pieces = ranges
+            .into_iter()
+            .filter_map(|(_, range)| self.bytes.get(range));
+        pieces.any(|piece| finder.find(piece).is_some())
     }
+}
+
+fn defined<'f>(
+    mut symbols: impl Iterator<Item = impl ObjectSymbol<'f>>,
+    name: &str,
+) -> Option<u64> {
+    symbols
+        .find(|symbol| !symbol.is_undefined() && symbol.name_bytes() == Ok(name.as_bytes()))
+        .map(|symbol| symbol.address())
+}
+
+/// What must be added to an address as linked to get the address in the process, given a mapping of the file and
+/// the file's segments. 0 for an executable that is not position-independent.
+pub fn load_bias(segments: &[LoadSegment], mapping: &Mapping) -> Option<Addr> {
+    const PAGE: u64 = 4096;
+    let Backing::File { offset, .. } = mapping.backing else {
+        return None;
+    };
+    let covering = |segment: &&LoadSegment| {
+        let begin = segment.offset & !(PAGE - 1);
+        (begin..segment.offset.saturating_add(segment.file_size)).contains(&offset)
+    };
+    // Two segments may share a page of the file, which is then mapped twice.
+    let segment = segments
+        .iter()
+        .filter(covering)
+        .min_by_key(|segment| segment.executable != mapping.protection.execute)?;
+    let linked = segment
+        .address
+        .wrapping_sub(segment.offset)
+        .wrapping_add(offset);
+    Some(mapping.start.minus(linked))
 }

@@ -50,6 +50,19 @@ impl Mapping {
         self.end.0.saturating_sub(self.start.0)
     }
 
+    /// What tells the file behind it from others: path, device, inode.
+    fn file_identity(&self) -> Option<(&std::path::Path, u64, u64)> {
+        match &self.backing {
+            Backing::File {
+                path,
+                device,
+                inode,
+                ..
+            } => Some((path, *device, *inode)),
+            _ => None,
+        }
+    }
+
     /// The file's path, if a file lies behind it.
     pub fn path(&self) -> Option<&std::path::Path> {
         match &self.backing {
@@ -57,6 +70,19 @@ impl Mapping {
             _ => None,
         }
     }
+}
+
+/// Of the executable mappings with a file behind them, the first of each file.
+pub(super) fn first_of_each_file(mappings: impl IntoIterator<Item = Mapping>) -> Vec<Mapping> {
+    let mut found: Vec<Mapping> = Vec::new();
+    for mapping in mappings {
+        let known = |other: &Mapping| other.file_identity() == mapping.file_identity();
+        let is_code = mapping.protection.execute && mapping.path().is_some();
+        if is_code && !found.iter().any(known) {
+            found.push(mapping);
+        }
+    }
+    found
 }
 
 /// Mappings sorted by address, without overlap.

@@ -76,6 +76,11 @@ pub trait Process: ReadMemory + Send + Sync {
         self.mappings().find(address).cloned()
     }
 
+    /// One executable mapping of each file that has any, by address: of the programs and libraries that it runs.
+    fn code_mappings(&self) -> Vec<Mapping> {
+        mapping::first_of_each_file(self.mappings().iter().cloned())
+    }
+
     /// The threads, the thread-group leader first.
     fn threads(&self) -> Result<Vec<ThreadStatus>, ProcessError>;
 

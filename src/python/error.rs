@@ -31,7 +31,7 @@ impl LookError {
 pub enum PythonError {
     #[error(transparent)]
     Process(#[from] ProcessError),
-    #[error("not a Python process: none of its files defines _PyRuntime")]
+    #[error("not a Python process: there is no CPython in its executable or its libraries")]
     NotPython,
     #[error("CPython {version} is not supported: pmdb reads 3.8 to 3.15")]
     UnsupportedVersion { version: String },
@@ -41,6 +41,12 @@ pub enum PythonError {
     FreeThreaded { version: String },
     #[error("a debug build of CPython {version}: pmdb reads release builds only")]
     DebugBuild { version: String },
+    #[error(
+        "a build of CPython {version} that lists all objects (Py_TRACE_REFS): pmdb reads release builds only"
+    )]
+    TraceRefs { version: String },
+    #[error("PyPy: pmdb reads CPython only")]
+    PyPy,
     #[error("Python is still starting up, or shutting down: it has no interpreter now; try again")]
     NoInterpreter,
     #[error(

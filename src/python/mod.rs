@@ -21,7 +21,7 @@ mod thread;
 pub use error::{LookError, PythonError};
 pub use frame::PythonFrame;
 pub use generator::{GeneratorKind, GeneratorPhase};
-pub use locate::{Located, Version, locate};
+pub use locate::{Effort, Located, Locator, Version, locate};
 pub use look::Look;
 pub use object::{Attribute, Field};
 pub use repr::Limits;

@@ -11,7 +11,7 @@ use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
 use crate::process::{Budget, Identity, Process, ProcessError, Source};
 pub use crate::python::Limits;
-use crate::python::{Located, Look, PythonThread, locate};
+use crate::python::{Effort, Located, Locator, Look, PythonThread};
 
 /// What to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,11 +65,11 @@ pub fn families(pids: &[Pid]) -> Result<Vec<Pid>, ProcessError> {
 /// The Python stacks of every thread of every target, in the order of the targets. A target that cannot be read has
 /// the reason in its place.
 pub fn stacks(targets: &[Target], options: &StackOptions) -> Report {
-    let budget = Budget::usual();
+    let (budget, locator) = (Budget::usual(), Locator::default());
     let processes = targets
         .par_iter()
         .map(|target| match target.open() {
-            Ok(process) => look_at(&*process, options, &budget),
+            Ok(process) => look_at(&*process, &locator, options, &budget),
             Err(error) => refused(target, error.to_string()),
         })
         .collect();
@@ -99,7 +99,12 @@ fn refused(target: &Target, error: String) -> ProcessReport {
     }
 }
 
-fn look_at(process: &dyn Process, options: &StackOptions, budget: &Arc<Budget>) -> ProcessReport {
+fn look_at(
+    process: &dyn Process,
+    locator: &Locator,
+    options: &StackOptions,
+    budget: &Arc<Budget>,
+) -> ProcessReport {
     let identity = process.identity();
     let mut report = ProcessReport {
         pid: identity.pid,
@@ -120,9 +125,10 @@ fn look_at(process: &dyn Process, options: &StackOptions, budget: &Arc<Budget>) 
         threads: Vec::new(),
         event_loops: Vec::new(),
     };
-    match locate(process) {
+    match locator.locate(process, Effort::Thorough) {
         Ok(located) => {
             report.interpreter = Some(located.name());
+            report.notes.extend(located.notes.iter().cloned());
             read_threads(process, &located, options, budget, &mut report);
         }
         Err(error) => report.error = Some(error.to_string()),

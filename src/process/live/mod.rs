@@ -118,6 +118,10 @@ impl Process for LiveProcess {
         self.space.at(address)
     }
 
+    fn code_mappings(&self) -> Vec<Mapping> {
+        self.space.code_mappings()
+    }
+
     fn threads(&self) -> Result<Vec<ThreadStatus>, ProcessError> {
         let gone = ProcessError::Gone { pid: self.pid };
         let listed = match threads::list(self.pid, self.task) {

@@ -38,6 +38,7 @@ const EXECUTABLE: u64 = 4;
 const SHARED: u64 = 8;
 /// The mapping at the address or, if there is none, the next one.
 const COVERING_OR_NEXT: u64 = 16;
+const FILE_BACKED: u64 = 32;
 
 /// Longer than any path that the kernel prints (`PATH_MAX`), with ` (deleted)`.
 const LONGEST_NAME: usize = 4096 + 16;
@@ -50,6 +51,8 @@ pub(super) enum Which {
     Covering,
     /// The first readable one that does not end at or below the address.
     NextReadable,
+    /// The first executable one with a file behind it that does not end at or below the address.
+    NextCode,
 }
 
 /// The mapping at an address; `None` if there is none. Fails where the kernel does not know the question.
@@ -60,6 +63,7 @@ pub(super) fn mapping(maps: &File, address: Addr, which: Which) -> Result<Option
         query_flags: match which {
             Which::Covering => 0,
             Which::NextReadable => COVERING_OR_NEXT | READABLE,
+            Which::NextCode => COVERING_OR_NEXT | EXECUTABLE | FILE_BACKED,
         },
         query_addr: address.0,
         vma_name_size: LONGEST_NAME as u32,
