@@ -21,6 +21,7 @@
 )]
 
 mod binary;
+mod c;
 mod core;
 mod fixture;
 mod python;
@@ -28,6 +29,7 @@ mod skip;
 mod venv;
 
 pub use binary::{Answer, pmdb, pmdb_in, pmdb_with_input};
+pub use c::c_program;
 pub use core::{Core, dump_core, dump_core_after, gcore_after};
 pub use fixture::{Fixture, fixture_path};
 pub use python::{Executable, Python, any_python, on_each_python, on_pythons_from, pythons};

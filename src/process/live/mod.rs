@@ -8,7 +8,7 @@ mod maps;
 mod memory;
 pub(in crate::process) mod proc_file;
 mod query;
-mod refusal;
+pub(in crate::process) mod refusal;
 mod root;
 mod space;
 pub(in crate::process) mod stat;

@@ -73,11 +73,24 @@ fn how_it_ended(pid: Pid, status: i32) -> String {
 
 /// The whole error for a process whose memory or mappings the kernel refused.
 pub(super) fn not_permitted(pid: Pid, errno: Errno) -> ProcessError {
-    let why = match (Status::of(pid), Status::of_pmdb()) {
-        (Some(target), Some(pmdb)) => reason(pid, &target, &pmdb, errno),
-        _ => return ProcessError::Gone { pid },
-    };
-    ProcessError::NotPermitted { pid, why }
+    match why_not_permitted(pid, errno) {
+        Some(why) => ProcessError::NotPermitted { pid, why },
+        None => ProcessError::Gone { pid },
+    }
+}
+
+/// Why the kernel refused, and what would permit it; nothing if the process has ended.
+pub(in crate::process) fn why_not_permitted(pid: Pid, errno: Errno) -> Option<String> {
+    let (target, pmdb) = (Status::of(pid)?, Status::of_pmdb()?);
+    Some(reason(pid, &target, &pmdb, errno))
+}
+
+/// The process that traces this one, if one does.
+pub(in crate::process) fn tracer_of(pid: Pid) -> Option<Pid> {
+    // The kernel names the thread that traces.
+    let thread = Status::of(pid)?.tracer?;
+    let leader = Status::of(thread).and_then(|status| status.leader());
+    Some(leader.unwrap_or(thread))
 }
 
 fn reason(pid: Pid, target: &Status, pmdb: &Status, errno: Errno) -> String {
@@ -94,7 +107,7 @@ fn reason(pid: Pid, target: &Status, pmdb: &Status, errno: Errno) -> String {
                     .to_owned()
             }
             _ => format!(
-                "process_vm_readv gives {errno} although pmdb has CAP_SYS_PTRACE: a seccomp filter or a security \
+                "the kernel says {errno} although pmdb has CAP_SYS_PTRACE: a seccomp filter or a security \
                  module (SELinux, AppArmor) denies it; in a container, start it with --security-opt seccomp=unconfined"
             ),
         };
@@ -168,6 +181,7 @@ fn is_in_another_user_namespace(pid: Pid) -> bool {
 /// What the check looks at, from `/proc/PID/status`, which everybody may read.
 struct Status {
     leader: Option<Pid>,
+    tracer: Option<Pid>,
     /// Real, effective, saved.
     users: Vec<u32>,
     groups: Vec<u32>,
@@ -192,6 +206,11 @@ impl Status {
         };
         Some(Status {
             leader: numbers("Tgid").first().copied().map(Pid),
+            tracer: numbers("TracerPid")
+                .first()
+                .filter(|&&tracer| tracer != 0)
+                .copied()
+                .map(Pid),
             users: numbers("Uid"),
             groups: numbers("Gid"),
             permitted: capabilities("CapPrm"),

@@ -1,0 +1,39 @@
+//! What can go wrong while a process is held.
+
+use nix::errno::Errno;
+use thiserror::Error;
+
+use crate::model::{Addr, Pid, Tid};
+
+#[derive(Debug, Error)]
+pub enum TraceError {
+    #[error("process {pid} ended before it could be stopped")]
+    Gone { pid: Pid },
+    #[error(
+        "process {pid} is traced by process {tracer} (a debugger, strace …) already, and only one can hold it: end that one first"
+    )]
+    TracedByAnother { pid: Pid, tracer: Pid },
+    #[error("process {pid} may not be stopped: {why}")]
+    NotPermitted { pid: Pid, why: String },
+    #[error("thread {tid} could not be {action}: {errno}")]
+    Thread {
+        tid: Tid,
+        action: &'static str,
+        errno: Errno,
+    },
+    #[error(
+        "process {pid} has no thread that sits in a system call at whose instruction another one can be made"
+    )]
+    NoPlaceForACall { pid: Pid },
+    #[error("{length} bytes at {address} of process {pid} could not be written: {errno}")]
+    Write {
+        pid: Pid,
+        address: Addr,
+        length: usize,
+        errno: Errno,
+    },
+    #[error(
+        "thread {tid} was stopped by something else in the middle of a system call made for pmdb"
+    )]
+    Disturbed { tid: Tid },
+}

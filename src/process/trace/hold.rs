@@ -1,0 +1,195 @@
+//! All threads of a process, stopped.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::ptrace::{self, Options};
+use nix::unistd;
+
+use super::TraceError;
+use super::kernel::{self, Resume, Status};
+use crate::model::{Pid, Tid};
+use crate::process::live::refusal;
+use crate::process::live::stat::Stat;
+
+/// Lists of threads that are read until two are the same. Each finds only threads that were made since the last, by
+/// threads that were not stopped yet.
+const MOST_ROUNDS: usize = 100;
+
+/// How long a thread may take to stop. One that sits in an uninterruptible wait (a disk, the parent of a vfork) takes as
+/// long as that lasts; it runs no code of the program meanwhile.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Stopped by us, or with its whole process by a signal such as SIGSTOP, which then stays in force after us.
+    Stopped,
+    /// Asked to stop, and not yet there: it sits in an uninterruptible wait.
+    Pending,
+}
+
+/// The threads of one process, held. Dropping it lets them go on as they were: a stopped process stays stopped.
+pub struct Hold {
+    pub(super) pid: Pid,
+    threads: BTreeMap<Tid, Stop>,
+    /// ptrace binds the tracees to this thread.
+    not_send: PhantomData<*const ()>,
+}
+
+pub(super) fn raw(tid: Tid) -> unistd::Pid {
+    unistd::Pid::from_raw(tid.0.cast_signed())
+}
+
+impl Hold {
+    /// Stops every thread of a process.
+    ///
+    /// Threads that are made meanwhile are found by reading the list again until it brings nothing new. A signal that reaches
+    /// a thread before our stop is delivered first, so that none is lost.
+    pub fn seize(pid: Pid) -> Result<Hold, TraceError> {
+        let mut hold = Hold {
+            pid,
+            threads: BTreeMap::new(),
+            not_send: PhantomData,
+        };
+        for _ in 0..MOST_ROUNDS {
+            let fresh: Vec<Tid> = hold.listed()?;
+            if fresh.is_empty() {
+                break;
+            }
+            let mut asked = Vec::new();
+            for tid in fresh {
+                if hold.ask(tid)? {
+                    asked.push(tid);
+                }
+            }
+            for tid in asked {
+                hold.wait_for_stop(tid);
+            }
+        }
+        if hold.threads.is_empty() {
+            return Err(TraceError::Gone { pid });
+        }
+        Ok(hold)
+    }
+
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// The threads that are stopped. One in an uninterruptible wait is not among them.
+    pub fn stopped(&self) -> impl Iterator<Item = Tid> {
+        self.threads
+            .iter()
+            .filter(|(_, stop)| **stop == Stop::Stopped)
+            .map(|(tid, _)| *tid)
+    }
+
+    /// The threads of the process that are not held yet and have not ended.
+    fn listed(&self) -> Result<Vec<Tid>, TraceError> {
+        let gone = TraceError::Gone { pid: self.pid };
+        let Ok(folder) = fs::read_dir(format!("/proc/{}/task", self.pid)) else {
+            return Err(gone);
+        };
+        let tids = folder
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Tid));
+        Ok(tids
+            .filter(|tid| !self.threads.contains_key(tid))
+            .filter(|tid| Stat::of_thread(self.pid, *tid).is_ok_and(|stat| !stat.has_ended()))
+            .collect())
+    }
+
+    /// Attaches to a thread and asks it to stop. False if it has ended meanwhile.
+    fn ask(&mut self, tid: Tid) -> Result<bool, TraceError> {
+        match ptrace::seize(raw(tid), Options::PTRACE_O_TRACESYSGOOD) {
+            Ok(()) => {}
+            Err(Errno::ESRCH) => return Ok(false),
+            Err(_) if Stat::of_thread(self.pid, tid).map_or(true, |stat| stat.has_ended()) => {
+                return Ok(false);
+            }
+            Err(errno) => {
+                return Err(self.refused(errno));
+            }
+        }
+        self.threads.insert(tid, Stop::Pending);
+        match ptrace::interrupt(raw(tid)) {
+            Ok(()) => Ok(true),
+            // It has ended; its status is still to be collected.
+            Err(Errno::ESRCH) => Ok(true),
+            Err(errno) => Err(TraceError::Thread {
+                tid,
+                action: "stopped",
+                errno,
+            }),
+        }
+    }
+
+    fn refused(&self, errno: Errno) -> TraceError {
+        let pid = self.pid;
+        if let Some(tracer) = refusal::tracer_of(pid) {
+            return TraceError::TracedByAnother { pid, tracer };
+        }
+        match refusal::why_not_permitted(pid, errno) {
+            Some(why) => TraceError::NotPermitted { pid, why },
+            None => TraceError::Gone { pid },
+        }
+    }
+
+    /// Brings a stopped thread from whatever stop it is in into the one that `PTRACE_INTERRUPT` makes.
+    pub(super) fn stop_again(&mut self, tid: Tid) -> Result<(), TraceError> {
+        let action = "stopped again";
+        let failed = |errno| TraceError::Thread { tid, action, errno };
+        ptrace::interrupt(raw(tid)).map_err(failed)?;
+        kernel::resume(tid, Resume::Continue, None).map_err(failed)?;
+        self.wait_for_stop(tid);
+        Ok(())
+    }
+
+    /// Waits until a thread that was asked to stop has, or has ended, or sits in an uninterruptible wait.
+    fn wait_for_stop(&mut self, tid: Tid) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match kernel::status(tid) {
+                Status::Interrupted => {
+                    self.threads.insert(tid, Stop::Stopped);
+                    return;
+                }
+                // A signal came first: the thread takes it, and then stops before it runs on. Going on can only fail
+                // because the thread was killed, which the next look reports.
+                Status::Signal(signal) => {
+                    let _ = kernel::resume(tid, Resume::Continue, Some(signal));
+                }
+                Status::SystemCall | Status::Other => {
+                    let _ = kernel::resume(tid, Resume::Continue, None);
+                }
+                Status::Unchanged if Instant::now() < deadline => wait_a_little(),
+                Status::Unchanged => return,
+                Status::Ended => {
+                    self.threads.remove(&tid);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// A stop takes some 20 µs; yielding lets the thread run that is to stop, also if there is only one CPU.
+fn wait_a_little() {
+    std::thread::yield_now();
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        for (&tid, &stop) in &self.threads {
+            match stop {
+                // It fails for a thread that was killed meanwhile: nothing is left to detach from.
+                Stop::Stopped => drop(ptrace::detach(raw(tid), None)),
+                // Only a stopped tracee can be detached from. The kernel does it when the thread of pmdb that attached ends.
+                Stop::Pending => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The registers of a stopped thread, whole: also the vector registers, which a call made in its name would spoil.
+
+use nix::errno::Errno;
+use nix::libc::{self, iovec, user_regs_struct};
+use nix::sys::ptrace;
+
+use super::TraceError;
+use super::hold::raw;
+use crate::model::Tid;
+
+/// `NT_X86_XSTATE`, `include/uapi/linux/elf.h`.
+const NT_X86_XSTATE: usize = 0x202;
+/// Bytes. AVX-512 with AMX needs 11 KiB.
+const MOST_XSTATE: usize = 32 * 1024;
+
+/// All registers of a thread.
+#[derive(Clone)]
+pub(super) struct Registers {
+    pub(super) general: user_regs_struct,
+    /// As XSAVE writes it; empty where the processor or a sandbox has none.
+    extended: Vec<u8>,
+}
+
+pub(super) fn general(tid: Tid) -> Result<user_regs_struct, TraceError> {
+    ptrace::getregs(raw(tid)).map_err(|errno| failed(tid, errno))
+}
+
+pub(super) fn set_general(tid: Tid, registers: user_regs_struct) -> Result<(), TraceError> {
+    ptrace::setregs(raw(tid), registers).map_err(|errno| failed(tid, errno))
+}
+
+fn failed(tid: Tid, errno: Errno) -> TraceError {
+    TraceError::Thread {
+        tid,
+        action: "asked for its registers, or given others",
+        errno,
+    }
+}
+
+impl Registers {
+    pub(super) fn of(tid: Tid) -> Result<Registers, TraceError> {
+        let general = general(tid)?;
+        let mut extended = vec![0; MOST_XSTATE];
+        let length = transfer(libc::PTRACE_GETREGSET, tid, &mut extended).unwrap_or(0);
+        extended.truncate(length);
+        Ok(Registers { general, extended })
+    }
+
+    pub(super) fn restore(mut self, tid: Tid) -> Result<(), TraceError> {
+        set_general(tid, self.general)?;
+        if self.extended.is_empty() {
+            return Ok(());
+        }
+        transfer(libc::PTRACE_SETREGSET, tid, &mut self.extended)
+            .map(drop)
+            .map_err(|errno| failed(tid, errno))
+    }
+}
+
+/// Reads or writes the extended registers; gives back how many bytes they have.
+fn transfer(request: libc::c_uint, tid: Tid, bytes: &mut [u8]) -> Result<usize, Errno> {
+    let mut range = iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: the kernel reads or writes at most `iov_len` bytes at `iov_base`, which are borrowed for the call.
+    let result =
+        unsafe { libc::ptrace(request, tid.0.cast_signed(), NT_X86_XSTATE, &raw mut range) };
+    Errno::result(result).map(|_| range.iov_len)
+}
