@@ -44,6 +44,15 @@ impl Look<'_> {
         Ok(items)
     }
 
+    /// `len()` of a dict.
+    pub(in crate::python) fn dict_length(&self, object: Addr) -> Result<u64, LookError> {
+        let used = self.memory.i64(object.plus(self.layout().dict.used))?;
+        u64::try_from(used).map_err(|_| LookError::Torn {
+            what: "the length of a dict",
+            address: object,
+        })
+    }
+
     /// The value of a `str` key in a dict. The hash of the target's strings is secret, so all keys are looked at, in
     /// their order, up to the one that is wanted.
     pub fn dict_get_str(&self, dict: Addr, name: &str) -> Result<Option<Addr>, LookError> {

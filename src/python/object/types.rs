@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::attributes::Descriptor;
 use crate::model::Addr;
+use crate::python::repr::Write;
 use crate::python::{Look, LookError};
 
 /// Bytes of a type's name that are read.
@@ -80,8 +81,6 @@ pub struct TypeInfo {
     pub module: String,
     /// The builtin that its instances are laid out as: its own, or that of a base.
     pub builtin: Builtin,
-    /// It is that builtin itself and not a subclass.
-    pub exact: bool,
     /// `tp_flags`, `tp_basicsize`, `tp_itemsize`, `tp_dictoffset`.
     pub flags: u64,
     pub basic_size: u64,
@@ -89,6 +88,8 @@ pub struct TypeInfo {
     pub dict_offset: i64,
     /// How its instances behave in a class, once that was asked for.
     pub(super) descriptor: OnceCell<Descriptor>,
+    /// What writes its instances, once that was asked for.
+    pub write: OnceCell<Write>,
 }
 
 impl TypeInfo {
@@ -100,6 +101,11 @@ impl TypeInfo {
     /// The name, if it is a type of CPython's own in `builtins` or without a module: `function`, `property`.
     pub fn static_name(&self) -> Option<&str> {
         (!self.is_heap() && self.module == "builtins").then_some(self.name.as_str())
+    }
+
+    /// `__name__`: the last part of the qualified name.
+    pub fn plain_name(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or_default()
     }
 
     /// As an error message or a traceback names it: with its module unless that is `builtins` or `__main__`.
@@ -140,35 +146,35 @@ impl Look<'_> {
     fn read_type(&self, kind: Addr) -> Result<TypeInfo, LookError> {
         let layout = &self.layout().types;
         // First what is cheap: an address that is no type fails here.
-        let (builtin, exact) = self.builtin_below(kind)?;
+        let builtin = self.builtin_below(kind)?;
         let (module, name) = self.module_and_name(kind)?;
         Ok(TypeInfo {
             address: kind,
             name,
             module,
             builtin,
-            exact,
             flags: self.memory.u64(kind.plus(layout.flags))?,
             basic_size: self.memory.u64(kind.plus(layout.basicsize))?,
             item_size: self.memory.u64(kind.plus(layout.itemsize))?,
             dict_offset: self.memory.i64(kind.plus(layout.dictoffset))?,
             descriptor: OnceCell::new(),
+            write: OnceCell::new(),
         })
     }
 
-    /// The builtin that instances are laid out as, and whether the type is that one itself.
-    fn builtin_below(&self, kind: Addr) -> Result<(Builtin, bool), LookError> {
+    /// The builtin that instances are laid out as.
+    fn builtin_below(&self, kind: Addr) -> Result<Builtin, LookError> {
         let mut base = kind;
-        for depth in 0..DEEPEST_BASE {
+        for _ in 0..DEEPEST_BASE {
             if base.is_null() {
                 break;
             }
             if let Some(builtin) = self.as_builtin(base)? {
-                return Ok((builtin, depth == 0));
+                return Ok(builtin);
             }
             base = self.memory.pointer(base.plus(self.layout().types.base))?;
         }
-        Ok((Builtin::Other, false))
+        Ok(Builtin::Other)
     }
 
     /// Builtin types are static, and their names have no module in front.

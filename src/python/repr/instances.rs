@@ -1,0 +1,64 @@
+//! Objects whose class says nothing of its own about their text: the class and the attributes.
+
+use super::dispatch::{Known, Write, native};
+use super::{Writer, containers, numbers, text};
+use crate::model::Addr;
+use crate::python::object::{Builtin, TypeInfo};
+use crate::python::{Look, LookError};
+
+pub(super) const TYPES: &[Known] = &[native("builtins.object", instance)];
+
+/// `<module.Class object at 0x…: x=1, y='a'>`: as `object.__repr__` writes it, with what the instance holds. A subclass
+/// of a builtin shows that first. The form stands in for a `__repr__` written in Python too, which is not run.
+pub(super) fn instance(
+    writer: &mut Writer<'_, '_>,
+    object: Addr,
+    kind: &TypeInfo,
+) -> Result<(), LookError> {
+    let name = writer.look.qualified_type_name(kind.address)?;
+    let bare = format!("<{name} object at {object}>");
+    writer.nested(object, &bare, &bare, |writer| {
+        let attributes = writer.look.instance_attributes(object, writer.wanted())?;
+        let payload = payload(kind.builtin);
+        writer.put(&format!("<{name} object at {object}"));
+        if let Some(write) = payload {
+            writer.put(": ");
+            // Not a cycle: it is the same object in another form.
+            writer.reopened(object, |writer| write(writer, object, kind))?;
+        }
+        if !attributes.is_empty() {
+            writer.put(if payload.is_some() { ", " } else { ": " });
+            writer.attributes(attributes);
+        }
+        writer.put(">");
+        Ok(())
+    })
+}
+
+/// What writes the builtin value that an instance of a subclass holds.
+fn payload(builtin: Builtin) -> Option<Write> {
+    Some(match builtin {
+        Builtin::Int => numbers::int,
+        Builtin::Float => numbers::float,
+        Builtin::Complex => numbers::complex,
+        Builtin::Str => text::string,
+        Builtin::Bytes => text::bytes,
+        Builtin::ByteArray => text::bytearray,
+        Builtin::List => containers::list,
+        Builtin::Tuple => containers::tuple,
+        Builtin::Dict => containers::dict,
+        Builtin::Set | Builtin::FrozenSet => containers::set,
+        _ => return None,
+    })
+}
+
+impl Look<'_> {
+    /// What writes for a `__repr__` that some tool made for the class `owner`.
+    pub(super) fn generated_repr(
+        &self,
+        _owner: Addr,
+        _method: Addr,
+    ) -> Result<Option<Write>, LookError> {
+        Ok(None)
+    }
+}

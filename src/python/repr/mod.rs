@@ -1,0 +1,59 @@
+//! The text of a value: what `repr()` gives in the target, cut at limits, without running its code.
+//!
+//! Each family of types has a file with the functions that write them and a table that names them;
+//! [`dispatch`] finds the one for a type by the `__repr__` that Python would run (`docs/internals/values.md`).
+
+mod containers;
+mod dispatch;
+mod functions;
+mod instances;
+mod numbers;
+mod printable;
+mod printable_table;
+mod text;
+mod writer;
+
+pub(in crate::python) use dispatch::Write;
+pub(in crate::python) use writer::Writer;
+
+use super::look::Look;
+use crate::model::{Addr, Value};
+
+/// How much of a value is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Characters of the text.
+    pub characters: usize,
+    /// Containers inside containers; at most [`Limits::DEEPEST`].
+    pub depth: usize,
+}
+
+impl Limits {
+    /// Deeper values are cut however deep they were asked for: pmdb's own stack has an end.
+    pub const DEEPEST: usize = 100;
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            characters: 1_000,
+            depth: 20,
+        }
+    }
+}
+
+impl Look<'_> {
+    /// The object at an address as it is shown.
+    pub fn value(&self, object: Addr, limits: &Limits) -> Value {
+        let kind = match self.type_of(object) {
+            Ok(kind) => kind,
+            Err(error) => return Value::absent(error.absence()),
+        };
+        let mut writer = Writer::new(self, limits);
+        writer.object(object);
+        let mut value = writer.finish();
+        value.type_name = kind.shown_name();
+        value.address = Some(object);
+        value
+    }
+}

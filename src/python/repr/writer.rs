@@ -1,0 +1,187 @@
+//! The text that grows, and the limits that it keeps.
+
+use super::Limits;
+use crate::model::{Addr, LengthUnit, Value};
+use crate::python::{Look, LookError};
+
+/// Writes one value and what it holds. Once the room is used up, everything that is put is dropped, so that who writes
+/// need not ask; who loops should, by [`Writer::is_full`].
+pub(in crate::python) struct Writer<'l, 'p> {
+    pub look: &'l Look<'p>,
+    text: String,
+    /// Characters that may still be written.
+    room: usize,
+    depth: usize,
+    /// The containers that are being written: one that comes again is a cycle.
+    open: Vec<Addr>,
+    cut: bool,
+    /// How long the outermost value is.
+    length: Option<(u64, LengthUnit)>,
+    /// The shared-memory segment that the outermost value's data lies in.
+    segment: Option<String>,
+}
+
+impl<'l, 'p> Writer<'l, 'p> {
+    pub fn new(look: &'l Look<'p>, limits: &Limits) -> Writer<'l, 'p> {
+        Writer {
+            look,
+            text: String::new(),
+            room: limits.characters,
+            depth: limits.depth.min(Limits::DEEPEST),
+            open: Vec::new(),
+            cut: false,
+            length: None,
+            segment: None,
+        }
+    }
+
+    /// What was written; its type and its address are for the caller to say.
+    pub fn finish(mut self) -> Value {
+        if self.cut {
+            self.text.push('…');
+        }
+        let length = self.length.filter(|_| self.cut);
+        Value {
+            text: self.text,
+            truncated: self.cut,
+            length: length.map(|(length, _)| length),
+            unit: length.map(|(_, unit)| unit),
+            segment: self.segment,
+            ..Value::default()
+        }
+    }
+
+    pub fn put(&mut self, piece: &str) {
+        for character in piece.chars() {
+            if self.room == 0 {
+                self.cut = true;
+                return;
+            }
+            self.room -= 1;
+            self.text.push(character);
+        }
+    }
+
+    /// Nothing more can be written.
+    pub fn is_full(&self) -> bool {
+        self.cut
+    }
+
+    /// Says that what was written is not all, and drops the rest.
+    pub fn cut(&mut self) {
+        self.cut = true;
+        self.room = 0;
+    }
+
+    /// Elements that are worth being read: each takes a character at least, and one more shows that it was cut.
+    pub fn wanted(&self) -> usize {
+        self.room.saturating_add(1)
+    }
+
+    /// How long the value is that is being written. Kept if that is the outermost one.
+    pub fn count(&mut self, length: u64, unit: LengthUnit) {
+        if self.open.is_empty() && self.length.is_none() {
+            self.length = Some((length, unit));
+        }
+    }
+
+    /// The segment that the data of the value lies in. Kept if that is the outermost one.
+    #[expect(dead_code, reason = "views on shared memory say it")]
+    pub fn lies_in(&mut self, segment: String) {
+        if self.open.is_empty() {
+            self.segment = Some(segment);
+        }
+    }
+
+    /// The text of an object, whatever it is; what cannot be read says so in its place.
+    pub fn object(&mut self, object: Addr) {
+        if self.cut {
+            return;
+        }
+        let written = self.look.type_of(object).and_then(|kind| {
+            let write = self.look.write_of(&kind);
+            write(self, object, &kind)
+        });
+        if let Err(error) = written {
+            self.put(&error.absence().to_string());
+        }
+    }
+
+    /// The object that a field points at.
+    pub fn field(&mut self, at: Addr) -> Result<(), LookError> {
+        let object = self.look.memory.pointer(at)?;
+        self.object(object);
+        Ok(())
+    }
+
+    /// Writes what `object` holds by `write`; or `cycle` if it is being written already, or `deep` if it lies too deep.
+    pub fn nested(
+        &mut self,
+        object: Addr,
+        cycle: &str,
+        deep: &str,
+        write: impl FnOnce(&mut Self) -> Result<(), LookError>,
+    ) -> Result<(), LookError> {
+        if self.open.contains(&object) {
+            self.put(cycle);
+            return Ok(());
+        }
+        if self.open.len() >= self.depth {
+            self.put(deep);
+            return Ok(());
+        }
+        self.open.push(object);
+        let written = write(self);
+        self.open.pop();
+        written
+    }
+
+    /// Writes the same object again in another form from within [`Writer::nested`]: that is no cycle.
+    pub fn reopened(
+        &mut self,
+        object: Addr,
+        write: impl FnOnce(&mut Self) -> Result<(), LookError>,
+    ) -> Result<(), LookError> {
+        let closed = self.open.pop_if(|last| *last == object);
+        let written = write(self);
+        self.open.extend(closed);
+        written
+    }
+
+    /// Objects with commas between.
+    pub fn objects(&mut self, objects: impl IntoIterator<Item = Addr>) {
+        for (index, object) in objects.into_iter().enumerate() {
+            self.put(if index == 0 { "" } else { ", " });
+            self.object(object);
+            if self.cut {
+                break;
+            }
+        }
+    }
+
+    /// Keys and values with colons and commas between.
+    pub fn pairs(&mut self, pairs: impl IntoIterator<Item = (Addr, Addr)>) {
+        for (index, (key, value)) in pairs.into_iter().enumerate() {
+            self.put(if index == 0 { "" } else { ", " });
+            self.object(key);
+            self.put(": ");
+            self.object(value);
+            if self.cut {
+                break;
+            }
+        }
+    }
+
+    /// Names and values, `x=1, y=2`.
+    pub fn attributes(&mut self, attributes: impl IntoIterator<Item = (String, Addr)>) {
+        for (index, (name, value)) in attributes.into_iter().enumerate() {
+            self.put(if index == 0 { "" } else { ", " });
+            self.put(&name);
+            self.put("=");
+            self.object(value);
+            if self.cut {
+                break;
+            }
+        }
+    }
+}
