@@ -21,6 +21,7 @@ pub struct Layout {
     pub version: Minor,
     pub runtime: RuntimeLayout,
     pub interpreter: InterpreterLayout,
+    pub pending_calls: PendingCallsLayout,
     pub thread: ThreadLayout,
     pub gil: GilLayout,
     pub frame: FrameLayout,

@@ -138,3 +138,57 @@ pub enum GilPlace {
     /// A pointer to it at this offset in `PyInterpreterState` (3.12+).
     InterpreterPointer(u64),
 }
+
+/// `struct _pending_calls`: the ring of functions that the main thread calls when it next looks at its eval breaker.
+/// `Include/internal/pycore_pystate.h` (3.8), `pycore_interp.h` (3.9 to 3.11), `pycore_ceval_state.h` (3.12, 3.13),
+/// `pycore_interp_structs.h` (3.14+).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingCallsLayout {
+    pub place: PendingPlace,
+    pub lock: PendingLock,
+    pub count: PendingCount,
+    /// The slots: where they begin, how many there are, how many bytes each has: `func`, `arg` (and 3.13+ `flags`).
+    pub calls: u64,
+    pub slots: u64,
+    pub slot: u64,
+    /// `int`: the slot that is called first, and the one that is filled next.
+    pub first: u64,
+    pub next: u64,
+    pub breaker: Breaker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PendingPlace {
+    /// In `_PyRuntimeState` (3.8; 3.12+: the ring of the main thread).
+    Runtime(u64),
+    /// In `PyInterpreterState` (3.9 to 3.11).
+    Interpreter(u64),
+}
+
+/// What must be free when the ring is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PendingLock {
+    /// A pointer to a `sem_t`, whose first `unsigned int` is 1 when it is free (`Python/thread_pthread.h`).
+    Semaphore(u64),
+    /// A `PyMutex`, a byte that is 0 when it is free (3.13+).
+    Byte(u64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PendingCount {
+    /// `int`, 1 while there is a call.
+    Flag(u64),
+    /// `int32_t`: how many there are, and may be (3.13+).
+    Number { at: u64, most: u64 },
+}
+
+/// What makes the interpreter's loop look for calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaker {
+    /// `int` in `_PyRuntimeState` (3.8).
+    Runtime(u64),
+    /// `int` in `PyInterpreterState` (3.9 to 3.12).
+    Interpreter(u64),
+    /// A bit of a `uintptr_t` in the main thread's `PyThreadState` (3.13+).
+    Thread { at: u64, bit: u64 },
+}

@@ -8,6 +8,7 @@ Questions, several of them separated by `|` (the first that the version can answ
     $(A.b)          offsetof(A, b)
     $(sizeof A)     sizeof(A)
     $(elements A.b) length of an array member
+    $(element A.b)  size of one element of an array member
     $(bit A.b.c)    first bit, counted within A.b, of the bit field A.b.c
     $(value X)      an integer constant
     $(distance F)   how many bytes before an object `F(object)` points
@@ -34,7 +35,7 @@ internal/pycore_interp_structs.h internal/pycore_tstate.h internal/pycore_frame.
 internal/pycore_interpframe_structs.h internal/pycore_gil.h internal/pycore_code.h internal/pycore_dict.h
 internal/pycore_dict_state.h internal/pycore_object.h internal/pycore_typeobject.h internal/pycore_stackref.h
 internal/pycore_genobject.h internal/pycore_debug_offsets.h internal/pycore_moduleobject.h internal/pycore_llist.h
-internal/pycore_unicodeobject.h internal/pycore_gc.h internal/pycore_pymem.h
+internal/pycore_unicodeobject.h internal/pycore_gc.h internal/pycore_pymem.h internal/pycore_ceval.h
 """
 
 PRELUDE = """
@@ -61,10 +62,10 @@ def expression(question):
         return f"({rest})"
     if kind == "distance":
         return f"((char *)4096 - (char *){rest}((PyObject *)4096))"
-    if kind == "elements":
+    if kind in ("elements", "element"):
         structure, member = rest.split(".", 1)
         array = f"(({structure} *)0)->{member}"
-        return f"(sizeof({array}) / sizeof({array}[0]))"
+        return f"sizeof({array}[0])" if kind == "element" else f"(sizeof({array}) / sizeof({array}[0]))"
     if kind == "bit":
         structure, member, field = rest.split(".")
         part = f"(({structure} *)0)->{member}"

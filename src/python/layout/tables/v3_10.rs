@@ -24,6 +24,17 @@ pub static V3_10: Layout = Layout {
         collecting: Collecting::Interpreter(816),
         asyncio_tasks_head: None,
     },
+    pending_calls: PendingCallsLayout {
+        place: PendingPlace::Interpreter(80),
+        lock: PendingLock::Semaphore(0),
+        count: PendingCount::Flag(8),
+        calls: 16,
+        slots: 32,
+        slot: 16,
+        first: 528,
+        next: 532,
+        breaker: Breaker::Interpreter(68),
+    },
     thread: ThreadLayout {
         size: 280,
         prev: 0,

@@ -24,6 +24,17 @@ pub static V3_12: Layout = Layout {
         collecting: Collecting::Interpreter(312),
         asyncio_tasks_head: None,
     },
+    pending_calls: PendingCallsLayout {
+        place: PendingPlace::Runtime(2016),
+        lock: PendingLock::Semaphore(8),
+        count: PendingCount::Flag(16),
+        calls: 24,
+        slots: 32,
+        slot: 16,
+        first: 536,
+        next: 540,
+        breaker: Breaker::Interpreter(368),
+    },
     thread: ThreadLayout {
         size: 288,
         prev: 0,

@@ -80,6 +80,17 @@ pub static V3_13: Layout = Layout {
         collecting: Collecting::Interpreter(7600),
         asyncio_tasks_head: None,
     },
+    pending_calls: PendingCallsLayout {
+        place: PendingPlace::Runtime(2640),
+        lock: PendingLock::Byte(8),
+        count: PendingCount::Number { at: 12, most: 16 },
+        calls: 24,
+        slots: 300,
+        slot: 24,
+        first: 7224,
+        next: 7228,
+        breaker: Breaker::Thread { at: 24, bit: 4 },
+    },
     thread: ThreadLayout {
         size: 304,
         prev: 0,

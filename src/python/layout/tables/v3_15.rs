@@ -93,6 +93,17 @@ pub static V3_15: Layout = Layout {
         collecting: Collecting::Interpreter(7512),
         asyncio_tasks_head: Some(10856),
     },
+    pending_calls: PendingCallsLayout {
+        place: PendingPlace::Runtime(2976),
+        lock: PendingLock::Byte(8),
+        count: PendingCount::Number { at: 12, most: 16 },
+        calls: 24,
+        slots: 300,
+        slot: 24,
+        first: 7224,
+        next: 7228,
+        breaker: Breaker::Thread { at: 24, bit: 4 },
+    },
     thread: ThreadLayout {
         size: 888,
         prev: 0,

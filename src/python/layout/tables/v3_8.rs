@@ -24,6 +24,17 @@ pub static V3_8: Layout = Layout {
         collecting: Collecting::Runtime(544),
         asyncio_tasks_head: None,
     },
+    pending_calls: PendingCallsLayout {
+        place: PendingPlace::Runtime(600),
+        lock: PendingLock::Semaphore(8),
+        count: PendingCount::Flag(16),
+        calls: 24,
+        slots: 32,
+        slot: 16,
+        first: 536,
+        next: 540,
+        breaker: Breaker::Runtime(592),
+    },
     thread: ThreadLayout {
         size: 264,
         prev: 0,
