@@ -37,6 +37,10 @@ pub enum ProcessError {
     Zombie { pid: Pid, parent: Pid, how: String },
     #[error("process {pid} ended while it was read")]
     Gone { pid: Pid },
+    #[error(
+        "process {pid} has started another program (exec) while it was read; the next look will see that"
+    )]
+    Replaced { pid: Pid },
     #[error("process {pid} may not be looked into: {why}")]
     NotPermitted { pid: Pid, why: String },
     #[error("process {pid} is a kernel thread: it has no memory of its own")]

@@ -100,6 +100,12 @@ pub trait Process: ReadMemory + Send + Sync {
         Vec::new()
     }
 
+    /// Why what is read is not the process that was opened any more: it has ended, or runs another program. Worth asking
+    /// when something that was read makes no sense.
+    fn has_changed(&self) -> Option<ProcessError> {
+        None
+    }
+
     /// A file of the inferior as pmdb can open it: below `/proc/PID/root` for a live process.
     fn resolve(&self, path: &Path) -> PathBuf {
         path.to_path_buf()

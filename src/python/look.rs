@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::code::Code;
 use super::layout::Layout;
 use super::locate::Located;
+use super::modules::Modules;
 use super::object::TypeInfo;
 use crate::model::Addr;
 use crate::process::{Budget, Memory, Process, Spent};
@@ -22,6 +23,8 @@ pub struct Look<'p> {
     pub(super) codes: RefCell<HashMap<u64, Rc<Code>>>,
     /// The dicts of static types that the interpreter keeps apart, by type (3.12+).
     pub(super) static_dicts: OnceCell<HashMap<u64, Addr>>,
+    /// By interpreter.
+    pub(super) modules: RefCell<HashMap<u64, Rc<Modules>>>,
 }
 
 impl<'p> Look<'p> {
@@ -38,6 +41,7 @@ impl<'p> Look<'p> {
             types: RefCell::default(),
             codes: RefCell::default(),
             static_dicts: OnceCell::new(),
+            modules: RefCell::default(),
         }
     }
 

@@ -1,18 +1,17 @@
 //! Interpreters and their threads.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::LookError;
 use super::layout::{Collecting, GilPlace};
 use super::look::Look;
-use crate::model::{Addr, GilState, Tid};
+use super::thread_names::{MAIN_THREAD, ThreadName};
+use super::tid::TidPlace;
+use crate::model::{Addr, GilState};
 use crate::process::{SystemCall, ThreadStatus};
 
 /// More interpreters or threads than this in one list are damage.
 const MOST: usize = 100_000;
-
-/// In glibc's `struct pthread` on x86-64, the tid (`nptl/descr.h`); tids found by it are checked against `/proc`.
-const GLIBC_TID: u64 = 0x2d0;
 
 /// `__NR_futex` on x86-64.
 const FUTEX: u64 = 202;
@@ -21,6 +20,10 @@ const FUTEX: u64 = 202;
 #[derive(Debug, Clone)]
 pub struct PythonThread {
     pub address: Addr,
+    /// Its name in Python (`Thread.name`).
+    pub name: Option<String>,
+    /// `Thread.daemon`.
+    pub daemon: Option<bool>,
     /// 0 is the main interpreter.
     pub interpreter: i64,
     /// As the kernel here numbers it; unknown for a thread state whose thread is gone or is not ours to see.
@@ -39,36 +42,81 @@ impl Look<'_> {
     /// The threads of every interpreter; `kernel` are those that the process has. What could not be read comes second.
     pub fn threads(&self, kernel: &[ThreadStatus]) -> (Vec<PythonThread>, Option<LookError>) {
         let layout = self.layout();
-        let mut threads = Vec::new();
         let head = self.located.runtime.plus(layout.runtime.interpreters_head);
-        let interpreters = self.list(head, layout.interpreter.next);
-        for interpreter in &interpreters.0 {
+        let (interpreters, mut broken) = self.list(head, layout.interpreter.next);
+        let mut states = Vec::new();
+        for &interpreter in &interpreters {
             let head = interpreter.plus(layout.interpreter.threads_head);
-            let (states, broken) = self.list(head, layout.thread.next);
-            let id = self.memory.i64(interpreter.plus(layout.interpreter.id));
-            let gil = self.gil(*interpreter).ok();
-            let collecting = self.is_collecting(*interpreter);
-            for address in states {
-                let status = self.kernel_thread(address, kernel).cloned();
-                let call = status
-                    .as_ref()
-                    .and_then(|status| self.process.system_call(status.tid));
-                let state = gil.as_ref().map_or(GilState::Unknown, |gil| {
-                    gil.state_of(address, call, layout.gil.size)
-                });
-                threads.push(PythonThread {
-                    address,
-                    interpreter: id.clone().unwrap_or(-1),
-                    status,
-                    gil: state,
-                    collecting_garbage: collecting && state == GilState::Holds,
-                });
-            }
-            if broken.is_some() {
-                return (threads, broken);
-            }
+            let (members, problem) = self.list(head, layout.thread.next);
+            states.push((interpreter, members));
+            broken = broken.or(problem);
         }
-        (threads, interpreters.1)
+        let all: Vec<Addr> = states
+            .iter()
+            .flat_map(|(_, members)| members)
+            .copied()
+            .collect();
+        let place = self.tid_place(&all, kernel);
+        let mut threads = Vec::new();
+        for (interpreter, members) in states {
+            threads.extend(self.threads_of(interpreter, &members, place, kernel));
+        }
+        (threads, broken)
+    }
+
+    fn threads_of(
+        &self,
+        interpreter: Addr,
+        states: &[Addr],
+        place: TidPlace,
+        kernel: &[ThreadStatus],
+    ) -> Vec<PythonThread> {
+        let layout = self.layout();
+        let id = self.memory.i64(interpreter.plus(layout.interpreter.id));
+        let id = id.unwrap_or(-1);
+        let gil = self.gil(interpreter).ok();
+        let collecting = self.is_collecting(interpreter);
+        let names = self.thread_names(interpreter);
+        let describe = |&address: &Addr| {
+            let tid = self.tid_of(address, place);
+            let status = kernel.iter().find(|status| Some(status.inner_tid) == tid);
+            let call = status.and_then(|status| self.process.system_call(status.tid));
+            let state = gil.as_ref().map_or(GilState::Unknown, |gil| {
+                gil.state_of(address, call, layout.gil.size)
+            });
+            let said = self.name_of_thread(address, id, &names);
+            PythonThread {
+                address,
+                daemon: said.as_ref().and_then(|said| said.daemon),
+                name: said.and_then(|said| said.name),
+                interpreter: id,
+                status: status.cloned(),
+                gil: state,
+                collecting_garbage: collecting && state == GilState::Holds,
+            }
+        };
+        states.iter().map(describe).collect()
+    }
+
+    fn name_of_thread(
+        &self,
+        state: Addr,
+        interpreter: i64,
+        names: &HashMap<u64, ThreadName>,
+    ) -> Option<ThreadName> {
+        let layout = self.layout();
+        let ident = self.memory.u64(state.plus(layout.thread.thread_id)).ok()?;
+        if let Some(known) = names.get(&ident) {
+            return Some(known.clone());
+        }
+        let main = self.located.runtime.plus(layout.runtime.main_thread);
+        if interpreter == 0 && self.memory.u64(main) == Ok(ident) {
+            return Some(ThreadName {
+                name: Some(MAIN_THREAD.to_string()),
+                daemon: None,
+            });
+        }
+        self.starting_thread_name(state)
     }
 
     /// The members of a linked list whose head pointer is at `head`.
@@ -92,22 +140,6 @@ impl Look<'_> {
                 Err(error) => return (members, Some(error.into())),
             }
         }
-    }
-
-    fn kernel_thread<'k>(
-        &self,
-        thread: Addr,
-        kernel: &'k [ThreadStatus],
-    ) -> Option<&'k ThreadStatus> {
-        let layout = &self.layout().thread;
-        let tid = match layout.native_thread_id {
-            Some(at) => self.memory.u64(thread.plus(at)).ok()? as u32,
-            None => {
-                let pthread = self.memory.pointer(thread.plus(layout.thread_id)).ok()?;
-                self.memory.u32(pthread.plus(GLIBC_TID)).ok()?
-            }
-        };
-        kernel.iter().find(|status| status.inner_tid == Tid(tid))
     }
 
     fn gil(&self, interpreter: Addr) -> Result<Gil, LookError> {

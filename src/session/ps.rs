@@ -9,7 +9,7 @@ use crate::model::{Pid, ProcessReport, Report, Usage};
 use crate::process::family::{ProcessTable, TableEntry, command_of, since_boot};
 use crate::process::live::LiveProcess;
 use crate::process::{Process, ProcessError};
-use crate::python::{PythonError, locate};
+use crate::python::{Effort, Locator, Look, PythonError};
 
 /// Which processes are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,10 +45,11 @@ pub fn processes(options: &PsOptions) -> Result<Forest, ProcessError> {
         .filter_map(|pid| table.get(pid))
         .filter(|entry| !entry.is_kernel_thread && entry.pid != own)
         .collect();
+    let locator = Locator::default();
     let rows: Vec<Row> = candidates
         .par_iter()
         .map(|entry| {
-            let mut row = look_at(entry);
+            let mut row = look_at(entry, &locator);
             row.report.usage = Some(Usage {
                 threads: entry.threads,
                 cpu_ms: milliseconds(entry.cpu),
@@ -86,9 +87,11 @@ enum Kind {
     Perhaps,
     Other,
     Zombie,
+    /// It ended while it was looked at.
+    Gone,
 }
 
-fn look_at(entry: &TableEntry) -> Row {
+fn look_at(entry: &TableEntry, locator: &Locator) -> Row {
     let mut report = ProcessReport {
         pid: Some(entry.pid),
         parent: entry.parent,
@@ -106,7 +109,7 @@ fn look_at(entry: &TableEntry) -> Row {
         event_loops: Vec::new(),
     };
     let kind = match LiveProcess::open(entry.pid) {
-        Ok(process) => look_into(&process, &mut report),
+        Ok(process) => look_into(&process, locator, &mut report),
         Err(error) => {
             report.command = command_of(entry.pid);
             if !report.command.is_empty() {
@@ -115,6 +118,7 @@ fn look_at(entry: &TableEntry) -> Row {
             report.error = Some(error.to_string());
             match error {
                 ProcessError::Zombie { .. } => Kind::Zombie,
+                ProcessError::Gone { .. } | ProcessError::NoSuchProcess { .. } => Kind::Gone,
                 ProcessError::NotPermitted { .. } if who::runs_python(&report.command) => {
                     Kind::Perhaps
                 }
@@ -125,24 +129,35 @@ fn look_at(entry: &TableEntry) -> Row {
     Row { report, kind }
 }
 
-fn look_into(process: &LiveProcess, report: &mut ProcessReport) -> Kind {
+fn look_into(process: &LiveProcess, locator: &Locator, report: &mut ProcessReport) -> Kind {
     let identity = process.identity();
     report.command.clone_from(&identity.command);
     report.state = identity.state;
-    let located = locate(process);
-    let who = who::who(process, located.as_ref().ok());
+    let located = locator.locate(process, Effort::Quick);
+    let look = located
+        .as_ref()
+        .ok()
+        .map(|located| Look::new(process, located));
+    let who = who::who(process, look.as_ref());
     report.name = who.name;
     report.rank = who.rank;
+    report
+        .notes
+        .extend(look.and_then(|look| who::note_of(look.phase())));
     match located {
         Ok(located) => {
             report.interpreter = Some(located.name());
             Kind::Python
         }
         Err(PythonError::NotPython) => Kind::Other,
-        Err(error) => {
-            report.error = Some(error.to_string());
-            Kind::Python
-        }
+        Err(error) => match process.has_changed() {
+            Some(ProcessError::Gone { .. }) => Kind::Gone,
+            change => {
+                let text = change.map_or(error.to_string(), |change| change.to_string());
+                report.error = Some(text);
+                Kind::Python
+            }
+        },
     }
 }
 
@@ -159,13 +174,12 @@ fn shown(rows: Vec<Row>, options: &PsOptions) -> Vec<ProcessReport> {
             .report
             .pid
             .is_some_and(|pid| options.pids.contains(&pid));
-        options.all
-            || is_named
-            || match row.kind {
-                Kind::Python | Kind::Perhaps => true,
-                Kind::Zombie => python.contains(&row.report.parent),
-                Kind::Other => false,
-            }
+        match row.kind {
+            Kind::Gone => false,
+            Kind::Python | Kind::Perhaps => true,
+            Kind::Zombie if python.contains(&row.report.parent) => true,
+            Kind::Zombie | Kind::Other => options.all || is_named,
+        }
     };
     rows.into_iter()
         .filter(is_shown)

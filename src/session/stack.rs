@@ -1,15 +1,17 @@
 //! The stacks of a set of processes.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::model::{Pid, ProcessReport, Report, Thread};
+use super::who;
+use crate::model::{Pid, ProcessReport, Report, Thread, ThreadState, Tid};
 use crate::process::core::{CoreOptions, CoreProcess};
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
-use crate::process::{Budget, Identity, Process, ProcessError, Source};
+use crate::process::{Budget, Process, ProcessError, Source, ThreadStatus};
 pub use crate::python::Limits;
 use crate::python::{Effort, Located, Locator, Look, PythonThread};
 
@@ -88,7 +90,7 @@ fn refused(target: &Target, error: String) -> ProcessReport {
         command: Vec::new(),
         rank: None,
         interpreter: None,
-        state: crate::model::ThreadState::Unknown,
+        state: ThreadState::Unknown,
         core,
         error: Some(error),
         notes: Vec::new(),
@@ -109,7 +111,7 @@ fn look_at(
     let mut report = ProcessReport {
         pid: identity.pid,
         parent: identity.parent,
-        name: program_name(identity),
+        name: who::program(&identity.command, identity.executable.as_deref()),
         command: identity.command.clone(),
         rank: None,
         interpreter: None,
@@ -131,18 +133,16 @@ fn look_at(
             report.notes.extend(located.notes.iter().cloned());
             read_threads(process, &located, options, budget, &mut report);
         }
-        Err(error) => report.error = Some(error.to_string()),
+        Err(error) => {
+            report.rank = who::rank(|name| process.environment(name));
+            report.error = Some(error.to_string());
+        }
+    }
+    let is_whole = report.error.is_none() && report.threads.iter().all(|t| t.note.is_none());
+    if !is_whole && let Some(change) = process.has_changed() {
+        report.error = Some(change.to_string());
     }
     report
-}
-
-fn program_name(identity: &Identity) -> String {
-    let name = identity
-        .executable
-        .as_deref()
-        .and_then(|path| path.file_name());
-    name.map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
 }
 
 fn read_threads(
@@ -161,6 +161,10 @@ fn read_threads(
     };
     let look = Look::within(process, located, budget.clone());
     let (mut threads, broken) = look.threads(&kernel);
+    let who = who::who(process, Some(&look));
+    (report.name, report.rank) = (who.name, who.rank);
+    report.notes.extend(who::note_of(look.phase()));
+    report.threads_without_python = without_python(&kernel, &threads);
     // CPython puts the newest thread first in its list; a reader expects the main one first.
     threads.reverse();
     report.threads = threads
@@ -175,15 +179,31 @@ fn read_threads(
     }
 }
 
+/// How many of the process's threads no Python thread is.
+fn without_python(kernel: &[ThreadStatus], threads: &[PythonThread]) -> u64 {
+    let known: HashSet<Tid> = threads
+        .iter()
+        .filter_map(|thread| Some(thread.status.as_ref()?.tid))
+        .collect();
+    let unknown = kernel.iter().filter(|status| {
+        let lives = !matches!(status.state, ThreadState::Zombie | ThreadState::Dead);
+        lives && !known.contains(&status.tid)
+    });
+    unknown.count() as u64
+}
+
 fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> Thread {
     let stack = look.stack(thread.address);
     let frames = &stack.frames;
     let status = thread.status.as_ref();
     Thread {
         tid: status.map(|status| status.tid),
-        name: status.and_then(|status| status.name.clone()),
-        daemon: None,
-        state: status.map_or(crate::model::ThreadState::Unknown, |status| status.state),
+        name: thread
+            .name
+            .clone()
+            .or_else(|| status.and_then(|status| status.name.clone())),
+        daemon: thread.daemon,
+        state: status.map_or(ThreadState::Unknown, |status| status.state),
         gil: thread.gil,
         holds_gil: thread.gil == crate::model::GilState::Holds,
         collecting_garbage: thread.collecting_garbage,

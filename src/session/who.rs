@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::process::Process;
-use crate::python::Located;
+use crate::python::{Look, Phase};
 
 /// Environment variables that hold a rank, the most telling first: what a launcher says of the whole job comes before
 /// what it says of one node.
@@ -64,13 +64,32 @@ pub struct Who {
     pub rank: Option<u32>,
 }
 
-/// Asks a process who it is.
-pub fn who(process: &dyn Process, _located: Option<&Located>) -> Who {
+/// Asks a process who it is: first what its program says (`look`, if it is Python), then how it was started.
+pub fn who(process: &dyn Process, look: Option<&Look<'_>>) -> Who {
     let identity = process.identity();
+    let words = look
+        .map(|look| look.own_words(RANK_VARIABLES))
+        .unwrap_or_default();
+    let rank = match words.environment {
+        Some(variables) => rank(|name| variables.get(name).cloned()),
+        None => rank(|name| process.environment(name)),
+    };
     Who {
-        name: program(&identity.command, identity.executable.as_deref()),
-        rank: rank(|name| process.environment(name)),
+        name: words
+            .worker
+            .unwrap_or_else(|| program(&identity.command, identity.executable.as_deref())),
+        rank,
     }
+}
+
+/// What the reader of a process should know of where its Python is in its life.
+pub fn note_of(phase: Phase) -> Option<String> {
+    let text = match phase {
+        Phase::Running => return None,
+        Phase::Starting => "Python is still starting up",
+        Phase::Finalizing => "Python is shutting down: its modules are being taken apart",
+    };
+    Some(text.to_string())
 }
 
 /// The rank that the environment tells, by the first variable that holds a number.

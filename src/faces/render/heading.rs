@@ -83,6 +83,15 @@ impl<'r> Headings<'r> {
         parts.push(command::common(&alike));
         parts.retain(|part| !part.is_empty());
         printer.line(parts.join(": "))?;
+        let native: u64 = alike
+            .iter()
+            .map(|process| process.threads_without_python)
+            .sum();
+        if native > 0 {
+            let threads = if native == 1 { "thread" } else { "threads" };
+            let text = format!("and {native} {threads} without Python");
+            printer.line(format_args!("  {}", printer.paint(Role::Faint, text)))?;
+        }
         for text in first.error.iter().chain(&first.notes) {
             let text = printable::one_line(text);
             printer.line(format_args!("  {}", printer.paint(Role::Problem, text)))?;

@@ -3,16 +3,23 @@
 use std::collections::{HashMap, HashSet};
 
 use super::printable;
-use crate::model::ProcessReport;
+use crate::model::{Pid, ProcessReport};
 
-/// A short name for each process of a report: its rank, else its own name, else its pid, else its core;
-/// the first of these that no other process of the report goes by.
+/// A short name for each process of a report: its rank, else its rank and name (`rank3/ForkPoolWorker-1`), else its
+/// name, else its pid, else its core; the first of these that no other process of the report goes by.
 #[derive(Debug)]
 pub struct Labels(Vec<String>);
 
 impl Labels {
     pub fn new(processes: &[ProcessReport]) -> Labels {
-        let candidates: Vec<Vec<String>> = processes.iter().map(candidates).collect();
+        let by_pid: HashMap<Pid, &ProcessReport> = processes
+            .iter()
+            .filter_map(|process| Some((process.pid?, process)))
+            .collect();
+        let candidates: Vec<Vec<String>> = processes
+            .iter()
+            .map(|process| candidates(process, has_rank_itself(process, &by_pid)))
+            .collect();
         let mut users: HashMap<&str, usize> = HashMap::new();
         for names in &candidates {
             let distinct: HashSet<&str> = names.iter().map(String::as_str).collect();
@@ -35,11 +42,33 @@ impl Labels {
     }
 }
 
-fn candidates(process: &ProcessReport) -> Vec<String> {
+/// A rank is inherited with the environment: it belongs to the first Python process of a family that has it, and the
+/// others work for that one.
+fn has_rank_itself(process: &ProcessReport, by_pid: &HashMap<Pid, &ProcessReport>) -> bool {
+    let mut next = process.parent;
+    // Parents of a report put together from several moments may form a circle.
+    for _ in 0..by_pid.len() {
+        let Some(ancestor) = next.and_then(|pid| by_pid.get(&pid)) else {
+            break;
+        };
+        if ancestor.interpreter.is_some() && ancestor.rank == process.rank {
+            return false;
+        }
+        next = ancestor.parent;
+    }
+    process.interpreter.is_some()
+}
+
+fn candidates(process: &ProcessReport, has_rank_itself: bool) -> Vec<String> {
     let mut names = Vec::new();
-    names.extend(process.rank.map(|rank| format!("rank{rank}")));
-    if !process.name.is_empty() {
-        names.push(printable::one_line(&process.name).into_owned());
+    let rank = process.rank.map(|rank| format!("rank{rank}"));
+    let name = printable::one_line(&process.name).into_owned();
+    if has_rank_itself {
+        names.extend(rank.clone());
+    }
+    if !name.is_empty() {
+        names.extend(rank.map(|rank| format!("{rank}/{name}")));
+        names.push(name);
     }
     names.extend(process.pid.map(|pid| pid.to_string()));
     if let Some(core) = &process.core {
@@ -67,6 +96,33 @@ mod tests {
             labels(&[one, process(11, "launcher", Vec::new())]),
             ["rank3", "launcher"]
         );
+    }
+
+    #[test]
+    fn workers_of_a_rank_carry_it_in_front_of_their_names() {
+        let mut family = [
+            process(10, "train.py", Vec::new()),
+            process(11, "ForkPoolWorker-1", Vec::new()),
+            process(20, "train.py", Vec::new()),
+            process(21, "ForkPoolWorker-1", Vec::new()),
+        ];
+        for (index, member) in family.iter_mut().enumerate() {
+            member.rank = Some(if index < 2 { 0 } else { 1 });
+        }
+        family[1].parent = Some(Pid(10));
+        family[3].parent = Some(Pid(20));
+        assert_eq!(
+            labels(&family),
+            [
+                "rank0",
+                "rank0/ForkPoolWorker-1",
+                "rank1",
+                "rank1/ForkPoolWorker-1"
+            ]
+        );
+        family[1].parent = Some(Pid(21));
+        family[3].parent = Some(Pid(11));
+        assert_eq!(labels(&family).len(), 4);
     }
 
     #[test]

@@ -75,8 +75,20 @@ fn cells(process: &ProcessReport, branch: &str) -> Vec<Cell> {
         usage(|usage| usage.threads.to_string()),
         usage(|usage| duration(usage.cpu_ms)),
         usage(|usage| duration(usage.age_ms)),
-        Cell::new(process.command.join(" ")).painted(Role::Faint),
+        Cell::new(command(process)).painted(Role::Faint),
     ]
+}
+
+/// The command line, with an interpreter by its last name only: where it lies helps nobody to choose.
+fn command(process: &ProcessReport) -> String {
+    let mut words = process.command.clone();
+    if let (Some(first), Some(_)) = (words.first_mut(), &process.interpreter)
+        && let Some((_, name)) = first.rsplit_once('/')
+        && !name.is_empty()
+    {
+        *first = name.to_string();
+    }
+    words.join(" ")
 }
 
 fn state(process: &ProcessReport) -> Cell {

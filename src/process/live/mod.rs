@@ -46,6 +46,8 @@ pub struct LiveProcess {
     /// When it was started, in clock ticks since boot: tells it from a later process with the same pid.
     started: u64,
     identity: Identity,
+    /// [`Stat::image`], by which a program that it starts later is known.
+    image: (u64, u64),
     space: AddressSpace,
     reader: Reader,
     environment: OnceLock<Vec<u8>>,
@@ -72,6 +74,7 @@ impl LiveProcess {
             pid,
             task,
             started: stat.started,
+            image: stat.image,
             identity: Identity {
                 source: Source::Live,
                 pid: Some(pid),
@@ -157,6 +160,21 @@ impl Process for LiveProcess {
             .split(|&byte| byte == 0)
             .find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
             .map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    fn has_changed(&self) -> Option<ProcessError> {
+        let pid = self.pid;
+        match Stat::of_process(pid) {
+            Err(error) if proc_file::is_gone(&error) => Some(ProcessError::Gone { pid }),
+            Err(_) => None,
+            Ok(stat) if stat.started != self.started => Some(ProcessError::Gone { pid }),
+            // The leader may have ended before its threads.
+            Ok(stat) if stat.threads <= 1 && (stat.has_ended() || stat.is_exiting()) => {
+                Some(ProcessError::Gone { pid })
+            }
+            Ok(stat) if stat.threads > 1 && stat.has_ended() => None,
+            Ok(stat) => (stat.image != self.image).then_some(ProcessError::Replaced { pid }),
+        }
     }
 
     fn resolve(&self, path: &Path) -> PathBuf {

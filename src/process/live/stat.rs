@@ -29,6 +29,9 @@ pub(in crate::process) struct Stat {
 /// `PF_KTHREAD`, `include/linux/sched.h`.
 const KERNEL_THREAD: u32 = 0x0020_0000;
 
+/// `PF_EXITING`: its memory is being given back.
+const EXITING: u32 = 0x4;
+
 /// Longer than any line can be: 52 numbers and a name.
 const LONGEST: usize = 4096;
 
@@ -86,6 +89,10 @@ impl Stat {
 
     pub fn has_ended(&self) -> bool {
         matches!(self.state, ThreadState::Zombie | ThreadState::Dead)
+    }
+
+    pub fn is_exiting(&self) -> bool {
+        self.flags & EXITING != 0
     }
 }
 

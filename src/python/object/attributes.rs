@@ -123,6 +123,16 @@ impl Look<'_> {
         Ok(fallback.map(|descriptor| Attribute::Computed { descriptor }))
     }
 
+    /// An attribute that the instance itself holds in its dict, whatever its class says of that name.
+    pub(in crate::python) fn held_attribute(
+        &self,
+        object: Addr,
+        name: &str,
+    ) -> Result<Option<Addr>, LookError> {
+        let kind = self.type_of(object)?;
+        self.own_attribute(object, &kind, name)
+    }
+
     fn own_attribute(
         &self,
         object: Addr,

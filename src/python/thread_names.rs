@@ -1,0 +1,93 @@
+//! The names that threads have in Python: those of `threading.Thread` objects.
+
+use std::collections::HashMap;
+
+use num_traits::ToPrimitive;
+
+use super::LookError;
+use super::layout::FrameLayout;
+use super::look::Look;
+use super::object::{Builtin, Integer};
+use crate::model::Addr;
+
+/// Entries of `threading._active` that are read.
+const MOST_THREADS: usize = 100_000;
+
+/// What `threading` calls the thread that was there first, also where `threading` was never imported.
+pub(super) const MAIN_THREAD: &str = "MainThread";
+
+/// What a `threading.Thread` says of its thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ThreadName {
+    pub name: Option<String>,
+    pub daemon: Option<bool>,
+}
+
+impl Look<'_> {
+    /// By `Thread.ident`, the pthread_t: `threading._active` of an interpreter (`Lib/threading.py`). Empty if it has
+    /// not imported `threading`, or is changing it.
+    pub(super) fn thread_names(&self, interpreter: Addr) -> HashMap<u64, ThreadName> {
+        self.active_threads(interpreter).unwrap_or_default()
+    }
+
+    fn active_threads(&self, interpreter: Addr) -> Result<HashMap<u64, ThreadName>, LookError> {
+        let modules = self.known_modules(interpreter)?;
+        let mut names = HashMap::new();
+        let Some(&threading) = modules.get("threading") else {
+            return Ok(names);
+        };
+        let Some(active) = self.dict_get_str(threading, "_active")? else {
+            return Ok(names);
+        };
+        for (ident, thread) in self.dict_items(active, MOST_THREADS)? {
+            if self.type_of(ident)?.builtin != Builtin::Int {
+                continue;
+            }
+            // A thread may leave while this is read; the others keep their names.
+            if let Ok(Integer::Exact(ident)) = self.integer(ident)
+                && let (Some(ident), Ok(name)) = (ident.to_u64(), self.thread_name(thread))
+            {
+                names.insert(ident, name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn thread_name(&self, thread: Addr) -> Result<ThreadName, LookError> {
+        let daemon = match self.held_attribute(thread, "_daemonic")? {
+            Some(value) if self.type_of(value)?.builtin == Builtin::Bool => {
+                match self.integer(value)? {
+                    Integer::Exact(number) => Some(number != 0.into()),
+                    Integer::Huge { .. } => None,
+                }
+            }
+            _ => None,
+        };
+        Ok(ThreadName {
+            name: self.text_attribute(thread, "_name")?,
+            daemon,
+        })
+    }
+
+    /// The name of a thread that `_active` does not have yet, because it is being started: its first function is
+    /// `Thread._bootstrap(self)`.
+    pub(super) fn starting_thread_name(&self, state: Addr) -> Option<ThreadName> {
+        let stack = self.stack(state);
+        let first = stack.frames.last()?;
+        let is_bootstrap = matches!(
+            first.code.qualname.as_str(),
+            "Thread._bootstrap" | "_bootstrap"
+        ) && first.code.file.ends_with("threading.py");
+        if !is_bootstrap {
+            return None;
+        }
+        let (slots, tag) = match self.layout().frame {
+            FrameLayout::Object(layout) => (first.address.plus(layout.localsplus), 0),
+            FrameLayout::Interpreter(layout) => {
+                (first.address.plus(layout.localsplus), layout.reference_tag)
+            }
+        };
+        let thread = Addr(self.memory.u64(slots).ok()? & !tag);
+        self.thread_name(thread).ok()
+    }
+}
