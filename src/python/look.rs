@@ -25,6 +25,8 @@ pub struct Look<'p> {
     pub(super) static_dicts: OnceCell<HashMap<u64, Addr>>,
     /// By interpreter.
     pub(super) modules: RefCell<HashMap<u64, Rc<Modules>>>,
+    /// Names of static types by their address, once one could not be read of a type itself.
+    pub(super) nameless: OnceCell<HashMap<u64, String>>,
 }
 
 impl<'p> Look<'p> {
@@ -42,6 +44,7 @@ impl<'p> Look<'p> {
             codes: RefCell::default(),
             static_dicts: OnceCell::new(),
             modules: RefCell::default(),
+            nameless: OnceCell::new(),
         }
     }
 

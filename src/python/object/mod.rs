@@ -4,6 +4,7 @@ mod attributes;
 mod classes;
 mod containers;
 mod dict;
+mod nameless;
 mod number;
 mod text;
 mod types;

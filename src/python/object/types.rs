@@ -16,9 +16,10 @@ const DEEPEST_BASE: usize = 100;
 const MOST_NAMES: usize = 10_000;
 /// `Py_TPFLAGS_HEAPTYPE`, `Include/object.h`.
 pub(super) const HEAP_TYPE: u64 = 1 << 9;
-/// `Py_TPFLAGS_UNICODE_SUBCLASS` and `Py_TPFLAGS_DICT_SUBCLASS`, `Include/object.h`.
+/// `Py_TPFLAGS_UNICODE_SUBCLASS`, `Py_TPFLAGS_DICT_SUBCLASS` and `Py_TPFLAGS_TYPE_SUBCLASS`, `Include/object.h`.
 pub(super) const STR_SUBCLASS: u64 = 1 << 28;
 pub(super) const DICT_SUBCLASS: u64 = 1 << 29;
+pub(super) const TYPE_SUBCLASS: u64 = 1 << 31;
 /// `_Py_TPFLAGS_STATIC_BUILTIN` (3.12+), `Include/object.h`.
 pub(super) const STATIC_BUILTIN: u64 = 1 << 1;
 
@@ -199,7 +200,10 @@ impl Look<'_> {
             address: kind,
         };
         let name = self.memory.pointer(kind.plus(self.layout().types.name))?;
-        let name = self.memory.c_string(name, LONGEST_NAME)?;
+        let name = match self.memory.c_string(name, LONGEST_NAME) {
+            Ok(name) => name,
+            Err(error) => return self.name_by_dicts(kind).ok_or(error.into()),
+        };
         if name.is_empty() {
             return Err(torn);
         }
