@@ -2,9 +2,12 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
+
+use nix::sys::resource::{Resource, setrlimit};
 
 use super::PATIENCE;
 
@@ -63,6 +66,26 @@ pub fn pmdb_with_input<A: AsRef<OsStr>>(
     input: &str,
 ) -> Answer {
     run(command(arguments), input)
+}
+
+/// The same with a limit on its address space, in bytes: more than that, and it fails as on a full machine.
+pub fn pmdb_within<A: AsRef<OsStr>>(
+    address_space: u64,
+    arguments: impl IntoIterator<Item = A>,
+) -> Answer {
+    let mut command = command(arguments);
+    let limit = move || {
+        Ok(setrlimit(
+            Resource::RLIMIT_AS,
+            address_space,
+            address_space,
+        )?)
+    };
+    // SAFETY: between fork and exec only setrlimit(2) is called, which is async-signal-safe.
+    unsafe {
+        command.pre_exec(limit);
+    }
+    run(command, "")
 }
 
 fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {

@@ -24,11 +24,12 @@ mod binary;
 mod c;
 mod core;
 mod fixture;
+pub mod mutate;
 mod python;
 mod skip;
 mod venv;
 
-pub use binary::{Answer, pmdb, pmdb_in, pmdb_with_input};
+pub use binary::{Answer, pmdb, pmdb_in, pmdb_with_input, pmdb_within};
 pub use c::c_program;
 pub use core::{Core, dump_core, dump_core_after, gcore_after};
 pub use fixture::{Fixture, fixture_path};
