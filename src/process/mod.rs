@@ -14,6 +14,7 @@ mod memory;
 pub mod trace;
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 pub use budget::{Budget, Spent};
 pub use error::{ProcessError, ReadError};
@@ -94,6 +95,18 @@ pub trait Process: ReadMemory + Send + Sync {
 
     /// The value of an environment variable, as it was at exec.
     fn environment(&self, name: &str) -> Option<String>;
+
+    /// When it was started; `None` if that is not known.
+    fn started(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// The folder that its relative paths begin in: of a live process the one that it is in, of a core the one that
+    /// it was started in, as the shell tells it.
+    fn working_folder(&self) -> Option<PathBuf> {
+        let folder = PathBuf::from(self.environment("PWD")?);
+        folder.is_absolute().then_some(folder)
+    }
 
     /// What the user should know about this source: "truncated: 10 of 30 MiB are there".
     fn notes(&self) -> Vec<String> {

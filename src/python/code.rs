@@ -27,6 +27,8 @@ pub struct Code {
     pub flags: u32,
     /// The fast slots in their order.
     pub variables: Vec<Variable>,
+    /// How many of them, from the first, are arguments; some of these may be cells.
+    argument_count: usize,
     bytecode: Addr,
     line_table: Vec<u8>,
 }
@@ -44,6 +46,10 @@ impl Code {
     /// About how much memory it takes without its variables, in bytes.
     fn size(&self) -> usize {
         size_of::<Code>() + self.file.len() + self.qualname.len() + self.line_table.len()
+    }
+
+    pub fn arguments(&self) -> impl Iterator<Item = &Variable> {
+        self.variables.iter().take(self.argument_count)
     }
 
     /// Bytes from the beginning of the bytecode.
@@ -89,6 +95,7 @@ impl Look<'_> {
             first_line: i64::from(int(layout.firstlineno)? as i32),
             flags: int(layout.flags)?,
             variables: self.variables(address, arguments)?,
+            argument_count: usize::try_from(arguments).unwrap_or(usize::MAX),
             bytecode: match layout.bytecode {
                 Bytecode::BytesObject(_) => Addr::NULL,
                 Bytecode::Inline(offset) => address.plus(offset),

@@ -44,7 +44,7 @@ impl Look<'_> {
         found
     }
 
-    fn raised(&self, thread: Addr) -> Result<Option<Addr>, LookError> {
+    pub(super) fn raised(&self, thread: Addr) -> Result<Option<Addr>, LookError> {
         let at = match self.layout().thread.raised {
             RaisedLayout::Triple { value, .. } | RaisedLayout::Value(value) => value,
         };
@@ -54,7 +54,7 @@ impl Look<'_> {
         Ok(is_exception.then_some(object))
     }
 
-    fn handled(&self, thread: Addr) -> Vec<Addr> {
+    pub(super) fn handled(&self, thread: Addr) -> Vec<Addr> {
         let layout = &self.layout().thread;
         let mut objects = Vec::new();
         let mut item = self.memory.pointer(thread.plus(layout.exc_info));
@@ -255,34 +255,48 @@ impl Look<'_> {
 
     /// The newest frame first. The traceback itself begins with the oldest.
     fn traceback(&self, first: Addr, locals: Option<&Limits>) -> Vec<Frame> {
-        let next = self.layout().traceback.next;
-        let mut frames = Vec::new();
-        let mut entry = first;
-        let mut seen = HashSet::new();
-        while !entry.is_null() && frames.len() < MOST_ENTRIES && seen.insert(entry) {
-            match self.traceback_frame(entry) {
-                Ok(frame) => frames.push(self.describe(&frame, locals)),
-                Err(_) => break,
-            }
-            entry = self.memory.pointer(entry.plus(next)).unwrap_or(Addr::NULL);
-        }
-        frames.reverse();
-        frames
+        self.traceback_entries(first)
+            .into_iter()
+            .filter_map(|entry| self.traceback_frame(entry).ok())
+            .map(|frame| self.describe(&frame, locals))
+            .collect()
     }
 
-    fn traceback_frame(&self, entry: Addr) -> Result<PythonFrame, LookError> {
-        let layout = &self.layout().traceback;
-        let object = self.memory.pointer(entry.plus(layout.frame))?;
+    /// The entries of a traceback, the newest first.
+    pub(super) fn traceback_entries(&self, first: Addr) -> Vec<Addr> {
+        let next = self.layout().traceback.next;
+        let mut entries = Vec::new();
+        let mut entry = first;
+        let mut seen = HashSet::new();
+        while !entry.is_null() && entries.len() < MOST_ENTRIES && seen.insert(entry) {
+            entries.push(entry);
+            entry = self.memory.pointer(entry.plus(next)).unwrap_or(Addr::NULL);
+        }
+        entries.reverse();
+        entries
+    }
+
+    /// The frame of an entry, at the position that it is at.
+    pub(super) fn frame_of_entry(&self, entry: Addr) -> Result<PythonFrame, LookError> {
+        let object = self
+            .memory
+            .pointer(entry.plus(self.layout().traceback.frame))?;
         let address = match self.layout().frame {
             FrameLayout::Object(_) => object,
             FrameLayout::Interpreter(frame) => {
                 self.memory.pointer(object.plus(frame.frame_object_frame))?
             }
         };
-        let mut frame = self.frame(address)?.ok_or(LookError::Torn {
+        self.frame(address)?.ok_or(LookError::Torn {
             what: "a traceback",
             address: entry,
-        })?;
+        })
+    }
+
+    /// The frame of an entry, at the position that raised.
+    pub(super) fn traceback_frame(&self, entry: Addr) -> Result<PythonFrame, LookError> {
+        let layout = &self.layout().traceback;
+        let mut frame = self.frame_of_entry(entry)?;
         let lasti = self.memory.i32(entry.plus(layout.lasti))?;
         let line = self.memory.i32(entry.plus(layout.lineno))?;
         frame.position = self.position(&frame.code, lasti.into());

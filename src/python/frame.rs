@@ -13,6 +13,8 @@ use crate::model::{Addr, Frame, Language, Local, LocalKind, Value};
 
 /// Deeper stacks are cut and said to be. CPython's own limit is 1,000 unless the program raised it.
 const DEEPEST: usize = 50_000;
+/// Frames that are no Python code and follow each other; CPython puts one before each call from C.
+const MOST_SHIMS: usize = 16;
 /// Names shown of one module or class body.
 const MOST_NAMES: usize = 1_000;
 
@@ -72,6 +74,21 @@ impl Look<'_> {
                 .and_then(|()| self.caller(address));
         }
         stack
+    }
+
+    /// The newest Python frame of the thread state at `thread`; nothing if it has none, or it cannot be read.
+    pub fn newest(&self, thread: Addr) -> Option<PythonFrame> {
+        let mut address = self.newest_frame(thread).ok()?;
+        for _ in 0..MOST_SHIMS {
+            if address.is_null() {
+                return None;
+            }
+            if let Some(frame) = self.frame(address).ok()? {
+                return Some(frame);
+            }
+            address = self.caller(address).ok()?;
+        }
+        None
     }
 
     fn newest_frame(&self, thread: Addr) -> Result<Addr, LookError> {
@@ -171,7 +188,7 @@ impl Look<'_> {
 
     fn locals(&self, frame: &PythonFrame, limits: &Limits) -> Result<Vec<Local>, LookError> {
         if !frame.code.is_function() {
-            return self.names_of_body(frame, limits);
+            return self.names_of(frame.locals_dict, limits);
         }
         let (slots, tag) = match self.layout().frame {
             FrameLayout::Object(layout) => (frame.address.plus(layout.localsplus), 0),
@@ -210,10 +227,15 @@ impl Look<'_> {
         Ok(self.memory.pointer(contents)?)
     }
 
-    /// The names of a module or class body. A module's own dunder names are left out: every module has them.
-    fn names_of_body(&self, frame: &PythonFrame, limits: &Limits) -> Result<Vec<Local>, LookError> {
+    /// The global names of a frame, in the order in which they were made.
+    pub fn globals(&self, frame: &PythonFrame, limits: &Limits) -> Result<Vec<Local>, LookError> {
+        self.names_of(frame.globals, limits)
+    }
+
+    /// The names of a namespace. A module's own dunder names are left out: every module has them.
+    fn names_of(&self, names: Addr, limits: &Limits) -> Result<Vec<Local>, LookError> {
         let mut locals = Vec::new();
-        for (key, value) in self.dict_items(frame.locals_dict, MOST_NAMES)? {
+        for (key, value) in self.dict_items(names, MOST_NAMES)? {
             let name = self.name(key)?;
             if name.starts_with("__") && name.ends_with("__") {
                 continue;

@@ -1,6 +1,28 @@
 //! The debugger proper: what a face asks for, answered from the floors below.
+//!
+//! A [`Session`] holds a set of processes, live or dead; one process is a set of one. A face speaks to it in
+//! [`Request`]s and gets [`Response`]s, and [`Event`]s for what happened meanwhile. All of these are plain data, so
+//! that a face may sit in another process or on another machine. The one-shot commands need no session: [`stack`].
 
+mod api;
+mod blocks;
+mod display;
+mod error;
+mod evaluate;
+mod inferior;
+mod interrupt;
+mod listing;
+mod look;
 pub mod ps;
 pub mod source;
 pub mod stack;
+pub mod syntax;
+mod view;
 pub mod who;
+
+pub use api::{
+    Display, Event, ExceptionEntry, FrameEntry, FrameStep, Lines, Listing, ListingLine,
+    ProcessEntry, Request, Response, StackListing, ThreadEntry,
+};
+pub use error::SessionError;
+pub use look::{Session, SessionOptions};

@@ -5,10 +5,12 @@ use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use nix::fcntl::OFlag;
 
+use super::syntax::SyntaxMap;
 use crate::model::{Pid, ProcessReport};
 use crate::process::live;
 
@@ -22,6 +24,9 @@ pub struct SourceFile {
     /// Where each line begins.
     starts: Vec<usize>,
     encoding: Encoding,
+    /// When it was written last, if the file system tells.
+    modified: Option<SystemTime>,
+    syntax: OnceLock<SyntaxMap>,
 }
 
 /// What the bytes of a source file mean (PEP 263). What is neither is shown as UTF-8 with marks for what is not.
@@ -46,9 +51,27 @@ impl SourceFile {
             bytes,
             starts,
             encoding: Encoding::Utf8,
+            modified: None,
+            syntax: OnceLock::new(),
         };
         file.encoding = file.declared_encoding();
         file
+    }
+
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
+    /// What its pieces are. Found when it is first asked for.
+    pub fn syntax(&self) -> &SyntaxMap {
+        self.syntax.get_or_init(|| {
+            let mut text = String::with_capacity(self.bytes.len());
+            for line in (1..).map_while(|number| self.line(number)) {
+                text.push_str(&line);
+                text.push('\n');
+            }
+            SyntaxMap::new(&text)
+        })
     }
 
     pub fn line_count(&self) -> usize {
@@ -168,7 +191,10 @@ fn read(file: &File) -> Option<Arc<SourceFile>> {
     let mut bytes = Vec::new();
     // It may have grown since it was measured.
     file.take(LARGEST).read_to_end(&mut bytes).ok()?;
-    Some(Arc::new(SourceFile::new(bytes)))
+    let modified = file.metadata().and_then(|metadata| metadata.modified());
+    let mut source = SourceFile::new(bytes);
+    source.modified = modified.ok();
+    Some(Arc::new(source))
 }
 
 #[cfg(test)]

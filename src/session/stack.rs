@@ -32,16 +32,19 @@ pub struct StackOptions {
     pub locals: Option<Limits>,
 }
 
+pub(super) fn core_options(executable: &Option<PathBuf>) -> CoreOptions {
+    CoreOptions {
+        executable: executable.clone(),
+        ..CoreOptions::default()
+    }
+}
+
 impl Target {
-    fn open(&self) -> Result<Box<dyn Process>, ProcessError> {
+    pub(super) fn open(&self) -> Result<Box<dyn Process>, ProcessError> {
         Ok(match self {
             Target::Live(pid) => Box::new(LiveProcess::open(*pid)?),
             Target::Core { path, executable } => {
-                let options = CoreOptions {
-                    executable: executable.clone(),
-                    ..CoreOptions::default()
-                };
-                Box::new(CoreProcess::open(path, options)?)
+                Box::new(CoreProcess::open(path, core_options(executable))?)
             }
         })
     }
@@ -101,14 +104,10 @@ fn refused(target: &Target, error: String) -> ProcessReport {
     }
 }
 
-fn look_at(
-    process: &dyn Process,
-    locator: &Locator,
-    options: &StackOptions,
-    budget: &Arc<Budget>,
-) -> ProcessReport {
+/// Who a process is, without what Python says.
+pub(super) fn identify(process: &dyn Process) -> ProcessReport {
     let identity = process.identity();
-    let mut report = ProcessReport {
+    ProcessReport {
         pid: identity.pid,
         parent: identity.parent,
         name: who::program(&identity.command, identity.executable.as_deref()),
@@ -126,7 +125,16 @@ fn look_at(
         threads_without_python: 0,
         threads: Vec::new(),
         event_loops: Vec::new(),
-    };
+    }
+}
+
+fn look_at(
+    process: &dyn Process,
+    locator: &Locator,
+    options: &StackOptions,
+    budget: &Arc<Budget>,
+) -> ProcessReport {
+    let mut report = identify(process);
     match locator.locate(process, Effort::Thorough) {
         Ok(located) => {
             report.interpreter = Some(located.name());
@@ -195,6 +203,21 @@ fn without_python(kernel: &[ThreadStatus], threads: &[PythonThread]) -> u64 {
 fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> Thread {
     let stack = look.stack(thread.address);
     let frames = &stack.frames;
+    Thread {
+        frames: frames
+            .iter()
+            .map(|frame| look.describe(frame, options.locals.as_ref()))
+            .collect(),
+        exceptions: look.exceptions(thread.address, options.locals.as_ref()),
+        note: stack
+            .broken
+            .map(|error| format!("the stack ends early: {error}")),
+        ..thread_facts(thread)
+    }
+}
+
+/// A thread without its stack.
+pub(super) fn thread_facts(thread: &PythonThread) -> Thread {
     let status = thread.status.as_ref();
     Thread {
         tid: status.map(|status| status.tid),
@@ -208,13 +231,8 @@ fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> T
         holds_gil: thread.gil == crate::model::GilState::Holds,
         collecting_garbage: thread.collecting_garbage,
         interpreter: thread.interpreter,
-        frames: frames
-            .iter()
-            .map(|frame| look.describe(frame, options.locals.as_ref()))
-            .collect(),
-        exceptions: look.exceptions(thread.address, options.locals.as_ref()),
-        note: stack
-            .broken
-            .map(|error| format!("the stack ends early: {error}")),
+        frames: Vec::new(),
+        exceptions: Vec::new(),
+        note: None,
     }
 }

@@ -14,6 +14,7 @@ pub mod processes;
 #[cfg(test)]
 mod sample;
 pub mod set_label;
+pub mod source;
 pub mod stack;
 pub mod state;
 pub mod table;

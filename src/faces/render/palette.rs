@@ -1,4 +1,4 @@
-//! Colours, in the roles that CPython 3.13 and later give them in tracebacks.
+//! Colours, in the roles that CPython 3.13 and later give them in tracebacks, and 3.14 in source.
 
 use std::fmt::{self, Display};
 
@@ -22,6 +22,14 @@ pub enum Role {
     Problem,
     /// What is there for orientation only.
     Faint,
+    /// The prompt, and the mark of what is current.
+    Prompt,
+    Keyword,
+    Builtin,
+    Definition,
+    String,
+    Number,
+    Comment,
 }
 
 /// Paints, or does not.
@@ -51,6 +59,13 @@ fn style(role: Role) -> Style {
         Role::ExceptionType => colour(AnsiColor::Magenta).bold(),
         Role::Problem => colour(AnsiColor::Yellow),
         Role::Faint => Style::new().dimmed(),
+        Role::Prompt => colour(AnsiColor::Magenta).bold(),
+        Role::Keyword => colour(AnsiColor::Blue).bold(),
+        Role::Builtin => colour(AnsiColor::Cyan),
+        Role::Definition => Style::new().bold(),
+        Role::String => colour(AnsiColor::Green),
+        Role::Number => colour(AnsiColor::Yellow),
+        Role::Comment => colour(AnsiColor::Red),
     }
 }
 

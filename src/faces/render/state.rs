@@ -29,7 +29,8 @@ pub fn in_parentheses(units: &[Unit<'_>]) -> String {
     format!(" ({})", phrases.join(", "))
 }
 
-fn phrases(thread: &Thread) -> Vec<String> {
+/// What one thread is doing, each thing by itself.
+pub fn phrases(thread: &Thread) -> Vec<String> {
     let mut phrases = Vec::new();
     phrases.extend(match thread.gil {
         GilState::Holds => Some("holds the GIL".to_string()),

@@ -21,6 +21,7 @@ use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use nix::errno::Errno;
 
@@ -179,6 +180,14 @@ impl Process for LiveProcess {
 
     fn resolve(&self, path: &Path) -> PathBuf {
         root::resolve(self.task, path)
+    }
+
+    fn started(&self) -> Option<SystemTime> {
+        stat::time_of(self.started)
+    }
+
+    fn working_folder(&self) -> Option<PathBuf> {
+        fs::read_link(format!("/proc/{}/cwd", self.task)).ok()
     }
 }
 

@@ -1,6 +1,10 @@
 //! `/proc/PID/stat`, proc_pid_stat(5): the one file that anybody may read of anybody's process.
 
 use std::io;
+use std::time::{Duration, SystemTime};
+
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{SysconfVar, sysconf};
 
 use super::proc_file;
 use crate::model::{Pid, ThreadState, Tid};
@@ -34,6 +38,16 @@ const EXITING: u32 = 0x4;
 
 /// Longer than any line can be: 52 numbers and a name.
 const LONGEST: usize = 4096;
+
+/// The end of the clock tick that lies this many after boot, by the clock of the wall.
+pub(in crate::process) fn time_of(ticks: u64) -> Option<SystemTime> {
+    let since_boot = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?);
+    let boot = SystemTime::now().checked_sub(since_boot)?;
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok()??;
+    let per_second = u64::try_from(per_second).ok().filter(|&ticks| ticks > 0)?;
+    let seconds = ticks.saturating_add(1) as f64 / per_second as f64;
+    boot.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
+}
 
 impl Stat {
     pub fn of_process(pid: Pid) -> io::Result<Stat> {

@@ -1,0 +1,219 @@
+//! What a face and the session say to each other. Plain data: it may cross a wire.
+
+use serde::{Deserialize, Serialize};
+
+use super::syntax::Span;
+use crate::model::{Addr, Frame, Local, Pid, ProcessReport, Thread, Tid, Value};
+
+/// What a face asks for. Everything is about the focus: one process, one of its threads, one frame of that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum Request {
+    /// Look at the focused process again. What changed comes as events. Until the next one, requests are answered
+    /// from the stack as it was then, and from the memory as it is.
+    Refresh,
+    Processes,
+    /// By its place in the list of processes, from 0.
+    SelectProcess {
+        index: usize,
+    },
+    Threads,
+    /// By the identity that `Threads` gave it. Selecting the focused thread leaves the traceback of an exception.
+    SelectThread {
+        id: Addr,
+    },
+    /// The stack of the focus.
+    Stack,
+    /// The focused frame.
+    Frame,
+    SelectFrame {
+        step: FrameStep,
+    },
+    List {
+        lines: Lines,
+    },
+    Arguments,
+    Locals,
+    Globals,
+    Evaluate {
+        text: String,
+    },
+    /// A line as at a prompt of Python: the value of an expression; a statement is refused.
+    Execute {
+        text: String,
+    },
+    /// The value over several lines, within `width` columns.
+    Pretty {
+        text: String,
+        width: usize,
+    },
+    WhatIs {
+        text: String,
+    },
+    /// The source of the function, class or module that an expression gives.
+    SourceOf {
+        text: String,
+    },
+    /// The names and attributes that `text` may be completed to.
+    Complete {
+        text: String,
+    },
+    /// Show an expression whenever its value in the focused frame has changed.
+    Display {
+        text: String,
+    },
+    /// Stop showing one, or all of the focused frame.
+    Undisplay {
+        text: Option<String>,
+    },
+    /// What is displayed in the focused frame.
+    Displays,
+    /// The exceptions that the focused thread raises or handles with those that led to them, the oldest first.
+    Exceptions,
+    /// Look at the traceback of one, by its number in that list.
+    SelectException {
+        number: usize,
+    },
+}
+
+/// Which frame to go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrameStep {
+    /// Towards the caller. At most to the oldest frame.
+    Up(u64),
+    /// Towards the newest frame. At most to that.
+    Down(u64),
+    /// 0 is the newest frame, -1 the oldest.
+    Number(i64),
+}
+
+/// Which lines of the source to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lines {
+    /// Those after the last listing; around the current line if there was none in this frame.
+    Next,
+    /// Eleven around the current line.
+    Around,
+    /// Eleven around a line.
+    AroundLine(u32),
+    /// Both included.
+    Range { first: u32, last: u32 },
+    /// The function of the frame.
+    Function,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "response", content = "data", rename_all = "snake_case")]
+pub enum Response {
+    Done,
+    Processes(Vec<ProcessEntry>),
+    Threads(Vec<ThreadEntry>),
+    Stack(StackListing),
+    Frame(FrameEntry),
+    Listing(Listing),
+    Variables(Vec<Local>),
+    Value(Value),
+    Text(String),
+    Names(Vec<String>),
+    Displays(Vec<Display>),
+    Exceptions(Vec<ExceptionEntry>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessEntry {
+    /// Without threads.
+    pub report: ProcessReport,
+    pub focused: bool,
+    /// It has ended since the session began.
+    pub ended: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadEntry {
+    /// Tells it from the other threads as long as it lives.
+    pub id: Addr,
+    pub focused: bool,
+    /// With its newest frame alone.
+    pub thread: Thread,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackListing {
+    /// The oldest frame first.
+    pub frames: Vec<FrameEntry>,
+    /// It is the traceback of the exception with this number.
+    pub exception: Option<usize>,
+    /// What could not be read.
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameEntry {
+    /// 0 is the newest.
+    pub number: usize,
+    pub focused: bool,
+    pub frame: Frame,
+    /// The file with the folder that a relative name begins in.
+    pub path: Option<String>,
+    pub source: Option<ListingLine>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    pub lines: Vec<ListingLine>,
+    /// The line that the frame is at.
+    pub current: Option<u32>,
+    /// The line of the frame that raised, or called what raised.
+    pub raised: Option<u32>,
+    /// The file ends before what was asked for did.
+    pub end_of_file: bool,
+    /// Said once for each time that the file was edited after the process started.
+    pub edited: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListingLine {
+    pub number: u32,
+    pub text: String,
+    /// Empty unless the session was asked for the syntax.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub syntax: Vec<Span>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Display {
+    pub text: String,
+    /// What it gave when it was last shown, or why it gave nothing.
+    pub value: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExceptionEntry {
+    pub value: Value,
+    pub has_traceback: bool,
+    pub focused: bool,
+}
+
+/// What happened since the last request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The focused frame has returned: the focus is on the newest frame.
+    MovedOn { thread: Option<Tid> },
+    /// The focused thread has ended: the focus is on the main thread.
+    ThreadEnded { thread: Option<Tid> },
+    /// The exception whose traceback was looked at is no longer there: the focus is on the stack of its thread.
+    ExceptionGone,
+    /// The process has ended: what was read last stays.
+    Ended { pid: Option<Pid> },
+    /// The process has executed another program.
+    Replaced { pid: Option<Pid>, now: String },
+    /// An expression that is displayed has another value.
+    DisplayChanged {
+        text: String,
+        value: String,
+        old: String,
+    },
+}

@@ -1,0 +1,57 @@
+//! Why the session could not do what it was asked for. Serializable, as everything that a face is told.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::model::Pid;
+
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(tag = "error", rename_all = "snake_case")]
+pub enum SessionError {
+    /// The process or the core could not be opened.
+    #[error("{why}")]
+    NotOpened { why: String },
+    /// There is no Python in it, or none that can be read.
+    #[error("{who}: {why}")]
+    NoPython { who: String, why: String },
+    #[error("the threads of {who} cannot be read: {why}")]
+    NoThreads { who: String, why: String },
+    #[error("the process has no thread in Python")]
+    NoPythonThread,
+    #[error("that thread is no longer there; `threads` lists those that are")]
+    NoSuchThread,
+    #[error("no process with that number")]
+    NoSuchProcess,
+    #[error("the thread has no Python frame: it runs no Python code at the moment")]
+    NoFrame,
+    #[error("Oldest frame")]
+    OldestFrame,
+    #[error("Newest frame")]
+    NewestFrame,
+    #[error("No frame {number}: the frames are 0 (newest) to {last} (oldest)")]
+    NoSuchFrame { number: i64, last: usize },
+    #[error("process {pid} has ended; only its stack as last seen is left")]
+    Ended { pid: Pid },
+    #[error("could not get source code: {why}")]
+    NoSource { why: String },
+    #[error("No exception with that number")]
+    NoSuchException,
+    #[error("This exception does not have a traceback, cannot jump to it")]
+    NoTraceback,
+    /// What Python would say, or why pmdb cannot: `NameError: name 'x' is not defined`.
+    #[error("{text}")]
+    Evaluation { text: String },
+    #[error(
+        "this prompt only looks, and a statement would run code in the process: give an expression"
+    )]
+    Statement,
+    #[error("Unable to display {expression}: {why}")]
+    NotDisplayable { expression: String, why: String },
+    #[error("not displaying {expression}")]
+    NotDisplayed { expression: String },
+    #[error("{why}")]
+    Unreadable { why: String },
+    /// The user asked for it to be given up.
+    #[error("interrupted")]
+    Interrupted,
+}

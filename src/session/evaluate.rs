@@ -1,0 +1,175 @@
+//! Values of expressions and variables in the focused frame.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::api::Display;
+use super::error::SessionError;
+use super::inferior::Inferior;
+use super::listing::Place;
+use crate::model::{Absence, Local, LocalKind, Value};
+use crate::python::eval::{Datum, EvalError, Scope};
+use crate::python::{Limits, Look};
+
+impl From<EvalError> for SessionError {
+    fn from(error: EvalError) -> SessionError {
+        match error {
+            EvalError::Cancelled => SessionError::Interrupted,
+            other => SessionError::Evaluation {
+                text: other.to_string(),
+            },
+        }
+    }
+}
+
+/// A longer text is no statement that somebody typed, and may be nested too deeply to be freed. Bytes.
+const LONGEST_STATEMENT: usize = 10_000;
+
+/// Whether Python would run it.
+fn is_statement(text: &str) -> bool {
+    text.len() <= LONGEST_STATEMENT && ruff_python_parser::parse_module(text).is_ok()
+}
+
+/// How values are read: limits, and how the user gives up.
+pub(super) struct Asking<'s> {
+    pub limits: &'s Limits,
+    pub interrupted: &'s Arc<AtomicBool>,
+}
+
+impl Asking<'_> {
+    /// What `answer` makes of an expression's value in the focused frame.
+    fn of<T>(
+        &self,
+        inferior: &Inferior,
+        text: &str,
+        answer: impl FnOnce(&Look<'_>, &Datum) -> Result<T, EvalError>,
+    ) -> Result<T, SessionError> {
+        let scope = self.scope(inferior)?;
+        let answer = inferior.look(self.interrupted, |look| {
+            let datum = look.evaluate(text, &scope)?;
+            answer(look, &datum)
+        })?;
+        Ok(answer?)
+    }
+
+    fn scope(&self, inferior: &Inferior) -> Result<Scope, SessionError> {
+        let (_, seen) = inferior.frame()?;
+        let mut scope = Scope::of(&seen.frame);
+        scope.cancelled_by(self.interrupted.clone());
+        Ok(scope)
+    }
+
+    pub fn value(&self, inferior: &Inferior, text: &str) -> Result<Value, SessionError> {
+        self.of(inferior, text, |look, datum| {
+            Ok(look.show(datum, self.limits))
+        })
+    }
+
+    pub fn execute(&self, inferior: &Inferior, text: &str) -> Result<Value, SessionError> {
+        self.value(inferior, text).map_err(|error| match error {
+            SessionError::Evaluation { text: why }
+                if why.starts_with("SyntaxError") && is_statement(text) =>
+            {
+                SessionError::Statement
+            }
+            other => other,
+        })
+    }
+
+    pub fn pretty(
+        &self,
+        inferior: &Inferior,
+        text: &str,
+        width: usize,
+    ) -> Result<String, SessionError> {
+        self.of(inferior, text, |look, datum| {
+            Ok(look.pretty(datum, self.limits, width))
+        })
+    }
+
+    pub fn what_is(&self, inferior: &Inferior, text: &str) -> Result<String, SessionError> {
+        self.of(inferior, text, |look, datum| look.whatis(datum))
+    }
+
+    pub fn place_of(&self, inferior: &Inferior, text: &str) -> Result<Place, SessionError> {
+        let definition = self.of(inferior, text, |look, datum| look.source_of(datum))?;
+        Ok(Place {
+            file: definition.file,
+            name: definition.qualname,
+            first_line: definition.first_line,
+        })
+    }
+
+    pub fn completions(
+        &self,
+        inferior: &Inferior,
+        text: &str,
+    ) -> Result<Vec<String>, SessionError> {
+        let scope = self.scope(inferior)?;
+        inferior.look(self.interrupted, |look| look.complete(text, &scope))
+    }
+
+    /// Every variable that the focused frame has.
+    pub fn locals(&self, inferior: &Inferior) -> Result<Vec<Local>, SessionError> {
+        let (_, seen) = inferior.frame()?;
+        let frame = inferior.look(self.interrupted, |look| {
+            look.describe(&seen.frame, Some(self.limits))
+        })?;
+        match frame.note {
+            Some(why) if frame.locals.is_empty() => Err(SessionError::Unreadable { why }),
+            _ => Ok(frame.locals),
+        }
+    }
+
+    /// The arguments of the focused frame's function in their order, also those that have no value any more.
+    pub fn arguments(&self, inferior: &Inferior) -> Result<Vec<Local>, SessionError> {
+        let mut locals = self.locals(inferior)?;
+        let (_, seen) = inferior.frame()?;
+        let arguments = seen.frame.code.arguments();
+        let of_name = |name: &String| match locals.iter_mut().find(|local| local.name == *name) {
+            Some(local) => Local {
+                kind: LocalKind::Argument,
+                ..local.clone()
+            },
+            None => Local {
+                name: name.clone(),
+                kind: LocalKind::Argument,
+                value: Value::absent(Absence::Unbound),
+            },
+        };
+        Ok(arguments
+            .map(|variable| &variable.name)
+            .map(of_name)
+            .collect())
+    }
+
+    /// The global names of the focused frame's module, those that every module has left out.
+    pub fn globals(&self, inferior: &Inferior) -> Result<Vec<Local>, SessionError> {
+        let (_, seen) = inferior.frame()?;
+        let globals = inferior.look(self.interrupted, |look| {
+            look.globals(&seen.frame, self.limits)
+        })?;
+        globals.map_err(|error| SessionError::Unreadable {
+            why: format!("the globals could not be read: {error}"),
+        })
+    }
+
+    /// What a displayed expression gives; if it gives nothing, that as a text.
+    pub fn display(&self, inferior: &Inferior, text: &str) -> Result<Display, SessionError> {
+        let value = match self.value(inferior, text) {
+            Ok(value) => value.text,
+            Err(SessionError::Evaluation { text: why }) if why.starts_with("SyntaxError") => {
+                return Err(SessionError::NotDisplayable {
+                    expression: text.to_string(),
+                    why,
+                });
+            }
+            Err(SessionError::Evaluation { text }) => format!("** raised {text} **"),
+            Err(other) => return Err(other),
+        };
+        Ok(Display {
+            text: text.to_string(),
+            value,
+        })
+    }
+}

@@ -1,0 +1,446 @@
+//! One process of a session: where it is read from, the Python in it, and what the focus is on.
+
+use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
+
+use super::api::{Event, ExceptionEntry, FrameStep, ThreadEntry};
+use super::error::SessionError;
+use super::interrupt::Interruptible;
+use super::stack::{Target, identify, thread_facts};
+use super::view::{Seen, Subject, View};
+use super::who::who;
+use crate::model::{Addr, Frame, ProcessReport, Tid};
+use crate::process::core::CoreProcess;
+use crate::process::{Process, ProcessError, Source};
+use crate::python::locate::{Effort, Locator};
+use crate::python::{Limits, Located, Look, PythonThread, locate};
+
+pub(super) struct Inferior {
+    pub process: Box<dyn Process>,
+    /// Without threads.
+    pub report: ProcessReport,
+    python: Result<Located, String>,
+    /// The thread that got the signal which ended the process.
+    signalled: Option<Tid>,
+    /// When what its source files say may have been read; an edit after it is worth a warning.
+    pub began: Option<SystemTime>,
+    pub ended: bool,
+    pub view: Option<View>,
+}
+
+impl Inferior {
+    pub fn open(target: &Target, locator: &Locator) -> Result<Inferior, ProcessError> {
+        let (process, signalled): (Box<dyn Process>, _) = match target {
+            Target::Live(_) => (target.open()?, None),
+            Target::Core { path, executable } => {
+                let core = CoreProcess::open(path, super::stack::core_options(executable))?;
+                let signal = core.fatal_signal();
+                (Box::new(core), signal.map(|signal| signal.thread))
+            }
+        };
+        let mut report = identify(&*process);
+        let python = locator.locate(&*process, Effort::Thorough);
+        let who = who(&*process, python.as_ref().ok());
+        report.name = who.name;
+        report.rank = who.rank;
+        let python = python.map_err(|error| error.to_string());
+        match &python {
+            Ok(located) => {
+                report.interpreter = Some(located.name());
+                report.notes.extend(located.notes.iter().cloned());
+            }
+            Err(why) => report.error = Some(why.clone()),
+        }
+        let began = match target {
+            Target::Live(_) => process.started(),
+            // When it was started a core does not tell.
+            Target::Core { path, .. } => std::fs::metadata(path)
+                .and_then(|metadata| metadata.modified())
+                .ok(),
+        };
+        Ok(Inferior {
+            began,
+            process,
+            report,
+            python,
+            signalled,
+            ended: false,
+            view: None,
+        })
+    }
+
+    pub fn is_core(&self) -> bool {
+        matches!(self.process.identity().source, Source::Core(_))
+    }
+
+    /// `process 4242`, or the path of the core.
+    pub fn who(&self) -> String {
+        match (&self.process.identity().source, self.report.pid) {
+            (Source::Core(path), _) => path.display().to_string(),
+            (Source::Live, Some(pid)) => format!("process {pid}"),
+            (Source::Live, None) => "the process".to_string(),
+        }
+    }
+
+    pub fn located(&self) -> Result<&Located, SessionError> {
+        self.python.as_ref().map_err(|why| SessionError::NoPython {
+            who: self.who(),
+            why: why.clone(),
+        })
+    }
+
+    fn still_there(&self) -> Result<(), SessionError> {
+        match self.report.pid {
+            Some(pid) if self.ended => Err(SessionError::Ended { pid }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Answers from the memory as it is; `Interrupted` if the user gave up meanwhile.
+    pub fn look<T>(
+        &self,
+        interrupted: &AtomicBool,
+        answer: impl FnOnce(&Look<'_>) -> T,
+    ) -> Result<T, SessionError> {
+        self.still_there()?;
+        let located = self.located()?;
+        let process = Interruptible {
+            process: &*self.process,
+            interrupted,
+        };
+        let answer = answer(&Look::new(&process, located));
+        if interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(SessionError::Interrupted);
+        }
+        Ok(answer)
+    }
+
+    /// The thread states, the main thread first.
+    fn threads(&self, interrupted: &AtomicBool) -> Result<Vec<PythonThread>, SessionError> {
+        let no_threads = |why: String| SessionError::NoThreads {
+            who: self.who(),
+            why,
+        };
+        self.still_there()?;
+        let kernel = self.process.threads();
+        let kernel = kernel.map_err(|error| no_threads(error.to_string()))?;
+        let (mut threads, broken) = self.look(interrupted, |look| look.threads(&kernel))?;
+        if threads.is_empty() {
+            return Err(broken.map_or(SessionError::NoPythonThread, |error| {
+                no_threads(error.to_string())
+            }));
+        }
+        // CPython puts the newest thread first in its list.
+        threads.reverse();
+        Ok(threads)
+    }
+
+    /// Looks at it again: what happened since the last time.
+    pub fn refresh(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
+        if self.ended || (self.is_core() && self.view.is_some()) {
+            return Ok(Vec::new());
+        }
+        let pid = self.report.pid;
+        let gone = matches!(
+            self.process.threads(),
+            Err(ProcessError::Gone { .. } | ProcessError::NoSuchProcess { .. })
+        );
+        if gone {
+            self.ended = true;
+            return Ok(vec![Event::Ended { pid }]);
+        }
+        let mut events = Vec::new();
+        let threads = match self.threads(interrupted) {
+            Err(SessionError::NoThreads { .. } | SessionError::NoPython { .. }) => {
+                events.extend(self.locate_again());
+                self.threads(interrupted)?
+            }
+            other => other?,
+        };
+        self.find_thread(&threads, &mut events);
+        self.read_frames(interrupted, &mut events)?;
+        Ok(events)
+    }
+
+    /// It may have executed another program, or have started or shut down Python.
+    fn locate_again(&mut self) -> Option<Event> {
+        let python = locate(&*self.process).map_err(|error| error.to_string());
+        let now = match &python {
+            Ok(located) => located.name(),
+            Err(why) => why.clone(),
+        };
+        let same = match (&self.python, &python) {
+            (Ok(one), Ok(other)) => one.runtime == other.runtime && one.version == other.version,
+            (Err(one), Err(other)) => one == other,
+            _ => false,
+        };
+        if same {
+            return None;
+        }
+        self.report.interpreter = python.as_ref().ok().map(Located::name);
+        self.report.error = python.as_ref().err().cloned();
+        self.python = python;
+        self.view = None;
+        Some(Event::Replaced {
+            pid: self.report.pid,
+            now,
+        })
+    }
+
+    /// Keeps the focus on its thread, or puts it on the one that a person expects.
+    fn find_thread(&mut self, threads: &[PythonThread], events: &mut Vec<Event>) {
+        let tid = |thread: &PythonThread| thread.status.as_ref().map(|status| status.tid);
+        if let Some(view) = &self.view {
+            let same =
+                |thread: &&PythonThread| thread.address == view.thread && tid(thread) == view.tid;
+            if threads.iter().any(|thread| same(&thread)) {
+                return;
+            }
+            events.push(Event::ThreadEnded { thread: view.tid });
+        }
+        let of_signal = threads
+            .iter()
+            .find(|thread| self.signalled.is_some() && tid(thread) == self.signalled);
+        let main = threads.iter().find(|thread| {
+            let status = thread.status.as_ref();
+            status.is_some_and(|status| Some(status.tid.0) == self.report.pid.map(|pid| pid.0))
+        });
+        let chosen = of_signal.or(main).or(threads.first());
+        self.view = chosen.map(|thread| View::new(thread.address, tid(thread)));
+    }
+
+    /// Reads the stack that the focus is on.
+    fn read_frames(
+        &mut self,
+        interrupted: &AtomicBool,
+        events: &mut Vec<Event>,
+    ) -> Result<(), SessionError> {
+        let Some(view) = &self.view else {
+            return Ok(());
+        };
+        let (thread, subject) = (view.thread, view.subject);
+        let (frames, note, subject) =
+            self.look(interrupted, |look| frames_of(look, thread, subject))?;
+        let Some(view) = &mut self.view else {
+            return Ok(());
+        };
+        view.note = note;
+        if subject != view.subject {
+            view.subject = subject;
+            events.push(Event::ExceptionGone);
+            view.replace(frames);
+        } else if !view.replace(frames) {
+            events.push(Event::MovedOn { thread: view.tid });
+        }
+        Ok(())
+    }
+
+    pub fn thread_entries(
+        &self,
+        interrupted: &AtomicBool,
+    ) -> Result<Vec<ThreadEntry>, SessionError> {
+        let threads = self.threads(interrupted)?;
+        let focused = self.view.as_ref().map(|view| view.thread);
+        self.look(interrupted, |look| {
+            let entry = |thread: &PythonThread| {
+                let mut facts = thread_facts(thread);
+                let newest = look.newest(thread.address);
+                facts.frames = newest
+                    .map(|frame| look.describe(&frame, None))
+                    .into_iter()
+                    .collect();
+                ThreadEntry {
+                    id: thread.address,
+                    focused: focused == Some(thread.address),
+                    thread: facts,
+                }
+            };
+            threads.iter().map(entry).collect()
+        })
+    }
+
+    /// Puts the focus on the stack of a thread.
+    pub fn select_thread(
+        &mut self,
+        id: Addr,
+        interrupted: &AtomicBool,
+    ) -> Result<(), SessionError> {
+        let threads = self.threads(interrupted)?;
+        let chosen = threads.iter().find(|thread| thread.address == id);
+        let chosen = chosen.ok_or(SessionError::NoSuchThread)?;
+        let tid = chosen.status.as_ref().map(|status| status.tid);
+        let mut view = View::new(chosen.address, tid);
+        if let Some(old) = self.view.take() {
+            view.displays = old.displays;
+        }
+        self.view = Some(view);
+        self.read_frames(interrupted, &mut Vec::new())
+    }
+
+    pub fn view(&self) -> Result<&View, SessionError> {
+        self.still_readable()?;
+        self.view.as_ref().ok_or(SessionError::NoPythonThread)
+    }
+
+    fn view_mut(&mut self) -> Result<&mut View, SessionError> {
+        self.still_readable()?;
+        self.view.as_mut().ok_or(SessionError::NoPythonThread)
+    }
+
+    /// Whether there is a stack to show: that of a process which has ended stays.
+    fn still_readable(&self) -> Result<(), SessionError> {
+        match &self.view {
+            Some(_) => Ok(()),
+            None => self.still_there().and_then(|()| self.located().map(drop)),
+        }
+    }
+
+    /// The focused frame.
+    pub fn frame(&self) -> Result<(&View, &Seen), SessionError> {
+        let view = self.view()?;
+        let seen = view.frame().ok_or(SessionError::NoFrame)?;
+        Ok((view, seen))
+    }
+
+    /// The same to remember something of it.
+    pub fn with_view<T>(&mut self, change: impl FnOnce(&mut View) -> T) -> Result<T, SessionError> {
+        self.view_mut().map(change)
+    }
+
+    pub fn select_frame(&mut self, step: FrameStep) -> Result<(), SessionError> {
+        let view = self.view_mut()?;
+        let last = view
+            .frames
+            .len()
+            .checked_sub(1)
+            .ok_or(SessionError::NoFrame)?;
+        let far = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let number = match step {
+            FrameStep::Up(_) if view.selected >= last => return Err(SessionError::OldestFrame),
+            FrameStep::Down(_) if view.selected == 0 => return Err(SessionError::NewestFrame),
+            FrameStep::Up(count) => view.selected.saturating_add(far(count)).min(last),
+            FrameStep::Down(count) => view.selected.saturating_sub(far(count)),
+            FrameStep::Number(number) => {
+                let from_oldest = number.unsigned_abs();
+                let chosen = if number < 0 {
+                    (last + 1).checked_sub(far(from_oldest))
+                } else {
+                    Some(far(from_oldest))
+                };
+                chosen
+                    .filter(|chosen| *chosen <= last)
+                    .ok_or(SessionError::NoSuchFrame { number, last })?
+            }
+        };
+        view.select(number);
+        Ok(())
+    }
+
+    /// The exceptions of the thread, the oldest first.
+    pub fn exceptions(
+        &self,
+        limits: &Limits,
+        interrupted: &AtomicBool,
+    ) -> Result<Vec<(Addr, ExceptionEntry)>, SessionError> {
+        let view = self.view()?;
+        self.look(interrupted, |look| {
+            let entry = |exception: Addr| {
+                let entry = ExceptionEntry {
+                    value: look.value(exception, limits),
+                    has_traceback: look.has_traceback(exception),
+                    focused: view.subject == Subject::Exception(exception),
+                };
+                (exception, entry)
+            };
+            look.chained_exceptions(view.thread)
+                .into_iter()
+                .map(entry)
+                .collect()
+        })
+    }
+
+    /// Puts the focus on the newest frame of an exception's traceback.
+    pub fn select_exception(
+        &mut self,
+        number: usize,
+        interrupted: &AtomicBool,
+    ) -> Result<(), SessionError> {
+        let thread = self.view()?.thread;
+        let chain = self.look(interrupted, |look| look.chained_exceptions(thread))?;
+        let chosen = chain.get(number).ok_or(SessionError::NoSuchException)?;
+        let subject = Subject::Exception(*chosen);
+        let (frames, note, found) =
+            self.look(interrupted, |look| frames_of(look, thread, subject))?;
+        if found != subject {
+            return Err(SessionError::NoTraceback);
+        }
+        let view = self.view_mut()?;
+        view.subject = subject;
+        view.frames = frames;
+        view.note = note;
+        view.select(0);
+        Ok(())
+    }
+
+    /// The number of the exception whose traceback is looked at.
+    pub fn exception_number(&self, interrupted: &AtomicBool) -> Option<usize> {
+        let view = self.view.as_ref()?;
+        let Subject::Exception(exception) = view.subject else {
+            return None;
+        };
+        let chain = self
+            .look(interrupted, |look| look.chained_exceptions(view.thread))
+            .ok()?;
+        chain.iter().position(|of| *of == exception)
+    }
+
+    /// The whole name of a frame's file: a relative one begins in the folder that the process works in.
+    pub fn path_of(&self, frame: &Frame) -> Option<String> {
+        let file = frame.file.as_deref()?;
+        let is_made_up = file.starts_with('<') && file.ends_with('>');
+        if file.starts_with('/') || is_made_up {
+            return Some(file.to_string());
+        }
+        let folder = self.process.working_folder();
+        Some(match folder {
+            Some(folder) => folder.join(file).display().to_string(),
+            None => file.to_string(),
+        })
+    }
+}
+
+/// The frames of a subject, and why there are no more. If the exception has no traceback any more, the stack of the
+/// thread is taken.
+fn frames_of(
+    look: &Look<'_>,
+    thread: Addr,
+    subject: Subject,
+) -> (Vec<Seen>, Option<String>, Subject) {
+    if let Subject::Exception(exception) = subject {
+        let still_there = look.chained_exceptions(thread).contains(&exception);
+        let frames: Vec<Seen> = if still_there {
+            let raised = look.raised_frames(exception).into_iter();
+            raised
+                .map(|raised| {
+                    let at = raised.raised;
+                    Seen::of_traceback(look, raised.frame, at.line, at.columns)
+                })
+                .collect()
+        } else {
+            Vec::new()
+        };
+        if !frames.is_empty() {
+            return (frames, None, subject);
+        }
+    }
+    let stack = look.stack(thread);
+    let note = stack
+        .broken
+        .map(|error| format!("the stack ends early: {error}"));
+    let frames = stack
+        .frames
+        .into_iter()
+        .map(|frame| Seen::of_stack(look, frame))
+        .collect();
+    (frames, note, Subject::Thread)
+}

@@ -1,0 +1,202 @@
+//! Lines of source: around the focused frame, of its function, of what an expression gives.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::api::{Lines, Listing, ListingLine};
+use super::error::SessionError;
+use super::inferior::Inferior;
+use super::source::{SourceFile, Sources};
+
+/// As in pdb: a listing has eleven lines, five of them before the one that matters.
+const BEFORE: u32 = 5;
+const AFTER_FIRST: u32 = 10;
+
+/// Where something is defined.
+pub(super) struct Place {
+    /// As its code says.
+    pub file: String,
+    /// Its qualified name; empty for a module.
+    pub name: String,
+    /// Where it begins, if that is known.
+    pub first_line: Option<u32>,
+}
+
+/// The files of a session.
+#[derive(Default)]
+pub(super) struct Library {
+    sources: Sources,
+    /// Whether lines come with their syntax.
+    syntax: bool,
+    /// When a file was edited that a warning has been given for.
+    warned: HashMap<PathBuf, SystemTime>,
+}
+
+impl Library {
+    pub fn new(syntax: bool) -> Library {
+        Library {
+            syntax,
+            ..Library::default()
+        }
+    }
+
+    pub fn file(&mut self, inferior: &Inferior, file: &str) -> Option<Arc<SourceFile>> {
+        self.sources.of_process(&inferior.report, file)
+    }
+
+    fn known_file(
+        &mut self,
+        inferior: &Inferior,
+        file: &str,
+    ) -> Result<Arc<SourceFile>, SessionError> {
+        self.file(inferior, file).ok_or(SessionError::NoSource {
+            why: format!("{file} cannot be read"),
+        })
+    }
+
+    pub fn line(&mut self, inferior: &Inferior, file: &str, number: u32) -> Option<ListingLine> {
+        let source = self.file(inferior, file)?;
+        self.line_of(&source, number)
+    }
+
+    fn line_of(&self, source: &SourceFile, number: u32) -> Option<ListingLine> {
+        Some(ListingLine {
+            number,
+            text: source.line(number)?,
+            syntax: if self.syntax {
+                source.syntax().line(number).to_vec()
+            } else {
+                Vec::new()
+            },
+        })
+    }
+
+    fn lines_of(&self, source: &SourceFile, first: u32, last: u32) -> Vec<ListingLine> {
+        let last = last.min(line_count(source));
+        (first..=last)
+            .filter_map(|number| self.line_of(source, number))
+            .collect()
+    }
+
+    /// Lines of the focused frame's file.
+    pub fn list(&mut self, inferior: &mut Inferior, lines: Lines) -> Result<Listing, SessionError> {
+        let (view, seen) = inferior.frame()?;
+        let (current, raised, listed) = (seen.current_line(), seen.raised, view.listed);
+        let first_of_code = u32::try_from(seen.frame.code.first_line)
+            .unwrap_or(1)
+            .max(1);
+        let is_module = seen.described.function == "<module>";
+        let name = seen.described.file.clone().unwrap_or_default();
+        let middle = current.or(raised).unwrap_or(first_of_code);
+        let source = self.known_file(inferior, &name);
+        let around = |line: u32| {
+            let first = line.saturating_sub(BEFORE).max(1);
+            (first, first.saturating_add(AFTER_FIRST))
+        };
+        let (first, last) = match (lines, listed) {
+            (Lines::Function, _) => {
+                let source = source.clone()?;
+                if is_module {
+                    (1, line_count(&source))
+                } else if first_of_code > line_count(&source) {
+                    return Err(SessionError::NoSource {
+                        why: "lineno is out of bounds".to_string(),
+                    });
+                } else {
+                    (
+                        first_of_code,
+                        source.syntax().blocks().end_of_block(first_of_code),
+                    )
+                }
+            }
+            (Lines::Range { first, last }, _) => (first.max(1), last),
+            (Lines::AroundLine(line), _) => around(line),
+            (Lines::Next, Some(listed)) => {
+                let first = listed.saturating_add(1);
+                (first, first.saturating_add(AFTER_FIRST))
+            }
+            (Lines::Next | Lines::Around, _) => around(middle),
+        };
+        let count = source.as_ref().map_or(0, |source| line_count(source));
+        let listing = Listing {
+            lines: source
+                .as_ref()
+                .map(|source| self.lines_of(source, first, last))
+                .unwrap_or_default(),
+            current,
+            raised: raised.filter(|raised| Some(*raised) != current),
+            end_of_file: lines != Lines::Function && count < last,
+            edited: source
+                .ok()
+                .and_then(|source| self.edited(inferior, &name, &source)),
+        };
+        if lines != Lines::Function {
+            inferior.with_view(|view| view.listed = Some(last.min(count)))?;
+        }
+        Ok(listing)
+    }
+
+    /// The whole of what is defined at a place.
+    pub fn definition(
+        &mut self,
+        inferior: &Inferior,
+        place: &Place,
+    ) -> Result<Listing, SessionError> {
+        let source = self.known_file(inferior, &place.file)?;
+        let is_module = place.name.is_empty();
+        let first = match place.first_line {
+            _ if is_module => 1,
+            Some(line) if line <= line_count(&source) => line,
+            Some(_) => {
+                return Err(SessionError::NoSource {
+                    why: "lineno is out of bounds".to_string(),
+                });
+            }
+            None => source
+                .syntax()
+                .blocks()
+                .class(&place.name)
+                .ok_or(SessionError::NoSource {
+                    why: format!("could not find class definition of {}", place.name),
+                })?,
+        };
+        let last = if is_module {
+            line_count(&source)
+        } else {
+            source.syntax().blocks().end_of_block(first)
+        };
+        Ok(Listing {
+            lines: self.lines_of(&source, first, last),
+            current: None,
+            raised: None,
+            end_of_file: false,
+            edited: self.edited(inferior, &place.file, &source),
+        })
+    }
+
+    /// The file's name if it was written after the process began to run it, the first time that this is seen.
+    pub fn edited(
+        &mut self,
+        inferior: &Inferior,
+        file: &str,
+        source: &SourceFile,
+    ) -> Option<String> {
+        let modified = source.modified()?;
+        if modified <= inferior.began? {
+            return None;
+        }
+        let before = self.warned.insert(PathBuf::from(file), modified);
+        (before != Some(modified)).then(|| file.to_string())
+    }
+
+    /// Reads files anew from the next request on.
+    pub fn forget(&mut self) {
+        self.sources = Sources::new();
+    }
+}
+
+fn line_count(source: &SourceFile) -> u32 {
+    u32::try_from(source.line_count()).unwrap_or(u32::MAX)
+}

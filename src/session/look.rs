@@ -1,0 +1,258 @@
+//! A session that only looks.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::api::{Event, FrameEntry, ProcessEntry, Request, Response, StackListing};
+use super::error::SessionError;
+use super::evaluate::Asking;
+use super::inferior::Inferior;
+use super::listing::Library;
+use super::stack::Target;
+use super::view::Seen;
+use crate::python::Limits;
+use crate::python::locate::Locator;
+
+/// How a session answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SessionOptions {
+    /// How much of a value is shown.
+    pub limits: Limits,
+    /// Lines of source come with what their pieces are.
+    pub syntax: bool,
+}
+
+/// A set of processes, one of which has the focus.
+pub struct Session {
+    inferiors: Vec<Inferior>,
+    focus: usize,
+    events: Vec<Event>,
+    library: Library,
+    limits: Limits,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Session {
+    /// Opens the targets. Those that cannot be opened come second, with why; without any there is no session.
+    pub fn open(
+        targets: &[Target],
+        options: SessionOptions,
+    ) -> (Option<Session>, Vec<(Target, SessionError)>) {
+        let locator = Locator::default();
+        let mut inferiors = Vec::new();
+        let mut refused = Vec::new();
+        for target in targets {
+            match Inferior::open(target, &locator) {
+                Ok(inferior) => inferiors.push(inferior),
+                Err(error) => {
+                    let why = error.to_string();
+                    refused.push((target.clone(), SessionError::NotOpened { why }));
+                }
+            }
+        }
+        let first_with_python = inferiors
+            .iter()
+            .position(|inferior| inferior.located().is_ok());
+        let session = (!inferiors.is_empty()).then(|| Session {
+            focus: first_with_python.unwrap_or(0),
+            inferiors,
+            events: Vec::new(),
+            library: Library::new(options.syntax),
+            limits: options.limits,
+            interrupted: Arc::default(),
+        });
+        (session, refused)
+    }
+
+    /// Set it, from a signal handler or another thread, and the request under way ends soon. A face clears it.
+    pub fn interrupted(&self) -> Arc<AtomicBool> {
+        self.interrupted.clone()
+    }
+
+    /// What happened since this was asked last.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Answers a request.
+    pub fn ask(&mut self, request: Request) -> Result<Response, SessionError> {
+        let focus = self.focus;
+        let asking = Asking {
+            limits: &self.limits,
+            interrupted: &self.interrupted,
+        };
+        let flag = &*self.interrupted;
+        let inferior = self
+            .inferiors
+            .get_mut(focus)
+            .ok_or(SessionError::NoSuchProcess)?;
+        Ok(match request {
+            Request::Refresh => {
+                self.library.forget();
+                let events = inferior.refresh(flag)?;
+                self.events.extend(events);
+                self.events.extend(changed_displays(inferior, &asking));
+                Response::Done
+            }
+            Request::Processes => Response::Processes(self.process_entries()),
+            Request::SelectProcess { index } => {
+                self.inferiors
+                    .get(index)
+                    .ok_or(SessionError::NoSuchProcess)?;
+                self.focus = index;
+                return self.ask(Request::Refresh);
+            }
+            Request::Threads => Response::Threads(inferior.thread_entries(flag)?),
+            Request::SelectThread { id } => {
+                inferior.select_thread(id, flag)?;
+                self.focused_frame()?
+            }
+            Request::Stack => self.stack()?,
+            Request::Frame => self.focused_frame()?,
+            Request::SelectFrame { step } => {
+                inferior.select_frame(step)?;
+                self.focused_frame()?
+            }
+            Request::List { lines } => Response::Listing(self.library.list(inferior, lines)?),
+            Request::Arguments => Response::Variables(asking.arguments(inferior)?),
+            Request::Locals => Response::Variables(asking.locals(inferior)?),
+            Request::Globals => Response::Variables(asking.globals(inferior)?),
+            Request::Evaluate { text } => Response::Value(asking.value(inferior, &text)?),
+            Request::Execute { text } => Response::Value(asking.execute(inferior, &text)?),
+            Request::Pretty { text, width } => {
+                Response::Text(asking.pretty(inferior, &text, width)?)
+            }
+            Request::WhatIs { text } => Response::Text(asking.what_is(inferior, &text)?),
+            Request::SourceOf { text } => {
+                let place = asking.place_of(inferior, &text)?;
+                Response::Listing(self.library.definition(inferior, &place)?)
+            }
+            Request::Complete { text } => Response::Names(asking.completions(inferior, &text)?),
+            Request::Display { text } => {
+                let display = asking.display(inferior, &text)?;
+                change_displays(inferior, |view, seen| view.add(seen, display.clone()))?;
+                Response::Displays(vec![display])
+            }
+            Request::Undisplay { text } => {
+                let text = text.as_deref();
+                let removed = change_displays(inferior, |view, seen| view.remove(seen, text))?;
+                match text {
+                    Some(text) if !removed => {
+                        let expression = text.to_string();
+                        return Err(SessionError::NotDisplayed { expression });
+                    }
+                    _ => Response::Done,
+                }
+            }
+            Request::Displays => {
+                let (view, seen) = inferior.frame()?;
+                Response::Displays(view.displays.of(seen))
+            }
+            Request::Exceptions => {
+                let entries = inferior.exceptions(&self.limits, flag)?;
+                Response::Exceptions(entries.into_iter().map(|(_, entry)| entry).collect())
+            }
+            Request::SelectException { number } => {
+                inferior.select_exception(number, flag)?;
+                self.focused_frame()?
+            }
+        })
+    }
+
+    fn process_entries(&self) -> Vec<ProcessEntry> {
+        let entry = |(index, inferior): (usize, &Inferior)| ProcessEntry {
+            report: inferior.report.clone(),
+            focused: index == self.focus,
+            ended: inferior.ended,
+        };
+        self.inferiors.iter().enumerate().map(entry).collect()
+    }
+
+    fn focused(&self) -> Result<&Inferior, SessionError> {
+        self.inferiors
+            .get(self.focus)
+            .ok_or(SessionError::NoSuchProcess)
+    }
+
+    fn focused_frame(&mut self) -> Result<Response, SessionError> {
+        let inferior = self
+            .inferiors
+            .get(self.focus)
+            .ok_or(SessionError::NoSuchProcess)?;
+        let (view, seen) = inferior.frame()?;
+        Ok(Response::Frame(entry(
+            &mut self.library,
+            inferior,
+            seen,
+            view.selected,
+            true,
+        )))
+    }
+
+    fn stack(&mut self) -> Result<Response, SessionError> {
+        let exception = self.focused()?.exception_number(&self.interrupted);
+        let inferior = self
+            .inferiors
+            .get(self.focus)
+            .ok_or(SessionError::NoSuchProcess)?;
+        let view = inferior.view()?;
+        let library = &mut self.library;
+        let frames = view.frames.iter().enumerate().rev();
+        let frames = frames
+            .map(|(number, seen)| entry(library, inferior, seen, number, number == view.selected))
+            .collect();
+        Ok(Response::Stack(StackListing {
+            frames,
+            exception,
+            note: view.note.clone(),
+        }))
+    }
+}
+
+fn entry(
+    library: &mut Library,
+    inferior: &Inferior,
+    seen: &Seen,
+    number: usize,
+    focused: bool,
+) -> FrameEntry {
+    let frame = seen.described.clone();
+    let at = frame.file.as_deref().zip(frame.line);
+    FrameEntry {
+        number,
+        focused,
+        path: inferior.path_of(&frame),
+        source: at.and_then(|(file, line)| library.line(inferior, file, line)),
+        frame,
+    }
+}
+
+fn change_displays<T>(
+    inferior: &mut Inferior,
+    change: impl FnOnce(&mut super::display::Displays, &Seen) -> T,
+) -> Result<T, SessionError> {
+    inferior.with_view(|view| {
+        let mut displays = std::mem::take(&mut view.displays);
+        let changed = view.frame().map(|seen| change(&mut displays, seen));
+        view.displays = displays;
+        changed.ok_or(SessionError::NoFrame)
+    })?
+}
+
+/// What is displayed in the focused frame and has another value than before.
+fn changed_displays(inferior: &mut Inferior, asking: &Asking<'_>) -> Vec<Event> {
+    let Ok((view, seen)) = inferior.frame() else {
+        return Vec::new();
+    };
+    let mut values = Vec::new();
+    for display in view.displays.of(seen) {
+        if let Ok(now) = asking.display(inferior, &display.text) {
+            values.push(now);
+        }
+    }
+    let value_of = |display: &super::api::Display| {
+        let now = values.iter().find(|now| now.text == display.text);
+        now.map_or(display.value.clone(), |now| now.value.clone())
+    };
+    change_displays(inferior, |displays, seen| displays.update(seen, value_of)).unwrap_or_default()
+}
