@@ -5,3 +5,4 @@
 
 pub mod cli;
 pub mod render;
+pub mod repl;

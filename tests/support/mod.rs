@@ -22,6 +22,7 @@
 
 mod binary;
 mod c;
+mod conversation;
 mod core;
 mod fixture;
 pub mod mutate;
@@ -31,6 +32,7 @@ mod venv;
 
 pub use binary::{Answer, pmdb, pmdb_in, pmdb_with_input, pmdb_within};
 pub use c::c_program;
+pub use conversation::Conversation;
 pub use core::{Core, dump_core, dump_core_after, gcore_after};
 pub use fixture::{Fixture, fixture_path};
 pub use python::{Executable, Python, any_python, on_each_python, on_pythons_from, pythons};

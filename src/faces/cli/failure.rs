@@ -11,6 +11,8 @@ pub enum Failure {
     Usage(String),
     /// The operation failed: one sentence for each thing that did.
     Operation(Vec<String>),
+    /// What failed has been said where it did.
+    Said,
     /// The answer could not be written.
     Output(io::Error),
 }
@@ -23,7 +25,7 @@ impl Failure {
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 ExitCode::SUCCESS
             }
-            Failure::Operation(_) | Failure::Output(_) => ExitCode::FAILURE,
+            Failure::Operation(_) | Failure::Said | Failure::Output(_) => ExitCode::FAILURE,
             Failure::Usage(_) => ExitCode::from(2),
         }
     }
@@ -31,7 +33,7 @@ impl Failure {
     /// Says on standard error what went wrong.
     pub(super) fn report(&self) {
         match self {
-            Failure::Answered => {}
+            Failure::Answered | Failure::Said => {}
             Failure::Usage(text) => complain(text.trim_end()),
             Failure::Operation(sentences) => {
                 for sentence in sentences {

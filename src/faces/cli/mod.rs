@@ -1,7 +1,9 @@
 //! The command line: one file per subcommand.
 
+mod attach;
 mod completions;
 mod failure;
+mod open;
 mod ps;
 mod stack;
 
@@ -19,6 +21,8 @@ Examples:
   pmdb ps
   pmdb stack 4242 --locals
   pmdb stack --core core.4242
+  pmdb attach 4242
+  pmdb open core.4242
   pmdb completions bash > ~/.local/share/bash-completion/completions/pmdb
 
 Exit codes: 0 done, 1 the operation failed, 2 wrong usage.";
@@ -35,6 +39,8 @@ struct Arguments {
 enum Command {
     Ps(ps::Arguments),
     Stack(stack::Arguments),
+    Attach(attach::Arguments),
+    Open(open::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -43,6 +49,8 @@ impl Command {
         match self {
             Command::Ps(arguments) => ps::run(&arguments),
             Command::Stack(arguments) => stack::run(&arguments),
+            Command::Attach(arguments) => attach::run(&arguments),
+            Command::Open(arguments) => open::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
         }
     }

@@ -1,0 +1,150 @@
+//! `pmdb attach`.
+
+use std::path::PathBuf;
+
+use clap::ColorChoice;
+
+use super::Failure;
+use super::stack::{palette, pid};
+use crate::faces::render::heading::Headings;
+use crate::faces::render::palette::Palette;
+use crate::faces::render::printer::Printer;
+use crate::faces::repl::{Options, converse};
+use crate::model::{Pid, ProcessReport};
+use crate::session::source::Sources;
+use crate::session::stack::{Limits, Target, families};
+use crate::session::{Request, Response, Session, SessionOptions};
+
+const EXAMPLES: &str = "\
+Examples:
+  pmdb attach 4242                          a prompt on a running process
+  pmdb attach 4242 --tree                   on it and all its descendants
+  pmdb attach 4242 -c where -c 'p x' -c q   the answers alone
+  echo 'p len(queue)' | pmdb attach 4242    commands from a pipe";
+
+/// Look into running processes from a prompt with the commands of pdb. They go on running.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Running processes.
+    #[arg(value_name = "PID", required = true, value_parser = pid)]
+    pids: Vec<Pid>,
+    /// Their descendants too.
+    #[arg(long)]
+    tree: bool,
+    #[command(flatten)]
+    prompt: PromptArguments,
+}
+
+/// What every command with a prompt takes.
+#[derive(clap::Args)]
+pub(super) struct PromptArguments {
+    /// Run a command of the prompt first; can be given several times.
+    #[arg(short, long = "command", value_name = "COMMAND")]
+    commands: Vec<String>,
+    /// Characters of a value that are shown.
+    #[arg(long, value_name = "CHARS", default_value_t = Limits::default().characters)]
+    limit: usize,
+    /// When to use colours.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let pids = if arguments.tree {
+        families(&arguments.pids).map_err(|error| Failure::Operation(vec![error.to_string()]))?
+    } else {
+        let mut pids: Vec<Pid> = Vec::new();
+        for pid in &arguments.pids {
+            if !pids.contains(pid) {
+                pids.push(*pid);
+            }
+        }
+        pids
+    };
+    let targets: Vec<Target> = pids.into_iter().map(Target::Live).collect();
+    let named = |target: &Target| match target {
+        Target::Live(pid) => arguments.pids.contains(pid),
+        Target::Core { .. } => true,
+    };
+    prompt(&targets, named, &arguments.prompt)
+}
+
+/// Cores of one path and executable.
+pub(super) fn cores(files: &[PathBuf], executable: Option<&PathBuf>) -> Vec<Target> {
+    files
+        .iter()
+        .map(|path| Target::Core {
+            path: path.clone(),
+            executable: executable.cloned(),
+        })
+        .collect()
+}
+
+/// Talks about the targets. A target that the user named and that cannot be read is a failure; the others are looked
+/// at all the same.
+pub(super) fn prompt(
+    targets: &[Target],
+    named: impl Fn(&Target) -> bool,
+    arguments: &PromptArguments,
+) -> Result<(), Failure> {
+    let palette = palette(arguments.color);
+    let options = SessionOptions {
+        limits: Limits {
+            characters: arguments.limit,
+            ..Limits::default()
+        },
+        syntax: palette == Palette::Ansi,
+    };
+    let (session, refused) = Session::open(targets, options);
+    let mut failures: Vec<String> = refused
+        .iter()
+        .filter(|(target, _)| named(target))
+        .map(|(_, error)| error.to_string())
+        .collect();
+    let Some(mut session) = session else {
+        return Err(Failure::Operation(failures));
+    };
+    let reports = reports(&mut session);
+    let unreadable = |report: &ProcessReport| {
+        let why = report.error.as_ref()?;
+        Some(match (&report.core, report.pid) {
+            (Some(core), _) => format!("{core}: {why}"),
+            (None, Some(pid)) => format!("process {pid}: {why}"),
+            (None, None) => why.clone(),
+        })
+    };
+    if reports.iter().all(|report| report.error.is_some()) {
+        failures.extend(reports.iter().filter_map(unreadable));
+        return Err(Failure::Operation(failures));
+    }
+    let options = Options {
+        commands: arguments.commands.clone(),
+        palette,
+    };
+    let banner = banner(&reports, palette)?;
+    for failure in &failures {
+        eprintln!("pmdb: {failure}");
+    }
+    match converse(session, &options, &banner) {
+        Ok(true) if failures.is_empty() => Ok(()),
+        Ok(_) => Err(Failure::Said),
+        Err(error) => Err(Failure::Output(error)),
+    }
+}
+
+fn reports(session: &mut Session) -> Vec<ProcessReport> {
+    match session.ask(Request::Processes) {
+        Ok(Response::Processes(entries)) => entries.into_iter().map(|entry| entry.report).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Which processes these are.
+fn banner(reports: &[ProcessReport], palette: Palette) -> Result<String, Failure> {
+    let mut text = Vec::new();
+    let mut sources = Sources::new();
+    let mut printer = Printer::new(&mut text, palette, &mut sources);
+    Headings::new(reports).write_processes(&mut printer)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}

@@ -1,0 +1,31 @@
+//! `pmdb open`.
+
+use std::path::PathBuf;
+
+use super::Failure;
+use super::attach::{PromptArguments, cores, prompt};
+
+const EXAMPLES: &str = "\
+Examples:
+  pmdb open core.4242                          a prompt on a process that has crashed
+  pmdb open core.4242.zst --exe ./train        where the executable has moved
+  pmdb open core.4242 -c where -c 'p x' -c q   the answers alone";
+
+/// Look into the cores of processes that have crashed, from a prompt with the commands of pdb.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Cores: of the kernel or of gcore, also compressed (zstd, gzip, xz, lz4).
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// The executable, where it is not at the path that the core names.
+    #[arg(long, value_name = "FILE")]
+    exe: Option<PathBuf>,
+    #[command(flatten)]
+    prompt: PromptArguments,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let targets = cores(&arguments.files, arguments.exe.as_ref());
+    prompt(&targets, |_| true, &arguments.prompt)
+}

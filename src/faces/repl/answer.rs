@@ -1,0 +1,283 @@
+//! The answers of the session as text, in pdb's form.
+
+use std::io::{self, Write};
+
+use crate::faces::render::label::Labels;
+use crate::faces::render::palette::{Palette, Role};
+use crate::faces::render::{command, printable, source, state};
+use crate::model::{Absence, Frame, Language, Local, ProcessReport, Value};
+use crate::session::{
+    Display, Event, ExceptionEntry, FrameEntry, Listing, ListingLine, ProcessEntry, StackListing,
+    ThreadEntry,
+};
+
+/// Characters of an exception in a list, as in pdb.
+const LONGEST_EXCEPTION: usize = 80;
+
+/// Writes answers.
+pub struct Writer<'w> {
+    pub out: &'w mut dyn Write,
+    pub palette: Palette,
+}
+
+impl Writer<'_> {
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")
+    }
+
+    pub fn problem(&mut self, text: &str) -> io::Result<()> {
+        let text = printable::lines(text);
+        let painted = self.palette.paint(Role::Problem, format!("*** {text}"));
+        writeln!(self.out, "{painted}")
+    }
+
+    pub fn stack(&mut self, stack: &StackListing, count: Option<i64>) -> io::Result<()> {
+        let far = |count: i64| usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+        let frames = stack.frames.as_slice();
+        let shown = match count {
+            None => frames,
+            Some(0) => {
+                let focused = frames.iter().position(|entry| entry.focused).unwrap_or(0);
+                frames.get(focused..=focused).unwrap_or_default()
+            }
+            Some(count) if count < 0 => &frames[..far(count).min(frames.len())],
+            Some(count) => &frames[frames.len().saturating_sub(far(count))..],
+        };
+        for entry in shown {
+            self.frame(entry)?;
+        }
+        if let Some(note) = &stack.note {
+            let note = printable::one_line(note);
+            let note = self.palette.paint(Role::Problem, format!("[{note}]"));
+            writeln!(self.out, "{note}")?;
+        }
+        Ok(())
+    }
+
+    /// `> file(line)function()` and `-> source`.
+    pub fn frame(&mut self, entry: &FrameEntry) -> io::Result<()> {
+        let mark = if entry.focused { ">" } else { " " };
+        let mark = self.palette.paint(Role::Prompt, mark);
+        let path = entry.path.as_deref().unwrap_or("<unknown>");
+        let line = entry.frame.line;
+        let line = line.map_or("None".to_string(), |line| line.to_string());
+        let name = short_name(&entry.frame);
+        let (path, name) = (printable::one_line(path), printable::one_line(&name));
+        writeln!(self.out, "{mark} {path}({line}){name}()")?;
+        if let Some(note) = &entry.frame.note {
+            writeln!(self.out, "-> [{}]", printable::one_line(note))?;
+        }
+        if entry.frame.line.is_none() {
+            return writeln!(self.out, "-> Warning: lineno is None");
+        }
+        match &entry.source {
+            Some(line) if !line.text.trim().is_empty() => {
+                writeln!(self.out, "-> {}", source::trimmed(self.palette, line))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub fn listing(&mut self, listing: &Listing) -> io::Result<()> {
+        for line in &listing.lines {
+            let mark = match line.number {
+                number if Some(number) == listing.current => "->",
+                number if Some(number) == listing.raised => ">>",
+                _ => "",
+            };
+            self.numbered(line, mark)?;
+        }
+        if listing.end_of_file {
+            self.line("[EOF]")?;
+        }
+        if let Some(file) = &listing.edited {
+            let file = printable::one_line(file);
+            self.problem(&format!(
+                "WARNING: file '{file}' was edited after the process started; it may run other lines than these"
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// pdb's columns: the number, a place for the mark of a breakpoint, the mark of the line.
+    fn numbered(&mut self, line: &ListingLine, mark: &str) -> io::Result<()> {
+        let number = format!("{:<4}", format!("{:>3}", line.number));
+        let mark = self.palette.paint(Role::Prompt, mark);
+        let text = source::line(self.palette, line);
+        writeln!(self.out, "{number} {mark}\t{text}")
+    }
+
+    pub fn variables(&mut self, variables: &[Local]) -> io::Result<()> {
+        for variable in variables {
+            let name = printable::one_line(&variable.name);
+            let name = self.palette.paint(Role::Variable, name).to_string();
+            let value = match &variable.value.absence {
+                Some(Absence::Unbound) => "*** undefined ***".to_string(),
+                _ => value_text(&variable.value),
+            };
+            writeln!(self.out, "{name} = {value}")?;
+        }
+        Ok(())
+    }
+
+    pub fn value(&mut self, value: &Value) -> io::Result<()> {
+        writeln!(self.out, "{}", value_text(value))
+    }
+
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{}", printable::lines(text))
+    }
+
+    pub fn display(&mut self, display: &Display) -> io::Result<()> {
+        let (text, value) = (&display.text, printable::lines(&display.value));
+        writeln!(self.out, "display {text}: {value}")
+    }
+
+    pub fn displays(&mut self, displays: &[Display]) -> io::Result<()> {
+        if displays.is_empty() {
+            return self.line("No expression is being displayed");
+        }
+        self.line("Currently displaying:")?;
+        for display in displays {
+            let value = printable::lines(&display.value);
+            writeln!(self.out, "{}: {value}", display.text)?;
+        }
+        Ok(())
+    }
+
+    pub fn exceptions(&mut self, exceptions: &[ExceptionEntry]) -> io::Result<()> {
+        if exceptions.is_empty() {
+            return self.line("The thread neither raises nor handles an exception");
+        }
+        for (number, entry) in exceptions.iter().enumerate() {
+            let mark = if entry.focused { ">" } else { " " };
+            let number = if entry.has_traceback {
+                format!("{number:>3}")
+            } else {
+                "  -".to_string()
+            };
+            let text = printable::one_line(&entry.value.text);
+            let text = if text.chars().count() > LONGEST_EXCEPTION {
+                let kept: String = text.chars().take(LONGEST_EXCEPTION - 3).collect();
+                kept + "..."
+            } else {
+                text.into_owned()
+            };
+            writeln!(self.out, "{mark} {number} {text}")?;
+        }
+        Ok(())
+    }
+
+    pub fn threads(&mut self, threads: &[ThreadEntry]) -> io::Result<()> {
+        let rows = threads.iter().map(|entry| {
+            let thread = &entry.thread;
+            let tid = thread.tid.map_or("?".to_string(), |tid| tid.to_string());
+            let name = thread.name.as_deref().unwrap_or("unnamed");
+            let place = thread.frames.first().map_or(String::new(), place);
+            let doing = state::phrases(thread).join(", ");
+            let cells = vec![tid, printable::one_line(name).into_owned(), doing, place];
+            (entry.focused, cells)
+        });
+        self.table(rows.collect())
+    }
+
+    pub fn processes(&mut self, processes: &[ProcessEntry]) -> io::Result<()> {
+        let reports: Vec<ProcessReport> =
+            processes.iter().map(|entry| entry.report.clone()).collect();
+        let labels = Labels::new(&reports);
+        let row = |(index, entry): (usize, &ProcessEntry)| {
+            let report = &entry.report;
+            let pid = report.pid.map_or("?".to_string(), |pid| pid.to_string());
+            let what = match (&report.interpreter, &report.error) {
+                _ if entry.ended => "ended".to_string(),
+                (Some(name), _) => printable::one_line(name).into_owned(),
+                (None, Some(_)) => "not read".to_string(),
+                (None, None) => String::new(),
+            };
+            let label = labels.of(index).to_string();
+            let words = command::common(&[report]);
+            let why = report.error.as_deref().unwrap_or_default();
+            let last = match why {
+                "" => words,
+                why => format!("{words} ({})", printable::one_line(why)),
+            };
+            (entry.focused, vec![pid, label, what, last])
+        };
+        self.table(processes.iter().enumerate().map(row).collect())
+    }
+
+    /// Columns below each other, `>` before the row that has the focus.
+    fn table(&mut self, rows: Vec<(bool, Vec<String>)>) -> io::Result<()> {
+        use unicode_width::UnicodeWidthStr;
+        let columns = rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|(_, cells)| cells.get(column));
+            cells.map(|cell| cell.width()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for (focused, cells) in &rows {
+            let mark = self
+                .palette
+                .paint(Role::Prompt, if *focused { ">" } else { " " });
+            let mut text = String::new();
+            for (cell, width) in cells.iter().zip(&widths) {
+                text += cell;
+                text += &" ".repeat(width.saturating_sub(cell.width()) + 2);
+            }
+            writeln!(self.out, "{mark} {}", text.trim_end())?;
+        }
+        Ok(())
+    }
+
+    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+        let text = match event {
+            Event::MovedOn { thread: Some(tid) } => format!("[thread {tid} has moved on]"),
+            Event::MovedOn { thread: None } => "[the thread has moved on]".to_string(),
+            Event::ThreadEnded { thread: Some(tid) } => format!("[thread {tid} has ended]"),
+            Event::ThreadEnded { thread: None } => "[the thread has ended]".to_string(),
+            Event::ExceptionGone => "[the exception is gone]".to_string(),
+            Event::Ended { pid: Some(pid) } => {
+                format!("[process {pid} has ended; its stack as last seen is left]")
+            }
+            Event::Ended { pid: None } => "[the process has ended]".to_string(),
+            Event::Replaced { now, .. } => {
+                format!("[the process has executed another program: {now}]")
+            }
+            Event::DisplayChanged { text, value, old } => {
+                let (value, old) = (printable::lines(value), printable::lines(old));
+                return writeln!(self.out, "display {text}: {value}  [old: {old}]");
+            }
+        };
+        let text = printable::one_line(&text);
+        writeln!(self.out, "{}", self.palette.paint(Role::Faint, text))
+    }
+}
+
+/// A value as it stands behind `=`.
+fn value_text(value: &Value) -> String {
+    let text = printable::lines(&value.text);
+    match &value.segment {
+        Some(segment) => format!("{text}  [{}]", printable::one_line(segment)),
+        None => text.into_owned(),
+    }
+}
+
+/// pdb shows the name of the code alone, without the classes and functions around it.
+fn short_name(frame: &Frame) -> String {
+    let name = frame.function.as_str();
+    match frame.language {
+        Language::Python => name.rsplit('.').next().unwrap_or(name).to_string(),
+        Language::Native => name.to_string(),
+    }
+}
+
+/// `take() at pool.py:42`.
+fn place(frame: &Frame) -> String {
+    let name = printable::one_line(&frame.function).into_owned();
+    let file = frame.file.as_deref().unwrap_or_default();
+    let file = printable::one_line(file.rsplit('/').next().unwrap_or_default());
+    match frame.line {
+        Some(line) => format!("{name}() at {file}:{line}"),
+        None => format!("{name}() in {file}"),
+    }
+}

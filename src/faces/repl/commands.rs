@@ -1,0 +1,490 @@
+//! The commands of the prompt: one table, from which parsing, completion, `help` and `docs/guide/prompt.md` are made.
+
+/// What a command does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Where,
+    Up,
+    Down,
+    Frame,
+    List,
+    LongList,
+    Source,
+    Arguments,
+    Print,
+    PrettyPrint,
+    WhatIs,
+    Locals,
+    Globals,
+    Display,
+    Undisplay,
+    Threads,
+    Thread,
+    Exceptions,
+    Processes,
+    Process,
+    Alias,
+    Unalias,
+    Help,
+    Quit,
+    EndOfFile,
+    /// pdb has it, and a prompt that only looks cannot do it.
+    NeedsHold(Hold),
+}
+
+/// What a command would have to hold the process for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    Breakpoint,
+    Step,
+    Continue,
+    Run,
+    Change,
+}
+
+/// What the arguments of a command are, for completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operand {
+    None,
+    Expression,
+    /// One of the expressions that are displayed.
+    Displayed,
+    FrameNumber,
+    Thread,
+    Process,
+    Exception,
+    Command,
+    Alias,
+}
+
+/// Under which heading `help` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    Stack,
+    Source,
+    Values,
+    Processes,
+    Prompt,
+    Later,
+}
+
+impl Group {
+    pub const ALL: &[Group] = &[
+        Group::Stack,
+        Group::Source,
+        Group::Values,
+        Group::Processes,
+        Group::Prompt,
+        Group::Later,
+    ];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Group::Stack => "The stack",
+            Group::Source => "The source",
+            Group::Values => "Values",
+            Group::Processes => "Threads, exceptions, processes",
+            Group::Prompt => "The prompt",
+            Group::Later => "Commands of pdb that need the process to be held",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Command {
+    pub name: &'static str,
+    /// Its other names.
+    pub short: &'static [&'static str],
+    /// As they stand behind the name; empty if it takes none.
+    pub arguments: &'static str,
+    pub help: &'static str,
+    /// A line that a user could type.
+    pub example: &'static str,
+    pub operand: Operand,
+    pub group: Group,
+    pub action: Action,
+}
+
+impl Command {
+    /// `where, w, bt [count]`, without the arguments if it has none.
+    pub fn usage(&self) -> String {
+        let mut usage = self.name.to_string();
+        for short in self.short {
+            usage += ", ";
+            usage += short;
+        }
+        if !self.arguments.is_empty() {
+            usage.push(' ');
+            usage += self.arguments;
+        }
+        usage
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.short.iter().copied())
+    }
+}
+
+/// The command of a name or an abbreviation.
+pub fn find(word: &str) -> Option<&'static Command> {
+    let is_named = |command: &&Command| command.names().any(|name| name == word);
+    COMMANDS.iter().find(is_named)
+}
+
+const fn held(
+    name: &'static str,
+    short: &'static [&'static str],
+    arguments: &'static str,
+    help: &'static str,
+    hold: Hold,
+) -> Command {
+    Command {
+        name,
+        short,
+        arguments,
+        help,
+        example: name,
+        operand: Operand::None,
+        group: Group::Later,
+        action: Action::NeedsHold(hold),
+    }
+}
+
+/// In the order in which `help` shows them.
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: "where",
+        short: &["w", "bt"],
+        arguments: "[count]",
+        help: "\
+Prints the stack, the newest frame last, with `>` before the frame that the other commands are about.
+With a count above 0 that many of the newest frames, with one below 0 that many of the oldest, with 0 the
+current frame alone.",
+        example: "where 3",
+        operand: Operand::None,
+        group: Group::Stack,
+        action: Action::Where,
+    },
+    Command {
+        name: "up",
+        short: &["u"],
+        arguments: "[count]",
+        help: "Goes to the frame that called the current one, or `count` frames in that direction.",
+        example: "up 2",
+        operand: Operand::None,
+        group: Group::Stack,
+        action: Action::Up,
+    },
+    Command {
+        name: "down",
+        short: &["d"],
+        arguments: "[count]",
+        help: "Goes to the frame that the current one called, or `count` frames in that direction.",
+        example: "down",
+        operand: Operand::None,
+        group: Group::Stack,
+        action: Action::Down,
+    },
+    Command {
+        name: "frame",
+        short: &[],
+        arguments: "[number]",
+        help: "\
+Goes to a frame by its number: 0 is the newest, 1 its caller; -1 is the oldest. Without a number: says which
+one is current.",
+        example: "frame 0",
+        operand: Operand::FrameNumber,
+        group: Group::Stack,
+        action: Action::Frame,
+    },
+    Command {
+        name: "list",
+        short: &["l"],
+        arguments: "[first[, last] | .]",
+        help: "\
+Lists eleven lines around the current one, and goes on from there when it is given again. With `.` around the
+current line again; with a number around that line; with two from the first to the last, or, if the second is
+the smaller one, that many lines more. `->` marks the current line; in the traceback of an exception `>>` marks
+the line that raised, if that is another one.",
+        example: "list 10, 20",
+        operand: Operand::None,
+        group: Group::Source,
+        action: Action::List,
+    },
+    Command {
+        name: "longlist",
+        short: &["ll"],
+        arguments: "",
+        help: "Lists the whole function of the current frame.",
+        example: "ll",
+        operand: Operand::None,
+        group: Group::Source,
+        action: Action::LongList,
+    },
+    Command {
+        name: "source",
+        short: &[],
+        arguments: "expression",
+        help: "Lists the source of the function, method, class or module that an expression gives.",
+        example: "source self.handle",
+        operand: Operand::Expression,
+        group: Group::Source,
+        action: Action::Source,
+    },
+    Command {
+        name: "args",
+        short: &["a"],
+        arguments: "",
+        help: "Prints the arguments of the current function, with the values that they have by now.",
+        example: "args",
+        operand: Operand::None,
+        group: Group::Values,
+        action: Action::Arguments,
+    },
+    Command {
+        name: "p",
+        short: &[],
+        arguments: "expression",
+        help: "\
+Prints the value of an expression. It is computed by pmdb from the memory of the process: no code runs there, so
+what only code could tell (a property, a call of a Python function) is refused. An expression alone does the
+same, unless its first word is a command; `!` before it makes sure.",
+        example: "p len(self.queue), self.queue[0]",
+        operand: Operand::Expression,
+        group: Group::Values,
+        action: Action::Print,
+    },
+    Command {
+        name: "pp",
+        short: &[],
+        arguments: "expression",
+        help: "Prints the value of an expression over as many lines as it needs.",
+        example: "pp os.environ",
+        operand: Operand::Expression,
+        group: Group::Values,
+        action: Action::PrettyPrint,
+    },
+    Command {
+        name: "whatis",
+        short: &[],
+        arguments: "expression",
+        help: "Prints the type of an expression's value.",
+        example: "whatis self.lock",
+        operand: Operand::Expression,
+        group: Group::Values,
+        action: Action::WhatIs,
+    },
+    Command {
+        name: "locals",
+        short: &[],
+        arguments: "",
+        help: "Prints the variables of the current frame.",
+        example: "locals",
+        operand: Operand::None,
+        group: Group::Values,
+        action: Action::Locals,
+    },
+    Command {
+        name: "globals",
+        short: &[],
+        arguments: "",
+        help: "Prints the global variables of the current frame's module.",
+        example: "globals",
+        operand: Operand::None,
+        group: Group::Values,
+        action: Action::Globals,
+    },
+    Command {
+        name: "display",
+        short: &[],
+        arguments: "[expression]",
+        help: "\
+Prints the value of an expression, and again before a command whenever it has changed while the frame is current.
+Without an expression: lists those of the current frame.",
+        example: "display len(self.queue)",
+        operand: Operand::Expression,
+        group: Group::Values,
+        action: Action::Display,
+    },
+    Command {
+        name: "undisplay",
+        short: &[],
+        arguments: "[expression]",
+        help: "Ends the display of an expression in the current frame, or of all of them.",
+        example: "undisplay len(self.queue)",
+        operand: Operand::Displayed,
+        group: Group::Values,
+        action: Action::Undisplay,
+    },
+    Command {
+        name: "threads",
+        short: &[],
+        arguments: "",
+        help: "\
+Lists the threads of the process: the kernel's id, the name, what it is doing, and where. `>` marks the current
+one.",
+        example: "threads",
+        operand: Operand::None,
+        group: Group::Processes,
+        action: Action::Threads,
+    },
+    Command {
+        name: "thread",
+        short: &[],
+        arguments: "[id | name]",
+        help: "\
+Goes to another thread. Without an argument: back to the stack of the current one, from the traceback of an
+exception.",
+        example: "thread worker_3",
+        operand: Operand::Thread,
+        group: Group::Processes,
+        action: Action::Thread,
+    },
+    Command {
+        name: "exceptions",
+        short: &[],
+        arguments: "[number]",
+        help: "\
+Lists the exceptions that the current thread raises and handles with those that led to them, the newest last.
+With a number: goes to the frames of its traceback; `thread` leads back.",
+        example: "exceptions 0",
+        operand: Operand::Exception,
+        group: Group::Processes,
+        action: Action::Exceptions,
+    },
+    Command {
+        name: "procs",
+        short: &[],
+        arguments: "",
+        help: "Lists the processes of this session. `>` marks the one that the commands are about.",
+        example: "procs",
+        operand: Operand::None,
+        group: Group::Processes,
+        action: Action::Processes,
+    },
+    Command {
+        name: "proc",
+        short: &[],
+        arguments: "pid | name",
+        help: "Goes to another process of this session.",
+        example: "proc ForkPoolWorker-3",
+        operand: Operand::Process,
+        group: Group::Processes,
+        action: Action::Process,
+    },
+    Command {
+        name: "alias",
+        short: &[],
+        arguments: "[name [command]]",
+        help: "\
+Gives a command line a name. `%1` to `%9` in it stand for the words behind the name, `%*` for all of them, and
+`;;` separates several commands. Without a command: shows what the name stands for; without a name: all aliases.",
+        example: "alias pn p len(%1) ;; p %1[0]",
+        operand: Operand::Alias,
+        group: Group::Prompt,
+        action: Action::Alias,
+    },
+    Command {
+        name: "unalias",
+        short: &[],
+        arguments: "name",
+        help: "Removes an alias.",
+        example: "unalias pn",
+        operand: Operand::Alias,
+        group: Group::Prompt,
+        action: Action::Unalias,
+    },
+    Command {
+        name: "help",
+        short: &["h", "?"],
+        arguments: "[command]",
+        help: "Lists the commands, or explains one.",
+        example: "help where",
+        operand: Operand::Command,
+        group: Group::Prompt,
+        action: Action::Help,
+    },
+    Command {
+        name: "quit",
+        short: &["q", "exit"],
+        arguments: "",
+        help: "Leaves pmdb. The process goes on as if it had never been looked at.",
+        example: "quit",
+        operand: Operand::None,
+        group: Group::Prompt,
+        action: Action::Quit,
+    },
+    Command {
+        name: "EOF",
+        short: &[],
+        arguments: "",
+        help: "Leaves pmdb; what Ctrl-D gives.",
+        example: "EOF",
+        operand: Operand::None,
+        group: Group::Prompt,
+        action: Action::EndOfFile,
+    },
+    held("break", &["b"], "[[file:]line | function[, condition]]", "Sets a breakpoint.", Hold::Breakpoint),
+    held("tbreak", &[], "[[file:]line | function[, condition]]", "Sets a breakpoint for once.", Hold::Breakpoint),
+    held("clear", &["cl"], "[file:line | number…]", "Deletes breakpoints.", Hold::Breakpoint),
+    held("disable", &[], "number…", "Turns breakpoints off.", Hold::Breakpoint),
+    held("enable", &[], "number…", "Turns breakpoints on.", Hold::Breakpoint),
+    held("ignore", &[], "number [count]", "Lets a breakpoint pass some times.", Hold::Breakpoint),
+    held("condition", &[], "number [condition]", "Gives a breakpoint a condition.", Hold::Breakpoint),
+    held("commands", &[], "[number]", "Gives a breakpoint commands.", Hold::Breakpoint),
+    held("step", &["s"], "", "Runs to the next line, into calls.", Hold::Step),
+    held("next", &["n"], "", "Runs to the next line of the function.", Hold::Step),
+    held("until", &["unt"], "[line]", "Runs until a later line.", Hold::Step),
+    held("return", &["r"], "", "Runs until the function returns.", Hold::Step),
+    held("retval", &["rv"], "", "Prints what the function returned.", Hold::Step),
+    held("jump", &["j"], "line", "Sets the line to go on from.", Hold::Change),
+    held("continue", &["c", "cont"], "", "Lets the process go on.", Hold::Continue),
+    held("run", &["restart"], "[argument…]", "Starts the program again.", Hold::Run),
+    held("interact", &[], "", "Runs statements in the frame.", Hold::Change),
+    held("debug", &[], "code", "Steps through a piece of code.", Hold::Change),
+];
+
+impl Hold {
+    /// Why not, in one sentence.
+    pub fn refusal(self, command: &str) -> String {
+        match self {
+            Hold::Continue => format!(
+                "'{command}' has nothing to do: the process was not stopped and is running; `quit` leaves it as it is"
+            ),
+            Hold::Run => format!(
+                "'{command}' is for a program that pmdb started, and this one it only looks at"
+            ),
+            Hold::Breakpoint => format!(
+                "'{command}' needs breakpoints, which pmdb cannot set yet: this prompt only looks; `where` shows where the process is"
+            ),
+            Hold::Step => format!(
+                "'{command}' needs the process to be stopped, which pmdb cannot do yet: this prompt only looks; give `where` again to see where the process has got to"
+            ),
+            Hold::Change => format!(
+                "'{command}' would change the process, and this prompt only looks; `p` evaluates expressions without running code in it"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_means_one_command() {
+        let mut names: Vec<&str> = COMMANDS.iter().flat_map(Command::names).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn every_example_is_of_its_command() {
+        for command in COMMANDS {
+            let word = command.example.split(' ').next().unwrap_or_default();
+            assert!(command.names().any(|name| name == word), "{command:?}");
+        }
+    }
+}

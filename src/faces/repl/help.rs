@@ -1,0 +1,110 @@
+//! `help`, and the reference page of the prompt.
+
+use std::fmt::Write;
+
+use super::commands::{COMMANDS, Command, Group};
+
+/// Below an error, as pdb prints it.
+pub(super) fn usage_line(command: &Command) -> String {
+    format!("      Usage: {}", command.usage())
+}
+
+/// All commands under their headings.
+pub(super) fn overview() -> String {
+    let mut text = String::new();
+    for group in Group::ALL {
+        let members = COMMANDS.iter().filter(|command| command.group == *group);
+        let _ = writeln!(text, "{}:", group.title());
+        if *group == Group::Later {
+            let names: Vec<&str> = members.map(|command| command.name).collect();
+            let _ = writeln!(text, "{}", wrapped(&names.join(" "), "  "));
+        } else {
+            for command in members {
+                let first = first_sentence(command.help);
+                let _ = writeln!(text, "  {:<32} {first}", command.usage());
+            }
+        }
+        text.push('\n');
+    }
+    text +=
+        "An expression alone prints its value; `!` before it where its first word is a command.\n";
+    text += "`help COMMAND` explains one.";
+    text
+}
+
+pub(super) fn of(command: &Command) -> String {
+    let mut text = format!("Usage: {}\n\n{}\n", command.usage(), command.help);
+    if command.group != Group::Later {
+        let _ = write!(text, "\nExample:\n  (pmdb) {}", command.example);
+    } else {
+        text += "\nThis prompt only looks: it cannot do that.";
+    }
+    text
+}
+
+pub(super) fn of_expressions() -> String {
+    "\
+Usage: (!) expression
+
+Prints the value of an expression, unless it is None. The exclamation mark may be left out where the first word is
+no command.
+
+Example:
+  (pmdb) !p + 1"
+        .to_string()
+}
+
+fn first_sentence(text: &str) -> String {
+    let text = text.replace('\n', " ");
+    let end = text.find(['.', ':', ';', ',']);
+    match end {
+        Some(end) => format!("{}.", text.get(..end).unwrap_or(&text)),
+        None => text,
+    }
+}
+
+/// Lines of at most 78 characters, each behind a margin.
+fn wrapped(text: &str, margin: &str) -> String {
+    const WIDTH: usize = 78;
+    let mut lines = vec![margin.to_string()];
+    for word in text.split(' ') {
+        let fits = |line: &&mut String| line.len() + word.len() < WIDTH;
+        if let Some(line) = lines.last_mut().filter(fits) {
+            if line.len() > margin.len() {
+                line.push(' ');
+            }
+            *line += word;
+        } else {
+            lines.push(format!("{margin}{word}"));
+        }
+    }
+    lines.join("\n")
+}
+
+/// The commands in Markdown, for `docs/guide/prompt.md`.
+pub fn reference() -> String {
+    let mut text = String::new();
+    for group in Group::ALL {
+        let _ = writeln!(text, "## {}\n", group.title());
+        let members = COMMANDS.iter().filter(|command| command.group == *group);
+        if *group == Group::Later {
+            text += "They are known, and say why they do nothing.\n\n";
+            for command in members {
+                let _ = writeln!(text, "- `{}`: {}", command.usage(), command.help);
+            }
+            text.push('\n');
+            continue;
+        }
+        for command in members {
+            let _ = writeln!(
+                text,
+                "### {}\n\n```\n{}\n```\n\n{}\n\nExample: `{}`\n",
+                command.name,
+                command.usage(),
+                command.help,
+                command.example
+            );
+        }
+    }
+    text
+}

@@ -1,0 +1,15 @@
+//! The prompt: pdb's commands on a session.
+
+mod answer;
+mod commands;
+mod complete;
+mod help;
+mod line;
+mod prompt;
+mod run;
+mod script;
+
+pub use commands::{COMMANDS, Command};
+pub use help::reference;
+pub use run::{Ending, Repl};
+pub use script::{Options, converse};

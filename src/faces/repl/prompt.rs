@@ -1,0 +1,163 @@
+//! The prompt in a terminal: line editing, history, completion, Ctrl-C.
+
+use std::cell::RefCell;
+use std::io;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::{CompletionType, Config, Context, Editor};
+
+use super::run::{Ending, Repl};
+use crate::faces::render::palette::{Palette, Role};
+
+/// Lines of the history that are kept.
+const LONGEST_HISTORY: usize = 10_000;
+
+/// What the handler of SIGINT sets.
+static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+#[derive(rustyline::Helper, rustyline::Hinter, rustyline::Highlighter, rustyline::Validator)]
+struct Assistant(Rc<RefCell<Repl>>);
+
+impl Completer for Assistant {
+    type Candidate = Pair;
+
+    fn complete(
+        &self,
+        line: &str,
+        cursor: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let Ok(mut repl) = self.0.try_borrow_mut() else {
+            return Ok((cursor, Vec::new()));
+        };
+        let (start, names) = repl.complete(line, cursor);
+        let pair = |name: String| Pair {
+            display: name.clone(),
+            replacement: name,
+        };
+        Ok((start, names.into_iter().map(pair).collect()))
+    }
+}
+
+/// Reads and runs lines until the user leaves. Fails only if the terminal does.
+pub(super) fn prompt(repl: Repl) -> io::Result<()> {
+    let interrupted = repl.session.interrupted();
+    catch_interrupts(&interrupted);
+    let repl = Rc::new(RefCell::new(repl));
+    let mut editor = editor(&repl).map_err(io::Error::other)?;
+    let history = history_file();
+    if let Some(path) = &history {
+        // There is none yet, or it cannot be read: the prompt works without.
+        let _ = editor.load_history(path);
+    }
+    repl.borrow_mut().show_focus(&mut io::stdout())?;
+    loop {
+        let (plain, painted) = prompts(&mut repl.borrow_mut());
+        match editor.readline(&(plain, painted)) {
+            Ok(line) => {
+                if !line.trim().is_empty() {
+                    let _ = editor.add_history_entry(line.as_str());
+                }
+                interrupted.store(false, Ordering::Relaxed);
+                let ending = repl.borrow_mut().run(&line, &mut io::stdout())?;
+                if ending == Ending::Quit {
+                    break;
+                }
+            }
+            Err(ReadlineError::Interrupted) => println!("--KeyboardInterrupt--"),
+            Err(ReadlineError::Eof) => {
+                println!();
+                break;
+            }
+            Err(ReadlineError::Io(error)) => return Err(error),
+            Err(error) => return Err(io::Error::other(error)),
+        }
+    }
+    if let Some(path) = &history {
+        save(&mut editor, path);
+    }
+    Ok(())
+}
+
+fn editor(repl: &Rc<RefCell<Repl>>) -> rustyline::Result<Editor<Assistant, FileHistory>> {
+    let config = Config::builder()
+        .max_history_size(LONGEST_HISTORY)?
+        .history_ignore_dups(true)?
+        .history_ignore_space(true)
+        .completion_type(CompletionType::List)
+        .build();
+    let mut editor = Editor::with_config(config)?;
+    editor.set_helper(Some(Assistant(repl.clone())));
+    Ok(editor)
+}
+
+/// `(pmdb) `, with the process that has the focus where there is more than one.
+fn prompts(repl: &mut Repl) -> (String, String) {
+    let plain = match repl.focus_label() {
+        Some(label) => format!("(pmdb {label}) "),
+        None => "(pmdb) ".to_string(),
+    };
+    let painted = match repl.palette {
+        Palette::Plain => plain.clone(),
+        Palette::Ansi => {
+            let text = repl.palette.paint(Role::Prompt, plain.trim_end());
+            format!("{text} ")
+        }
+    };
+    (plain, painted)
+}
+
+/// While a command runs, Ctrl-C ends the command and not pmdb.
+fn catch_interrupts(interrupted: &Arc<AtomicBool>) {
+    extern "C" fn handler(_: nix::libc::c_int) {
+        if let Some(flag) = INTERRUPTED.get() {
+            flag.store(true, Ordering::Relaxed);
+        }
+    }
+    let _ = INTERRUPTED.set(interrupted.clone());
+    let action = SigAction::new(
+        SigHandler::Handler(handler),
+        SaFlags::SA_RESTART,
+        SigSet::empty(),
+    );
+    // SAFETY: the handler does nothing but to store into an atomic that lives as long as the program.
+    let _ = unsafe { sigaction(Signal::SIGINT, &action) };
+}
+
+/// Below the folder for what programs remember (XDG Base Directory Specification).
+fn history_file() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let state = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+    Some(state.join("pmdb").join("history"))
+}
+
+/// Somebody else's business is in it: only the user may read it.
+fn save(editor: &mut Editor<Assistant, FileHistory>, path: &PathBuf) {
+    use std::os::unix::fs::DirBuilderExt;
+    if let Some(folder) = path.parent() {
+        let created = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder);
+        let saved = created
+            .map_err(|error| error.to_string())
+            .and_then(|()| editor.save_history(path).map_err(|error| error.to_string()));
+        if let Err(error) = saved {
+            eprintln!(
+                "pmdb: the history was not kept in {}: {error}",
+                path.display()
+            );
+        }
+    }
+}

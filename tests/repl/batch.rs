@@ -1,0 +1,364 @@
+//! Commands from `-c`, from a pipe and from `.pdbrc`: what is run, in which order, and the exit code.
+
+use std::process::Command;
+
+use crate::support::{Answer, Fixture, any_python, on_each_python, pmdb, pmdb_in, pmdb_with_input};
+
+fn waiting() -> (Fixture, String) {
+    let python = any_python().expect("there is a Python");
+    let fixture = Fixture::python(python, "prompt.py", &["wait"]);
+    let pid = fixture.pid().to_string();
+    (fixture, pid)
+}
+
+fn ends_with_code(answer: &Answer, code: i32) {
+    assert_eq!(answer.code, Some(code), "{answer:#?}");
+}
+
+#[test]
+fn commands_are_run_in_their_order() {
+    let (_fixture, pid) = waiting();
+    let answer = pmdb([
+        "attach",
+        &pid,
+        "-c",
+        "p job",
+        "-c",
+        "p number ;; up;; p key",
+    ]);
+    let lines: Vec<&str> = answer.succeeded().stdout.lines().collect();
+    assert_eq!(lines[..2], ["2", "7"]);
+    assert!(
+        lines[2].starts_with("> ") && lines[2].ends_with("run()"),
+        "{lines:?}"
+    );
+    assert_eq!(lines[4], "'k'");
+}
+
+#[test]
+fn command_that_fails_makes_the_exit_code_1_and_the_others_run() {
+    let (_fixture, pid) = waiting();
+    for commands in [["p nothing", "p job"], ["p job", "p nothing"]] {
+        let answer = pmdb(["attach", &pid, "-c", commands[0], "-c", commands[1]]);
+        ends_with_code(&answer, 1);
+        assert!(answer.stdout.contains("*** NameError"), "{answer:?}");
+        assert!(answer.stdout.lines().any(|line| line == "2"), "{answer:?}");
+    }
+    ends_with_code(&pmdb_with_input(["attach", &pid], "p nothing\np job\n"), 1);
+    ends_with_code(&pmdb_with_input(["attach", &pid], "p job\n"), 0);
+    ends_with_code(&pmdb_with_input(["attach", &pid], ""), 0);
+}
+
+#[test]
+fn nothing_is_run_after_quit() {
+    let (_fixture, pid) = waiting();
+    for quit in ["q", "quit", "exit", "EOF"] {
+        let answer = pmdb_with_input(["attach", &pid], &format!("p job\n{quit}\np number\n"));
+        assert_eq!(answer.succeeded().stdout, "2\n");
+        let answer = pmdb(["attach", &pid, "-c", quit, "-c", "p job"]);
+        assert_eq!(answer.succeeded().stdout, "");
+    }
+}
+
+#[test]
+fn commands_of_an_option_leave_standard_input_alone() {
+    let (_fixture, pid) = waiting();
+    let answer = pmdb_with_input(["attach", &pid, "-c", "p job"], "p number\n");
+    assert_eq!(answer.succeeded().stdout, "2\n");
+}
+
+#[test]
+fn empty_line_repeats_the_last_command() {
+    let (_fixture, pid) = waiting();
+    let answer = pmdb_with_input(["attach", &pid], "p job\n\nlist 1, 2\n\n");
+    let numbers: Vec<&str> = answer
+        .succeeded()
+        .stdout
+        .lines()
+        .map(|line| line.split('\t').next().unwrap_or_default().trim())
+        .collect();
+    let following: Vec<String> = (1..=13).map(|number| number.to_string()).collect();
+    assert_eq!(numbers[..2], ["2", "2"]);
+    assert_eq!(numbers[2..], following);
+}
+
+#[test]
+fn statement_is_refused_in_a_sentence() {
+    let (_fixture, pid) = waiting();
+    for statement in [
+        "job = 3",
+        "del job",
+        "import os",
+        "for x in rest: pass",
+        "!c = 1",
+    ] {
+        let answer = pmdb(["attach", &pid, "-c", statement]);
+        ends_with_code(&answer, 1);
+        assert!(
+            answer.stdout.contains("this prompt only looks"),
+            "{statement}: {answer:?}"
+        );
+    }
+    let answer = pmdb(["attach", &pid, "-c", "p job", "-c", "None"]);
+    assert_eq!(answer.succeeded().stdout, "2\n");
+}
+
+#[test]
+fn commands_that_need_a_stop_say_so() {
+    let (_fixture, pid) = waiting();
+    for command in [
+        "step", "n", "c", "b 12", "until", "r", "rv", "j 3", "run", "interact",
+    ] {
+        let answer = pmdb(["attach", &pid, "-c", command]);
+        ends_with_code(&answer, 1);
+        let (word, _) = command.split_once(' ').unwrap_or((command, ""));
+        let expected = format!("*** '{word}' ");
+        assert!(answer.stdout.starts_with(&expected), "{answer:?}");
+        assert_eq!(answer.stdout.lines().count(), 1, "{answer:?}");
+    }
+}
+
+#[test]
+fn pdbrc_of_home_and_folder_are_run_first() {
+    let (_fixture, pid) = waiting();
+    let home = tempfile::tempdir().unwrap();
+    let here = tempfile::tempdir().unwrap();
+    let rc = "# a comment\n\nalias two p %1 ;; p %2\nimport pprint\n";
+    std::fs::write(home.path().join(".pdbrc"), rc).unwrap();
+    std::fs::write(here.path().join(".pdbrc"), "alias one two %1 number\n").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_pmdb"))
+        .args(["attach", &pid, "-c", "one job", "-c", "alias"])
+        .env("HOME", home.path())
+        .current_dir(here.path())
+        .output()
+        .unwrap();
+    // A line of pdb's that is a statement is no failure of ours.
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0].starts_with("*** this prompt only looks"),
+        "{lines:?}"
+    );
+    let rest = ["2", "7", "one = two %1 number", "two = p %1 ;; p %2"];
+    assert_eq!(lines[1..], rest);
+}
+
+#[test]
+fn aliases_are_made_shown_and_removed() {
+    let (_fixture, pid) = waiting();
+    let commands = "\
+alias pj p job
+pj
+alias pj
+unalias pj
+alias pj
+alias bad p %2
+pj 1
+";
+    let answer = pmdb_with_input(["attach", &pid], commands);
+    let expected = "\
+2
+pj = p job
+*** Unknown alias 'pj'
+*** Replaceable parameters must be consecutive
+";
+    assert!(answer.stdout.starts_with(expected), "{answer:?}");
+}
+
+#[test]
+fn displayed_expressions_are_listed_and_ended() {
+    let (_fixture, pid) = waiting();
+    let commands = "\
+display
+display job
+display nothing
+display
+undisplay other
+undisplay job
+undisplay
+display
+display 1 +
+";
+    let answer = pmdb_with_input(["attach", &pid], commands);
+    let expected = "\
+No expression is being displayed
+display job: 2
+display nothing: ** raised NameError: name 'nothing' is not defined **
+Currently displaying:
+job: 2
+nothing: ** raised NameError: name 'nothing' is not defined **
+*** not displaying other
+No expression is being displayed
+*** Unable to display 1 +: ";
+    assert!(answer.stdout.starts_with(expected), "{answer:#?}");
+}
+
+/// The program says what it did, so that the values before and after are known.
+#[test]
+fn running_process_is_looked_at_anew_for_each_command() {
+    let program = "\
+
+def step(number):
+    # One line, so that it is known where it is once it has said so.
+    input(f'ready {number}\\n')
+def run():
+    count = 0
+    while True:
+        count += 1
+        step(count)
+run()
+";
+    on_each_python(|python| {
+        let mut fixture = Fixture::python_text(python, program, &[]);
+        let mut prompt =
+            crate::support::Conversation::start(&["attach", &fixture.pid().to_string()]);
+        assert_eq!(prompt.ask("p number"), ["1"]);
+        assert_eq!(prompt.ask("up")[0], "> <string>(8)run()");
+        assert_eq!(prompt.ask("display count"), ["display count: 1"]);
+        fixture.write_line("");
+        assert_eq!(fixture.read_line(), "ready 2");
+        // The frame is still there, and its variable is another.
+        assert_eq!(prompt.ask("p count"), ["display count: 2  [old: 1]", "2"]);
+        assert_eq!(prompt.ask("p count"), ["2"]);
+        fixture.signal(nix::sys::signal::Signal::SIGKILL);
+        fixture.wait();
+        let ended = prompt.ask("p count");
+        assert!(
+            ended[0].ends_with("has ended; its stack as last seen is left]"),
+            "{ended:?}"
+        );
+        assert!(ended[1].starts_with("*** process"), "{ended:?}");
+        assert_eq!(prompt.ask("down")[0], "> <string>(3)step()");
+        let stack = prompt.ask("where");
+        assert_eq!(stack.last().unwrap(), "> <string>(3)step()");
+    });
+}
+
+#[test]
+fn frame_that_has_returned_moves_the_focus_once() {
+    let program = "\
+
+def first():
+    input('ready\\n')
+
+def second(x):
+    y = x
+
+    input('second\\n')
+first()
+second(5)
+";
+    on_each_python(|python| {
+        let mut fixture = Fixture::python_text(python, program, &[]);
+        let pid = fixture.pid();
+        let mut prompt = crate::support::Conversation::start(&["attach", &pid.to_string()]);
+        assert_eq!(prompt.ask("where 0"), ["> <string>(2)first()"]);
+        fixture.write_line("");
+        assert_eq!(fixture.read_line(), "second");
+        let moved = format!("[thread {pid} has moved on]");
+        assert_eq!(prompt.ask("p y"), [moved.as_str(), "5"]);
+        assert_eq!(prompt.ask("where 0"), ["> <string>(7)second()"]);
+    });
+}
+
+#[test]
+fn threads_are_listed_and_gone_to() {
+    let program = "\
+import sys, threading
+started = threading.Barrier(3)
+never = threading.Event()
+def work(number):
+    started.wait()
+    never.wait()
+for number in (1, 2):
+    threading.Thread(target=work, args=(number,), name=f'w{number}', daemon=True).start()
+started.wait()
+print('ready', ' '.join(str(t.native_id) for t in threading.enumerate()), flush=True)
+sys.stdin.read()
+";
+    on_each_python(|python| {
+        let fixture = Fixture::python_text(python, program, &[]);
+        let pid = fixture.pid().to_string();
+        let tids: Vec<&str> = fixture.ready().split(' ').collect();
+        let answer = pmdb(["attach", &pid, "-c", "threads"]);
+        let lines: Vec<&str> = answer.succeeded().stdout.lines().collect();
+        assert_eq!(lines.len(), 3, "{answer:?}");
+        for (line, tid) in lines.iter().zip(&tids) {
+            assert_eq!(line[2..].split(' ').next(), Some(*tid), "{answer:?}");
+        }
+        assert!(
+            lines[0].starts_with("> ") && lines[1].starts_with("  "),
+            "{answer:?}"
+        );
+        let go = format!("thread {}", tids[2]);
+        let answer = pmdb(["attach", &pid, "-c", &go, "-c", "up 100", "-c", "threads"]);
+        let text = &answer.succeeded().stdout;
+        assert!(text.contains(&format!("\n> {} ", tids[2])), "{text}");
+        let answer = pmdb(["attach", &pid, "-c", "thread nobody"]);
+        ends_with_code(&answer, 1);
+        assert!(
+            answer.stdout.starts_with("*** No thread 'nobody'"),
+            "{answer:?}"
+        );
+    });
+}
+
+#[test]
+fn several_processes_are_listed_and_gone_to() {
+    let (one, first) = waiting();
+    let (_other, second) = waiting();
+    let go = format!("proc {second}");
+    let answer = pmdb([
+        "attach", &first, &second, "-c", "procs", "-c", &go, "-c", "procs",
+    ]);
+    let lines: Vec<&str> = answer.succeeded().stdout.lines().collect();
+    assert!(lines[0].starts_with(&format!("> {first} ")), "{lines:?}");
+    assert!(lines[1].starts_with(&format!("  {second} ")), "{lines:?}");
+    assert!(lines[2].ends_with("stop()"), "{lines:?}");
+    assert!(lines[4].starts_with(&format!("  {first} ")), "{lines:?}");
+    assert!(lines[5].starts_with(&format!("> {second} ")), "{lines:?}");
+    // One that is named and cannot be read is a failure; the other is looked at.
+    let nobody = i32::MAX.to_string();
+    let answer = pmdb(["attach", &nobody, &first, "-c", "p job"]);
+    ends_with_code(&answer, 1);
+    assert_eq!(answer.stdout, "2\n");
+    assert!(answer.stderr.starts_with("pmdb: no process"), "{answer:?}");
+    drop(one);
+    pmdb(["attach", &nobody]).failed_with("no process");
+}
+
+#[test]
+fn what_cannot_be_opened_is_a_sentence() {
+    let own = std::process::id().to_string();
+    pmdb(["attach", &own]).failed_with("not a Python process");
+    pmdb(["open", "/dev/null"]).failed_with("/dev/null");
+    pmdb(["open", "/does/not/exist"]).failed_with("/does/not/exist");
+    let answer = pmdb(["attach"]);
+    ends_with_code(&answer, 2);
+}
+
+#[test]
+fn edited_source_is_warned_of_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("edited.py");
+    let program = "import sys\nprint('ready', flush=True)\nsys.stdin.read()\n";
+    std::fs::write(&path, program).unwrap();
+    let mut command = any_python().expect("there is a Python").command();
+    command.arg(&path);
+    let fixture = Fixture::start(command);
+    let pid = fixture.pid().to_string();
+    let words = ["attach", &pid, "-c", "list", "-c", "list"];
+    let answer = pmdb_in(folder.path(), words);
+    assert!(!answer.succeeded().stdout.contains("WARNING"), "{answer:?}");
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+    let file = std::fs::File::options().append(true).open(&path).unwrap();
+    file.set_modified(later).unwrap();
+    let answer = pmdb_in(folder.path(), words);
+    let warnings = answer
+        .succeeded()
+        .stdout
+        .matches("*** WARNING: file")
+        .count();
+    assert_eq!(warnings, 1, "{answer:?}");
+}
