@@ -8,7 +8,7 @@ use super::error::SessionError;
 use super::interrupt::Interruptible;
 use super::stack::{Target, identify, thread_facts};
 use super::view::{Seen, Subject, View};
-use super::who::who;
+use super::who::{note_of, who};
 use crate::model::{Addr, Frame, ProcessReport, Tid};
 use crate::process::core::CoreProcess;
 use crate::process::{Process, ProcessError, Source};
@@ -16,6 +16,7 @@ use crate::python::locate::{Effort, Locator};
 use crate::python::{Limits, Located, Look, PythonThread, locate};
 
 pub(super) struct Inferior {
+    target: Target,
     pub process: Box<dyn Process>,
     /// Without threads.
     pub report: ProcessReport,
@@ -40,7 +41,14 @@ impl Inferior {
         };
         let mut report = identify(&*process);
         let python = locator.locate(&*process, Effort::Thorough);
-        let who = who(&*process, python.as_ref().ok());
+        let look = python
+            .as_ref()
+            .ok()
+            .map(|located| Look::new(&*process, located));
+        let who = who(&*process, look.as_ref());
+        report
+            .notes
+            .extend(look.and_then(|look| note_of(look.phase())));
         report.name = who.name;
         report.rank = who.rank;
         let python = python.map_err(|error| error.to_string());
@@ -59,6 +67,7 @@ impl Inferior {
                 .ok(),
         };
         Ok(Inferior {
+            target: target.clone(),
             began,
             process,
             report,
@@ -141,18 +150,17 @@ impl Inferior {
             return Ok(Vec::new());
         }
         let pid = self.report.pid;
-        let gone = matches!(
-            self.process.threads(),
-            Err(ProcessError::Gone { .. } | ProcessError::NoSuchProcess { .. })
-        );
-        if gone {
-            self.ended = true;
-            return Ok(vec![Event::Ended { pid }]);
+        match self.process.has_changed() {
+            Some(ProcessError::Gone { .. }) => {
+                self.ended = true;
+                return Ok(vec![Event::Ended { pid }]);
+            }
+            Some(ProcessError::Replaced { .. }) => return self.open_again(interrupted),
+            _ => {}
         }
         let mut events = Vec::new();
         let threads = match self.threads(interrupted) {
-            Err(SessionError::NoThreads { .. } | SessionError::NoPython { .. }) => {
-                events.extend(self.locate_again());
+            Err(SessionError::NoPython { .. }) if self.locate_again() => {
                 self.threads(interrupted)?
             }
             other => other?,
@@ -162,29 +170,39 @@ impl Inferior {
         Ok(events)
     }
 
-    /// It may have executed another program, or have started or shut down Python.
-    fn locate_again(&mut self) -> Option<Event> {
-        let python = locate(&*self.process).map_err(|error| error.to_string());
-        let now = match &python {
+    /// It has executed another program.
+    fn open_again(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
+        let opened = Inferior::open(&self.target, &Locator::default());
+        *self = opened.map_err(|error| SessionError::NotOpened {
+            why: error.to_string(),
+        })?;
+        let now = match &self.python {
             Ok(located) => located.name(),
             Err(why) => why.clone(),
         };
-        let same = match (&self.python, &python) {
-            (Ok(one), Ok(other)) => one.runtime == other.runtime && one.version == other.version,
-            (Err(one), Err(other)) => one == other,
-            _ => false,
-        };
-        if same {
-            return None;
+        let pid = self.report.pid;
+        let mut events = vec![Event::Replaced { pid, now }];
+        if self.python.is_ok() {
+            events.extend(self.refresh(interrupted)?);
         }
-        self.report.interpreter = python.as_ref().ok().map(Located::name);
-        self.report.error = python.as_ref().err().cloned();
-        self.python = python;
-        self.view = None;
-        Some(Event::Replaced {
-            pid: self.report.pid,
-            now,
-        })
+        Ok(events)
+    }
+
+    /// Whether Python is there by now: it may have been starting up.
+    fn locate_again(&mut self) -> bool {
+        match locate(&*self.process) {
+            Ok(located) => {
+                self.report.interpreter = Some(located.name());
+                self.report.error = None;
+                self.python = Ok(located);
+                true
+            }
+            Err(error) => {
+                self.report.error = Some(error.to_string());
+                self.python = Err(error.to_string());
+                false
+            }
+        }
     }
 
     /// Keeps the focus on its thread, or puts it on the one that a person expects.

@@ -82,6 +82,14 @@ impl Process for Interruptible<'_> {
         self.process.working_folder()
     }
 
+    fn code_mappings(&self) -> Vec<Mapping> {
+        self.process.code_mappings()
+    }
+
+    fn has_changed(&self) -> Option<ProcessError> {
+        self.process.has_changed()
+    }
+
     fn notes(&self) -> Vec<String> {
         self.process.notes()
     }

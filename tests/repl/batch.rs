@@ -197,9 +197,7 @@ No expression is being displayed
 /// The program says what it did, so that the values before and after are known.
 #[test]
 fn running_process_is_looked_at_anew_for_each_command() {
-    let program = "\
-
-def step(number):
+    let program = "def step(number):
     # One line, so that it is known where it is once it has said so.
     input(f'ready {number}\\n')
 def run():
@@ -237,9 +235,7 @@ run()
 
 #[test]
 fn frame_that_has_returned_moves_the_focus_once() {
-    let program = "\
-
-def first():
+    let program = "def first():
     input('ready\\n')
 
 def second(x):
@@ -361,4 +357,29 @@ fn edited_source_is_warned_of_once() {
         .matches("*** WARNING: file")
         .count();
     assert_eq!(warnings, 1, "{answer:?}");
+}
+
+#[test]
+fn process_that_executes_another_program_is_looked_at_anew() {
+    let program = "\
+import os, sys
+def first():
+    input('ready\\n')
+first()
+os.execv(sys.executable, [sys.executable, '-c', \"def second(): input('second\\\\n')\\nsecond()\"])
+";
+    on_each_python(|python| {
+        let mut fixture = Fixture::python_text(python, program, &[]);
+        let pid = fixture.pid().to_string();
+        let mut prompt = crate::support::Conversation::start(&["attach", &pid]);
+        assert_eq!(prompt.ask("where 0"), ["> <string>(3)first()"]);
+        fixture.write_line("");
+        assert_eq!(fixture.read_line(), "second");
+        let answer = prompt.ask("where 0");
+        assert!(
+            answer[0].starts_with("[the process has executed another program: CPython"),
+            "{answer:?}"
+        );
+        assert_eq!(answer[1], "> <string>(1)second()");
+    });
 }
