@@ -39,7 +39,6 @@ pub enum Builtin {
     List,
     Tuple,
     Dict,
-    FrozenDict,
     Set,
     FrozenSet,
     Range,
@@ -64,7 +63,6 @@ const BUILTINS: &[(&str, Builtin)] = &[
     ("list", Builtin::List),
     ("tuple", Builtin::Tuple),
     ("dict", Builtin::Dict),
-    ("frozendict", Builtin::FrozenDict),
     ("set", Builtin::Set),
     ("frozenset", Builtin::FrozenSet),
     ("range", Builtin::Range),
@@ -166,7 +164,7 @@ impl Look<'_> {
     }
 
     /// The builtin that instances are laid out as.
-    pub(super) fn builtin_below(&self, kind: Addr) -> Result<Builtin, LookError> {
+    fn builtin_below(&self, kind: Addr) -> Result<Builtin, LookError> {
         let mut base = kind;
         for _ in 0..DEEPEST_BASE {
             if base.is_null() {
@@ -196,7 +194,7 @@ impl Look<'_> {
     }
 
     /// `tp_name`.
-    pub(in crate::python) fn c_type_name(&self, kind: Addr) -> Result<String, LookError> {
+    fn c_type_name(&self, kind: Addr) -> Result<String, LookError> {
         let torn = LookError::Torn {
             what: "a type",
             address: kind,
