@@ -7,3 +7,5 @@ mod pdb;
 #[path = "repl/reference.rs"]
 mod reference;
 mod support;
+#[path = "repl/terminal.rs"]
+mod terminal;

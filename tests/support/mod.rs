@@ -28,6 +28,7 @@ mod fixture;
 pub mod mutate;
 mod python;
 mod skip;
+mod terminal;
 mod venv;
 
 pub use binary::{Answer, pmdb, pmdb_in, pmdb_with_input, pmdb_within};
@@ -37,6 +38,7 @@ pub use core::{Core, dump_core, dump_core_after, gcore_after};
 pub use fixture::{Fixture, fixture_path};
 pub use python::{Executable, Python, any_python, on_each_python, on_pythons_from, pythons};
 pub use skip::skip;
+pub use terminal::Terminal;
 pub use venv::venv;
 
 use std::path::PathBuf;

@@ -65,9 +65,7 @@ pub(super) fn prompt(repl: Repl) -> io::Result<()> {
                 if !line.trim().is_empty() {
                     let _ = editor.add_history_entry(line.as_str());
                 }
-                interrupted.store(false, Ordering::Relaxed);
-                let ending = repl.borrow_mut().run(&line, &mut io::stdout())?;
-                if ending == Ending::Quit {
+                if run(&repl, &interrupted, &line)? == Ending::Quit {
                     break;
                 }
             }
@@ -84,6 +82,20 @@ pub(super) fn prompt(repl: Repl) -> io::Result<()> {
         save(&mut editor, path);
     }
     Ok(())
+}
+
+/// Runs what was typed, or pasted: that may have several lines.
+fn run(repl: &Rc<RefCell<Repl>>, interrupted: &AtomicBool, text: &str) -> io::Result<Ending> {
+    interrupted.store(false, Ordering::Relaxed);
+    let mut lines = text.trim_end_matches('\n').split('\n');
+    let mut ending = Ending::Done;
+    while let Some(line) = lines.next().filter(|_| ending != Ending::Quit) {
+        ending = repl.borrow_mut().run(line, &mut io::stdout())?;
+        if interrupted.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    Ok(ending)
 }
 
 fn editor(repl: &Rc<RefCell<Repl>>) -> rustyline::Result<Editor<Assistant, FileHistory>> {
