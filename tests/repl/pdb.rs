@@ -180,3 +180,31 @@ fn core_answers_as_the_live_process_did() {
         assert_same(&of_pdb(python, "live", STACK), &answer.stdout);
     });
 }
+
+#[test]
+fn core_of_a_crash_begins_with_the_thread_that_crashed() {
+    let program = "\
+import ctypes, threading
+def crash(address):
+    ctypes.string_at(address)
+worker = threading.Thread(target=crash, args=(8,))
+print('ready', flush=True)
+worker.start()
+worker.join()
+";
+    on_each_python(|python| {
+        let mut command = python.command();
+        command.args(["-c", program]);
+        // It ends by itself, by another signal.
+        let Some(core) = dump_core(&command, Signal::SIGCONT) else {
+            return;
+        };
+        let commands = "up\nargs\nthread MainThread\nup 100\n";
+        let words = [std::ffi::OsStr::new("open"), core.path.as_os_str()];
+        let answer = pmdb_with_input(words, commands);
+        let lines: Vec<&str> = answer.succeeded().stdout.lines().collect();
+        assert_eq!(lines[..2], ["> <string>(3)crash()", "address = 8"]);
+        let oldest = lines.last().unwrap();
+        assert!(oldest.ends_with(")<module>()"), "{lines:?}");
+    });
+}
