@@ -279,18 +279,19 @@ sys.stdin.read()
         let tids: Vec<&str> = fixture.ready().split(' ').collect();
         let answer = pmdb(["attach", &pid, "-c", "threads"]);
         let lines: Vec<&str> = answer.succeeded().stdout.lines().collect();
-        assert_eq!(lines.len(), 3, "{answer:?}");
-        for (line, tid) in lines.iter().zip(&tids) {
-            assert_eq!(line[2..].split(' ').next(), Some(*tid), "{answer:?}");
-        }
-        assert!(
-            lines[0].starts_with("> ") && lines[1].starts_with("  "),
-            "{answer:?}"
-        );
+        assert_eq!(lines.len(), 4, "{answer:?}");
+        let columns =
+            |line: &&str| -> Vec<String> { line.split_whitespace().map(str::to_string).collect() };
+        assert_eq!(columns(&lines[0]), ["TID", "NAME", "STATE", "FRAME"]);
+        assert_eq!(columns(&lines[1])[..3], [">", tids[0], "MainThread"]);
+        assert_eq!(columns(&lines[2])[..2], [tids[1], "w1"]);
+        assert_eq!(columns(&lines[3])[..2], [tids[2], "w2"]);
         let go = format!("thread {}", tids[2]);
         let answer = pmdb(["attach", &pid, "-c", &go, "-c", "up 100", "-c", "threads"]);
         let text = &answer.succeeded().stdout;
-        assert!(text.contains(&format!("\n> {} ", tids[2])), "{text}");
+        let mut rows = text.lines().map(|line| columns(&line));
+        let focused = rows.find(|row| row.len() > 3 && row[0] == ">" && row[1] == tids[2]);
+        assert!(focused.is_some(), "{text}");
         let answer = pmdb(["attach", &pid, "-c", "thread nobody"]);
         ends_with_code(&answer, 1);
         assert!(
@@ -309,11 +310,15 @@ fn several_processes_are_listed_and_gone_to() {
         "attach", &first, &second, "-c", "procs", "-c", &go, "-c", "procs",
     ]);
     let lines: Vec<&str> = answer.succeeded().stdout.lines().collect();
-    assert!(lines[0].starts_with(&format!("> {first} ")), "{lines:?}");
-    assert!(lines[1].starts_with(&format!("  {second} ")), "{lines:?}");
-    assert!(lines[2].ends_with("stop()"), "{lines:?}");
-    assert!(lines[4].starts_with(&format!("  {first} ")), "{lines:?}");
-    assert!(lines[5].starts_with(&format!("> {second} ")), "{lines:?}");
+    let begins_with = |line: usize, words: &[&str]| {
+        let found: Vec<&str> = lines[line].split_whitespace().take(words.len()).collect();
+        assert_eq!(found, words, "{lines:?}");
+    };
+    begins_with(1, &[">", &first]);
+    begins_with(2, &[&second]);
+    assert!(lines[3].ends_with("stop()"), "{lines:?}");
+    begins_with(6, &[&first]);
+    begins_with(7, &[">", &second]);
     // One that is named and cannot be read is a failure; the other is looked at.
     let nobody = i32::MAX.to_string();
     let answer = pmdb(["attach", &nobody, &first, "-c", "p job"]);

@@ -72,6 +72,7 @@ ll x
 
 /// On an exception; pdb takes one from 3.13 on.
 const EXCEPTION: &str = "\
+exceptions
 exceptions 0
 w
 ll
@@ -82,6 +83,7 @@ list
 exceptions 1
 l
 ll
+exceptions
 ";
 
 /// What pdb itself answers. Before the first command it shows where it is, and it ends with an empty line.

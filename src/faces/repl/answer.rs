@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 
+use crate::faces::render::frame::remarks;
 use crate::faces::render::label::Labels;
 use crate::faces::render::palette::{Palette, Role};
+use crate::faces::render::table::{Align, Cell, Table};
 use crate::faces::render::{command, printable, source, state};
 use crate::model::{Absence, Frame, Language, Local, ProcessReport, Value};
 use crate::session::{
@@ -169,64 +171,51 @@ impl Writer<'_> {
     }
 
     pub fn threads(&mut self, threads: &[ThreadEntry]) -> io::Result<()> {
-        let rows = threads.iter().map(|entry| {
+        let titles = ["", "TID", "NAME", "STATE", "FRAME"];
+        let mut table = Table::new(titles.map(|title| (title, align(title))).to_vec());
+        for entry in threads {
             let thread = &entry.thread;
             let tid = thread.tid.map_or("?".to_string(), |tid| tid.to_string());
-            let name = thread.name.as_deref().unwrap_or("unnamed");
-            let place = thread.frames.first().map_or(String::new(), place);
-            let doing = state::phrases(thread).join(", ");
-            let cells = vec![tid, printable::one_line(name).into_owned(), doing, place];
-            (entry.focused, cells)
-        });
-        self.table(rows.collect())
+            table.row(vec![
+                mark(entry.focused),
+                Cell::new(tid),
+                Cell::new(thread.name.as_deref().unwrap_or("unnamed")),
+                Cell::new(state::phrases(thread).join(", ")),
+                Cell::new(thread.frames.first().map_or(String::new(), place)),
+            ]);
+        }
+        table.write(self.out, self.palette, None)
     }
 
     pub fn processes(&mut self, processes: &[ProcessEntry]) -> io::Result<()> {
         let reports: Vec<ProcessReport> =
             processes.iter().map(|entry| entry.report.clone()).collect();
         let labels = Labels::new(&reports);
-        let row = |(index, entry): (usize, &ProcessEntry)| {
+        let titles = ["", "PID", "NAME", "INTERPRETER", "COMMAND"];
+        let mut table = Table::new(titles.map(|title| (title, align(title))).to_vec());
+        for (index, entry) in processes.iter().enumerate() {
             let report = &entry.report;
             let pid = report.pid.map_or("?".to_string(), |pid| pid.to_string());
-            let what = match (&report.interpreter, &report.error) {
-                _ if entry.ended => "ended".to_string(),
-                (Some(name), _) => printable::one_line(name).into_owned(),
-                (None, Some(_)) => "not read".to_string(),
-                (None, None) => String::new(),
+            let interpreter = match (&report.interpreter, &report.error) {
+                _ if entry.ended => "ended",
+                (Some(name), _) => name,
+                (None, Some(_)) => "not read",
+                (None, None) => "",
             };
-            let label = labels.of(index).to_string();
             let words = command::common(&[report]);
-            let why = report.error.as_deref().unwrap_or_default();
-            let last = match why {
-                "" => words,
-                why => format!("{words} ({})", printable::one_line(why)),
+            let command = match &report.error {
+                Some(why) => format!("{words} ({why})"),
+                None => words,
             };
-            (entry.focused, vec![pid, label, what, last])
-        };
-        self.table(processes.iter().enumerate().map(row).collect())
-    }
-
-    /// Columns below each other, `>` before the row that has the focus.
-    fn table(&mut self, rows: Vec<(bool, Vec<String>)>) -> io::Result<()> {
-        use unicode_width::UnicodeWidthStr;
-        let columns = rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
-        let width = |column: usize| {
-            let cells = rows.iter().filter_map(|(_, cells)| cells.get(column));
-            cells.map(|cell| cell.width()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        for (focused, cells) in &rows {
-            let mark = self
-                .palette
-                .paint(Role::Prompt, if *focused { ">" } else { " " });
-            let mut text = String::new();
-            for (cell, width) in cells.iter().zip(&widths) {
-                text += cell;
-                text += &" ".repeat(width.saturating_sub(cell.width()) + 2);
-            }
-            writeln!(self.out, "{mark} {}", text.trim_end())?;
+            table.row(vec![
+                mark(entry.focused),
+                Cell::new(pid),
+                Cell::new(labels.of(index)),
+                Cell::new(interpreter),
+                Cell::new(command),
+            ]);
         }
-        Ok(())
+        table.write(self.out, self.palette, None)
     }
 
     pub fn event(&mut self, event: &Event) -> io::Result<()> {
@@ -255,10 +244,18 @@ impl Writer<'_> {
 
 /// A value as it stands behind `=`.
 fn value_text(value: &Value) -> String {
-    let text = printable::lines(&value.text);
-    match &value.segment {
-        Some(segment) => format!("{text}  [{}]", printable::one_line(segment)),
-        None => text.into_owned(),
+    format!("{}{}", printable::lines(&value.text), remarks(value))
+}
+
+/// What the focus is on.
+fn mark(focused: bool) -> Cell {
+    Cell::new(if focused { ">" } else { "" }).painted(Role::Prompt)
+}
+
+fn align(title: &str) -> Align {
+    match title {
+        "TID" | "PID" => Align::Right,
+        _ => Align::Left,
     }
 }
 
