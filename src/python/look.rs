@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::asyncio::FutureClass;
 use super::code::Code;
 use super::layout::Layout;
 use super::locate::Located;
@@ -28,8 +27,6 @@ pub struct Look<'p> {
     pub(super) modules: RefCell<HashMap<u64, Rc<Modules>>>,
     /// Names of static types by their address, once one could not be read of a type itself.
     pub(super) nameless: OnceCell<HashMap<u64, String>>,
-    /// By the address of a type: how its instances are futures, if they are.
-    pub(super) futures: RefCell<HashMap<u64, Option<FutureClass>>>,
 }
 
 impl<'p> Look<'p> {
@@ -48,7 +45,6 @@ impl<'p> Look<'p> {
             static_dicts: OnceCell::new(),
             modules: RefCell::default(),
             nameless: OnceCell::new(),
-            futures: RefCell::default(),
         }
     }
 

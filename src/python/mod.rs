@@ -3,7 +3,6 @@
 //! [`locate`](locate::locate) finds the runtime and its version once; a [`Look`] then reads interpreters, threads,
 //! frames and objects for the length of one walk. Nothing here runs code in the target.
 
-mod asyncio;
 mod chain;
 mod code;
 mod error;
@@ -25,7 +24,6 @@ mod thread;
 mod thread_names;
 mod tid;
 
-pub use asyncio::Loops;
 pub use chain::RaisedFrame;
 pub use error::{LookError, PythonError};
 pub use frame::PythonFrame;

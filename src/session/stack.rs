@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::tasks::add_tasks;
 use super::who;
 use crate::model::{Pid, ProcessReport, Report, Thread, ThreadState, Tid};
 use crate::process::core::{CoreOptions, CoreProcess};
@@ -31,8 +30,6 @@ pub enum Target {
 pub struct StackOptions {
     /// The variables of every frame, within these limits.
     pub locals: Option<Limits>,
-    /// The tasks of asyncio, with the stacks of their coroutines.
-    pub tasks: bool,
 }
 
 pub(super) fn core_options(executable: &Option<PathBuf>) -> CoreOptions {
@@ -184,9 +181,6 @@ fn read_threads(
         .collect();
     if let Some(error) = broken {
         report.error = Some(format!("not all threads could be read: {error}"));
-    }
-    if options.tasks {
-        add_tasks(&look, &threads, options.locals.as_ref(), report);
     }
     if let Some(limit) = look.spent() {
         report.error = Some(format!("not everything was read: {limit}"));

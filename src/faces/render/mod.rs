@@ -18,8 +18,6 @@ pub mod source;
 pub mod stack;
 pub mod state;
 pub mod table;
-pub mod task_forest;
-pub mod tasks;
 
 #[cfg(test)]
 mod tests;

@@ -5,18 +5,31 @@
 //! (a property, a Python-level `__eq__`, a call) ends as [`EvalError::NeedsInterpreter`], which names it. How it works
 //! and why is in `docs/internals/evaluator.md`.
 
-#![allow(dead_code, reason = "the operators that use the rest follow")]
-
+mod attribute;
 mod budget;
+mod builtins;
+mod call;
+mod compare;
 mod complete;
+mod comprehension;
+mod constructors;
 mod datum;
 mod error;
 mod expression;
+mod format;
 mod inspect;
+mod interpolate;
+mod iterate;
+mod load;
+mod methods;
+mod number;
+mod operator;
 mod pretty;
 mod scope;
+mod sequence;
 mod show;
 mod syntax;
+mod text;
 
 pub use datum::{Datum, Iterated, Range, View};
 pub use error::EvalError;

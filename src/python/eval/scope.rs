@@ -8,11 +8,7 @@ use super::{Datum, EvalError};
 use crate::model::{Addr, LocalKind};
 use crate::python::code::Code;
 use crate::python::layout::FrameLayout;
-use crate::python::object::Builtin;
 use crate::python::{Look, LookError, PythonFrame};
-
-/// Names of one namespace that are looked through.
-const MOST_NAMES: usize = 1_000_000;
 
 /// The namespaces of one frame, innermost first: names that the debugger adds, the frame's own, those of enclosing
 /// functions that it uses, globals, builtins.
@@ -70,10 +66,6 @@ impl Scope {
         self.locals_dict
     }
 
-    pub(super) fn code(&self) -> Option<&Code> {
-        self.frame.as_ref().map(|(_, code)| &**code)
-    }
-
     pub(super) fn extra(&self) -> &[(String, Datum)] {
         &self.extra
     }
@@ -87,7 +79,7 @@ impl Look<'_> {
             return Ok(datum.clone());
         }
         if !scope.locals_dict.is_null()
-            && let Some(found) = self.named(scope.locals_dict, name)?
+            && let Some(found) = self.dict_get_str(scope.locals_dict, name)?
         {
             return Ok(Datum::Object(found));
         }
@@ -113,7 +105,7 @@ impl Look<'_> {
         }
         for names in [scope.globals, scope.builtins] {
             if !names.is_null()
-                && let Some(found) = self.named(names, name)?
+                && let Some(found) = self.dict_get_str(names, name)?
             {
                 return Ok(Datum::Object(found));
             }
@@ -163,15 +155,5 @@ impl Look<'_> {
             found.push((variable.name.clone(), variable.kind, object));
         }
         Ok(found)
-    }
-
-    /// The value of a name in a namespace.
-    fn named(&self, names: Addr, wanted: &str) -> Result<Option<Addr>, LookError> {
-        for (key, value) in self.dict_items(names, MOST_NAMES)? {
-            if self.type_of(key)?.builtin == Builtin::Str && self.name(key)? == wanted {
-                return Ok(Some(value));
-            }
-        }
-        Ok(None)
     }
 }

@@ -34,14 +34,15 @@ impl Look<'_> {
 
     pub(super) fn type_name_of(&self, datum: &Datum) -> String {
         match datum {
-            Datum::Object(object) => self
-                .type_of(*object)
-                .map_or_else(|_| "object".to_string(), |kind| kind.name.clone()),
+            Datum::Object(object) => self.type_of(*object).map_or_else(
+                |_| "object".to_string(),
+                |kind| kind.plain_name().to_string(),
+            ),
             other => self.host_type_name(other).to_string(),
         }
     }
 
-    fn function_qualname(&self, function: Addr) -> String {
+    pub(super) fn function_qualname(&self, function: Addr) -> String {
         let at = function.plus(self.layout().function.qualname);
         let name = self.memory.pointer(at).map_err(Into::into);
         name.and_then(|name| self.name(name))

@@ -32,6 +32,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed<ModExpression>, EvalError> {
         )) => "unterminated f-string literal (detected at line 1)".to_string(),
         _ => match unclosed(text) {
             Some(bracket) => format!("'{bracket}' was never closed"),
+            None if text.starts_with([')', ']', '}']) => format!("unmatched '{}'", &text[..1]),
             None => "invalid syntax".to_string(),
         },
     };

@@ -217,7 +217,9 @@ pub struct FunctionLayout {
     pub descr_type: u64,
     pub descr_name: u64,
     pub member_def: u64,
-    /// `PyMemberDef`: type (`int`), offset, flags.
+    /// `PyMemberDef`: its size, name (`char *`), type (`int`), offset.
+    pub memberdef_size: u64,
+    pub memberdef_name: u64,
     pub memberdef_type: u64,
     pub memberdef_offset: u64,
     /// `propertyobject`: `prop_get`.

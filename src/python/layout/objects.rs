@@ -76,6 +76,8 @@ pub struct DictLayout {
     pub values_order: ValuesOrder,
     /// The mapping that a `mappingproxy` shows.
     pub proxy_mapping: u64,
+    /// The dict that a `dict_keys`, `dict_values` or `dict_items` shows.
+    pub view_dict: u64,
 }
 
 /// Where `PyDictValues` says in which order its values were set: one byte for each, its index.
@@ -208,6 +210,8 @@ pub struct ObjectLayout {
     pub odict_node_next: u64,
     /// `PyWeakReference.wr_object`.
     pub weakref_object: u64,
+    /// `MatchObject.mark` (`Modules/_sre/sre.h`): the `Py_ssize_t` where the whole match begins, then where it ends.
+    pub match_marks: u64,
     /// `PyDateTime_*`: where `data` begins in date, time, datetime; and in delta days, seconds, microseconds.
     pub date_data: u64,
     pub time_data: u64,

@@ -6,6 +6,7 @@ use super::containers::{PIECE, words};
 use super::types::{DICT_SUBCLASS, STR_SUBCLASS};
 use crate::model::Addr;
 use crate::python::layout::{KeysForm, ValuesOrder};
+use crate::python::object::Builtin;
 use crate::python::{Look, LookError};
 
 /// Entries of a table that are looked through, used and unused. A larger dict is shown in part.
@@ -80,6 +81,17 @@ impl Look<'_> {
         )
     }
 
+    /// A dict, or the `frozendict` of 3.15, which is laid out as one. Asks the type for nothing that would need a dict.
+    fn is_dict(&self, object: Addr) -> Result<bool, LookError> {
+        if self.has_type_flag(object, DICT_SUBCLASS)? {
+            return Ok(true);
+        }
+        let kind = self
+            .memory
+            .pointer(object.plus(self.layout().object.kind))?;
+        Ok(self.builtin_below(kind)? == Builtin::FrozenDict)
+    }
+
     /// Calls `visit` with keys and values of a dict in its order, until it breaks off.
     pub(in crate::python) fn each_dict_item(
         &self,
@@ -87,7 +99,7 @@ impl Look<'_> {
         visit: &mut dyn FnMut(Addr, Addr) -> Result<ControlFlow<()>, LookError>,
     ) -> Result<(), LookError> {
         let layout = &self.layout().dict;
-        if !self.has_type_flag(object, DICT_SUBCLASS)? {
+        if !self.is_dict(object)? {
             return Err(LookError::Torn {
                 what: "a dict",
                 address: object,

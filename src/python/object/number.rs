@@ -39,7 +39,7 @@ impl Look<'_> {
     }
 
     /// Digits of 30 bits of an int.
-    pub(super) fn digit_count(&self, object: Addr) -> Result<u64, LookError> {
+    pub(in crate::python) fn digit_count(&self, object: Addr) -> Result<u64, LookError> {
         Ok(self.sign_and_digits(object)?.1)
     }
 

@@ -15,8 +15,32 @@ pub struct Text {
 }
 
 impl Look<'_> {
-    /// At most `limit` characters of a `str` (`Include/cpython/unicodeobject.h`).
+    /// At most `limit` characters of a `str`.
     pub(in crate::python) fn text(&self, object: Addr, limit: usize) -> Result<Text, LookError> {
+        let (code_points, length) = self.text_from(object, 0, limit)?;
+        Ok(Text {
+            code_points,
+            length,
+        })
+    }
+
+    /// At most `limit` characters of a `str` from the one at `first` on.
+    pub(in crate::python) fn text_part(
+        &self,
+        object: Addr,
+        first: usize,
+        limit: usize,
+    ) -> Result<Vec<u32>, LookError> {
+        Ok(self.text_from(object, first, limit)?.0)
+    }
+
+    /// The same, with the length of the whole (`Include/cpython/unicodeobject.h`).
+    fn text_from(
+        &self,
+        object: Addr,
+        first: usize,
+        limit: usize,
+    ) -> Result<(Vec<u32>, u64), LookError> {
         let layout = &self.layout().text;
         let torn = LookError::Torn {
             what: "a str",
@@ -36,8 +60,10 @@ impl Look<'_> {
         } else {
             object.plus(layout.compact_data)
         };
-        let count = usize::try_from(length).unwrap_or(limit).min(limit);
-        let bytes = self.memory.bytes(data, count * width)?;
+        let rest = usize::try_from(length).unwrap_or(usize::MAX);
+        let count = rest.saturating_sub(first).min(limit);
+        let start = data.plus((first as u64).wrapping_mul(width as u64));
+        let bytes = self.memory.bytes(start, count.saturating_mul(width))?;
         let code_points: Vec<u32> = bytes
             .chunks_exact(width)
             .map(|unit| {
@@ -49,10 +75,7 @@ impl Look<'_> {
         if code_points.iter().any(|&point| point > 0x10_ffff) {
             return Err(torn);
         }
-        Ok(Text {
-            code_points,
-            length,
-        })
+        Ok((code_points, length))
     }
 
     /// A `str` that names something; lone surrogates become U+FFFD.

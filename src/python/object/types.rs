@@ -39,6 +39,7 @@ pub enum Builtin {
     List,
     Tuple,
     Dict,
+    FrozenDict,
     Set,
     FrozenSet,
     Range,
@@ -63,6 +64,7 @@ const BUILTINS: &[(&str, Builtin)] = &[
     ("list", Builtin::List),
     ("tuple", Builtin::Tuple),
     ("dict", Builtin::Dict),
+    ("frozendict", Builtin::FrozenDict),
     ("set", Builtin::Set),
     ("frozenset", Builtin::FrozenSet),
     ("range", Builtin::Range),
@@ -164,7 +166,7 @@ impl Look<'_> {
     }
 
     /// The builtin that instances are laid out as.
-    fn builtin_below(&self, kind: Addr) -> Result<Builtin, LookError> {
+    pub(super) fn builtin_below(&self, kind: Addr) -> Result<Builtin, LookError> {
         let mut base = kind;
         for _ in 0..DEEPEST_BASE {
             if base.is_null() {
@@ -194,7 +196,7 @@ impl Look<'_> {
     }
 
     /// `tp_name`.
-    fn c_type_name(&self, kind: Addr) -> Result<String, LookError> {
+    pub(in crate::python) fn c_type_name(&self, kind: Addr) -> Result<String, LookError> {
         let torn = LookError::Torn {
             what: "a type",
             address: kind,

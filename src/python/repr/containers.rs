@@ -10,6 +10,7 @@ pub(super) const TYPES: &[Known] = &[
     native("builtins.list", list),
     native("builtins.tuple", tuple),
     native("builtins.dict", dict),
+    native("builtins.frozendict", frozen_dict),
     native("builtins.set", set),
     native("builtins.frozenset", set),
     native("builtins.range", range),
@@ -74,6 +75,23 @@ pub(super) fn dict(
         writer.put("}");
         Ok(())
     })
+}
+
+/// 3.15: a `dict` that names itself.
+fn frozen_dict(
+    writer: &mut Writer<'_, '_>,
+    object: Addr,
+    kind: &TypeInfo,
+) -> Result<(), LookError> {
+    let name = kind.plain_name();
+    if writer.look.dict_length(object)? == 0 {
+        writer.put(&format!("{name}()"));
+        return Ok(());
+    }
+    writer.put(&format!("{name}("));
+    dict(writer, object, kind)?;
+    writer.put(")");
+    Ok(())
 }
 
 /// `set_repr`, `Objects/setobject.c`: only `set` itself is written with braces alone.

@@ -1,6 +1,9 @@
 //! Which function writes the instances of a type.
 
-use super::{Writer, containers, functions, instances, numbers, text};
+use super::{
+    Writer, callables, classes, collections, containers, enums, exceptions, execution, instances,
+    library, numbers, records, text, views,
+};
 use crate::model::Addr;
 use crate::python::object::TypeInfo;
 use crate::python::{Look, LookError};
@@ -34,7 +37,6 @@ pub(super) const fn native(name: &'static str, write: Write) -> Known {
 }
 
 /// A `__repr__` written in Python, named as `MODULE.QUALNAME.__repr__`.
-#[expect(dead_code, reason = "the families of the standard library use it")]
 pub(super) const fn python(name: &'static str, write: Write) -> Known {
     Known {
         name,
@@ -43,17 +45,28 @@ pub(super) const fn python(name: &'static str, write: Write) -> Known {
     }
 }
 
+/// The families whose static types all define a `__repr__` of their own: no need to look for it.
+static PLAIN: &[&[Known]] = &[numbers::TYPES, text::TYPES, containers::TYPES];
+
 /// The table of every family.
 static FAMILIES: &[&[Known]] = &[
     numbers::TYPES,
     text::TYPES,
     containers::TYPES,
-    functions::TYPES,
+    views::TYPES,
+    collections::TYPES,
+    records::TYPES,
+    enums::TYPES,
+    exceptions::TYPES,
+    callables::TYPES,
+    classes::TYPES,
+    execution::TYPES,
+    library::TYPES,
     instances::TYPES,
 ];
 
-fn known(name: &str, made: Made) -> Option<Write> {
-    let mut all = FAMILIES.iter().flat_map(|family| family.iter());
+fn known(families: &[&[Known]], name: &str, made: Made) -> Option<Write> {
+    let mut all = families.iter().flat_map(|family| family.iter());
     let found = all.find(|known| known.made == made && known.name == name);
     found.map(|known| known.write)
 }
@@ -68,23 +81,27 @@ impl Look<'_> {
     /// The function for the `__repr__` that Python would run for instances of a type.
     fn find_write(&self, kind: &TypeInfo) -> Result<Write, LookError> {
         if !kind.is_heap()
-            && let Some(write) = known(&kind.full_name(), Made::Native)
+            && let Some(write) = known(PLAIN, &kind.full_name(), Made::Native)
         {
             return Ok(write);
         }
         let Some((owner, method)) = self.class_lookup_from(kind.address, "__repr__")? else {
             return Ok(instances::instance);
         };
+        let owner = self.type_at(owner)?;
         if self.type_of(method)?.static_name() != Some("function") {
-            let owner = self.type_at(owner)?;
-            return Ok(known(&owner.full_name(), Made::Native).unwrap_or(instances::instance));
+            if let Some(write) = known(FAMILIES, &owner.full_name(), Made::Native) {
+                return Ok(write);
+            }
+            let shared = self.shared_repr(&owner)?;
+            return Ok(shared.unwrap_or(instances::instance));
         }
         let name = self.function_full_name(method)?;
-        if let Some(write) = known(&name, Made::Python) {
+        if let Some(write) = known(FAMILIES, &name, Made::Python) {
             return Ok(write);
         }
         Ok(self
-            .generated_repr(owner, method)?
+            .generated_repr(&owner, method)?
             .unwrap_or(instances::instance))
     }
 }

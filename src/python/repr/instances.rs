@@ -1,10 +1,10 @@
 //! Objects whose class says nothing of its own about their text: the class and the attributes.
 
 use super::dispatch::{Known, Write, native};
-use super::{Writer, containers, numbers, text};
+use super::{Writer, classes, containers, numbers, text};
 use crate::model::Addr;
+use crate::python::LookError;
 use crate::python::object::{Builtin, TypeInfo};
-use crate::python::{Look, LookError};
 
 pub(super) const TYPES: &[Known] = &[native("builtins.object", instance)];
 
@@ -15,6 +15,11 @@ pub(super) fn instance(
     object: Addr,
     kind: &TypeInfo,
 ) -> Result<(), LookError> {
+    match kind.builtin {
+        Builtin::Type => return classes::class(writer, object, kind),
+        Builtin::Module => return classes::module(writer, object, kind),
+        _ => {}
+    }
     let name = writer.look.qualified_type_name(kind.address)?;
     let bare = format!("<{name} object at {object}>");
     writer.nested(object, &bare, &bare, |writer| {
@@ -50,15 +55,4 @@ fn payload(builtin: Builtin) -> Option<Write> {
         Builtin::Set | Builtin::FrozenSet => containers::set,
         _ => return None,
     })
-}
-
-impl Look<'_> {
-    /// What writes for a `__repr__` that some tool made for the class `owner`.
-    pub(super) fn generated_repr(
-        &self,
-        _owner: Addr,
-        _method: Addr,
-    ) -> Result<Option<Write>, LookError> {
-        Ok(None)
-    }
 }

@@ -3,14 +3,23 @@
 //! Each family of types has a file with the functions that write them and a table that names them;
 //! [`dispatch`] finds the one for a type by the `__repr__` that Python would run (`docs/internals/values.md`).
 
+mod callables;
+mod classes;
+mod collections;
 mod containers;
+mod dialect;
 mod dispatch;
-mod functions;
+mod enums;
+mod exceptions;
+mod execution;
 mod instances;
+mod library;
 mod numbers;
 mod printable;
 mod printable_table;
+mod records;
 mod text;
+mod views;
 mod writer;
 
 pub(in crate::python) use dispatch::Write;

@@ -1,6 +1,7 @@
 //! `str`, `bytes` and `bytearray`.
 
 use super::Writer;
+use super::dialect::Dialect;
 use super::dispatch::{Known, native};
 use super::printable::is_printable;
 use crate::model::{Addr, LengthUnit};
@@ -90,13 +91,18 @@ pub(super) fn bytearray(
     writer.count(length, LengthUnit::Bytes);
     writer.put(kind.plain_name());
     writer.put("(");
-    quoted_bytes(writer, &bytes, length);
+    let always = Dialect::of(writer.look.layout().version).bytearray_escapes_apostrophe;
+    quote_bytes(writer, &bytes, length, always);
     writer.put(")");
     Ok(())
 }
 
 /// `PyBytes_Repr`, `Objects/bytesobject.c`. `bytes` are the first of `length`.
 pub(in crate::python) fn quoted_bytes(writer: &mut Writer<'_, '_>, bytes: &[u8], length: u64) {
+    quote_bytes(writer, bytes, length, false);
+}
+
+fn quote_bytes(writer: &mut Writer<'_, '_>, bytes: &[u8], length: u64, escapes_apostrophe: bool) {
     let is_double = bytes.contains(&b'\'') && !bytes.contains(&b'"');
     let quote = if is_double { '"' } else { '\'' };
     writer.put(&format!("b{quote}"));
@@ -107,6 +113,7 @@ pub(in crate::python) fn quoted_bytes(writer: &mut Writer<'_, '_>, bytes: &[u8],
             b'\n' => writer.put("\\n"),
             b'\r' => writer.put("\\r"),
             b'\\' => writer.put("\\\\"),
+            b'\'' if escapes_apostrophe => writer.put("\\'"),
             _ if character == quote => writer.put(&format!("\\{quote}")),
             0x20..0x7f => writer.put(character.encode_utf8(&mut [0; 4])),
             _ => writer.put(&format!("\\x{byte:02x}")),

@@ -10,6 +10,7 @@ import asyncio
 import collections
 import datetime
 import os
+import re
 import struct
 import sys
 import types
@@ -136,6 +137,13 @@ def probe_small_objects():
     zone = datetime.timezone(offset, name)
     pointer("timezone_offset", zone, offset)
     pointer("timezone_name", zone, name)
+
+
+def probe_match():
+    """MatchObject, Modules/_sre/sre.h: where a match begins and ends, in characters."""
+    found = re.compile("b+").search("a" * 12345 + "b" * 6789 + "c")
+    size = size_of(found) + 4 * WORD
+    only("match_marks", [at for at in places(found, 12345, size) if word(id(found) + at + WORD) == 12345 + 6789])
 
 
 def probe_deque():
@@ -362,6 +370,7 @@ def main():
         probe_values_order()
     probe_descriptors()
     probe_small_objects()
+    probe_match()
     probe_deque()
     probe_ordered_dict()
     loop = asyncio.new_event_loop()

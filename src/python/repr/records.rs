@@ -1,0 +1,182 @@
+//! Records: named tuples, structure sequences, dataclasses, namespaces.
+
+use super::dialect::Dialect;
+use super::dispatch::{Known, Write, native};
+use super::{Writer, instances};
+use crate::model::{Addr, LengthUnit};
+use crate::python::object::TypeInfo;
+use crate::python::{Attribute, Look, LookError};
+
+pub(super) const TYPES: &[Known] = &[native("types.SimpleNamespace", namespace)];
+
+/// Fields that are read at most.
+const MOST_FIELDS: usize = 10_000;
+/// Bytes of a field's name in C.
+const LONGEST_NAME: usize = 512;
+
+/// `namespace_repr`, `Objects/namespaceobject.c`.
+fn namespace(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Result<(), LookError> {
+    let is_exact = !kind.is_heap() && kind.full_name() == "types.SimpleNamespace";
+    let name = if is_exact {
+        "namespace"
+    } else {
+        kind.plain_name()
+    };
+    let (cycle, deep) = (format!("{name}(...)"), format!("{name}(…)"));
+    writer.nested(object, &cycle, &deep, |writer| {
+        let mut attributes = writer.look.instance_attributes(object, MOST_FIELDS)?;
+        if Dialect::of(writer.look.layout().version).namespace_is_sorted {
+            attributes.sort();
+        }
+        writer.put(&format!("{name}("));
+        writer.attributes(attributes);
+        writer.put(")");
+        Ok(())
+    })
+}
+
+/// What `collections.namedtuple` makes.
+fn named_tuple(
+    writer: &mut Writer<'_, '_>,
+    object: Addr,
+    kind: &TypeInfo,
+) -> Result<(), LookError> {
+    let look = writer.look;
+    let Some(fields) = look.class_lookup(kind.address, "_fields")? else {
+        return instances::instance(writer, object, kind);
+    };
+    let names = look.sequence(fields, MOST_FIELDS as u64)?;
+    let items = look.sequence(object, MOST_FIELDS as u64)?;
+    let mut fields = Vec::new();
+    for (name, item) in names.into_iter().zip(items) {
+        fields.push((look.name(name)?, item));
+    }
+    record(writer, object, kind.plain_name(), fields)
+}
+
+/// `structseq_repr`, `Objects/structseq.c`: `os.stat_result`, `time.struct_time`.
+fn structure_sequence(
+    writer: &mut Writer<'_, '_>,
+    object: Addr,
+    kind: &TypeInfo,
+) -> Result<(), LookError> {
+    let look = writer.look;
+    let layout = look.layout();
+    let members = look
+        .memory
+        .pointer(kind.address.plus(layout.types.members))?;
+    let mut fields = Vec::new();
+    for (index, item) in (0_u64..).zip(look.sequence(object, MOST_FIELDS as u64)?) {
+        let at = members
+            .plus(index.wrapping_mul(layout.function.memberdef_size))
+            .plus(layout.function.memberdef_name);
+        let name = look
+            .memory
+            .c_string(look.memory.pointer(at)?, LONGEST_NAME)?;
+        fields.push((String::from_utf8_lossy(&name).into_owned(), item));
+    }
+    let name = look.c_type_name(kind.address)?;
+    record(writer, object, &name, fields)
+}
+
+fn record(
+    writer: &mut Writer<'_, '_>,
+    object: Addr,
+    name: &str,
+    fields: Vec<(String, Addr)>,
+) -> Result<(), LookError> {
+    writer.count(fields.len() as u64, LengthUnit::Items);
+    let (cycle, deep) = (format!("{name}(...)"), format!("{name}(…)"));
+    writer.nested(object, &cycle, &deep, |writer| {
+        writer.put(&format!("{name}("));
+        writer.attributes(fields);
+        writer.put(")");
+        Ok(())
+    })
+}
+
+/// What `dataclasses.dataclass` makes (`_repr_fn`, `Lib/dataclasses.py`).
+fn data_class(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Result<(), LookError> {
+    let name = &kind.name;
+    writer.nested(object, "...", &format!("{name}(…)"), |writer| {
+        let look = writer.look;
+        writer.put(&format!("{name}("));
+        for (index, field) in look.data_class_fields(kind)?.into_iter().enumerate() {
+            writer.put(if index == 0 { "" } else { ", " });
+            writer.put(&field);
+            writer.put("=");
+            match look.attribute(object, &field)? {
+                Some(Attribute::Object(value)) => writer.object(value),
+                Some(_) => writer.put("<computed>"),
+                None => writer.put("<unbound>"),
+            }
+        }
+        writer.put(")");
+        Ok(())
+    })
+}
+
+impl Look<'_> {
+    /// The names of the fields of a dataclass that its `__repr__` shows, in their order.
+    fn data_class_fields(&self, kind: &TypeInfo) -> Result<Vec<String>, LookError> {
+        let mut names = Vec::new();
+        let Some(fields) = self.class_lookup(kind.address, "__dataclass_fields__")? else {
+            return Ok(names);
+        };
+        for (name, field) in self.dict_items(fields, MOST_FIELDS)? {
+            // Class variables and the arguments of `__init__` alone are in the same dict.
+            let is_field = match self.attribute_object(field, "_field_type")? {
+                Some(marker) => match self.attribute_object(marker, "name")? {
+                    Some(name) => self.name(name)? == "_FIELD",
+                    None => false,
+                },
+                None => false,
+            };
+            if is_field && self.truth_of(field, "repr")? {
+                names.push(self.name(name)?);
+            }
+        }
+        Ok(names)
+    }
+
+    /// What writes for a `__repr__` in Python that a tool made for the class `owner`.
+    pub(super) fn generated_repr(
+        &self,
+        owner: &TypeInfo,
+        method: Addr,
+    ) -> Result<Option<Write>, LookError> {
+        let dict = self.class_dict(owner.address)?;
+        let file = |function: Addr| -> Result<String, LookError> {
+            let at = self.layout().function.code;
+            Ok(self
+                .code(self.memory.pointer(function.plus(at))?)?
+                .file
+                .clone())
+        };
+        let has = |name: &str| -> Result<bool, LookError> {
+            Ok(self.dict_get_str(dict, name)?.is_some())
+        };
+        let of_method = file(method)?;
+        if has("_fields")? && of_method.ends_with("collections/__init__.py") {
+            return Ok(Some(named_tuple));
+        }
+        // The function that it compiled is wrapped in one that knows recursion.
+        if has("__dataclass_fields__")?
+            && let Some(wrapped) = self.attribute_object(method, "__wrapped__")?
+            && self.type_of(wrapped)?.static_name() == Some("function")
+            && file(wrapped)? == "<string>"
+        {
+            return Ok(Some(data_class));
+        }
+        Ok(None)
+    }
+
+    /// What writes for a `__repr__` in C that many types share.
+    pub(super) fn shared_repr(&self, owner: &TypeInfo) -> Result<Option<Write>, LookError> {
+        let dict = self.class_dict(owner.address)?;
+        let is_sequence = !dict.is_null()
+            && self.dict_get_str(dict, "n_sequence_fields")?.is_some()
+            && owner.builtin == crate::python::object::Builtin::Tuple;
+        Ok(is_sequence.then_some(structure_sequence as Write))
+    }
+}
