@@ -15,6 +15,9 @@ use crate::process::{Process, ProcessError, Source};
 use crate::python::locate::{Effort, Locator};
 use crate::python::{Limits, Located, Look, PythonThread, locate};
 
+/// How often a stack is read that cannot be read to its end.
+const MOST_TRIES: usize = 3;
+
 pub(super) struct Inferior {
     target: Target,
     pub process: Box<dyn Process>,
@@ -237,14 +240,21 @@ impl Inferior {
             return Ok(());
         };
         let (thread, subject) = (view.thread, view.subject);
-        let (frames, note, subject) =
-            self.look(interrupted, |look| frames_of(look, thread, subject))?;
+        let read = || self.look(interrupted, |look| frames_of(look, thread, subject));
+        let (mut frames, mut note, mut found) = read()?;
+        // The process may have been changing its stack. What is cut off now is whole a moment later.
+        for _ in 1..MOST_TRIES {
+            if note.is_none() || self.is_core() {
+                break;
+            }
+            (frames, note, found) = read()?;
+        }
         let Some(view) = &mut self.view else {
             return Ok(());
         };
         view.note = note;
-        if subject != view.subject {
-            view.subject = subject;
+        if found != view.subject {
+            view.subject = found;
             events.push(Event::ExceptionGone);
             view.replace(frames);
         } else if !view.replace(frames) {

@@ -191,9 +191,9 @@ impl Library {
         (before != Some(modified)).then(|| file.to_string())
     }
 
-    /// Reads files anew from the next request on.
-    pub fn forget(&mut self) {
-        self.sources = Sources::new();
+    /// Sees what has been edited since.
+    pub fn look_again(&mut self) {
+        self.sources.look_again();
     }
 }
 

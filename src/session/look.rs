@@ -88,7 +88,7 @@ impl Session {
             .ok_or(SessionError::NoSuchProcess)?;
         Ok(match request {
             Request::Refresh => {
-                self.library.forget();
+                self.library.look_again();
                 let events = inferior.refresh(flag)?;
                 self.events.extend(events);
                 self.events.extend(changed_displays(inferior, &asking));

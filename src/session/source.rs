@@ -132,8 +132,9 @@ impl SourceFile {
     }
 }
 
-/// Which file it is, whatever path led to it.
-type FileId = (u64, u64);
+/// Which file it is, whatever path led to it, and which state of it: device, inode, size, and when it was written last
+/// in seconds and nanoseconds.
+type FileId = (u64, u64, u64, i64, i64);
 
 /// The source files of any number of processes. Each is read once, when it is first asked for, also if many
 /// processes run it.
@@ -161,6 +162,11 @@ impl Sources {
         self.at(&path)
     }
 
+    /// Looks for files anew from here on. What has not been written since is not read again.
+    pub fn look_again(&mut self) {
+        self.by_path.clear();
+    }
+
     /// The file at a path of pmdb's own.
     pub fn at(&mut self, path: &Path) -> Option<Arc<SourceFile>> {
         if let Some(known) = self.by_path.get(path) {
@@ -182,7 +188,14 @@ impl Sources {
         if !metadata.is_file() || metadata.size() > LARGEST {
             return None;
         }
-        let id = (metadata.dev(), metadata.ino());
+        let written = (metadata.mtime(), metadata.mtime_nsec());
+        let id = (
+            metadata.dev(),
+            metadata.ino(),
+            metadata.size(),
+            written.0,
+            written.1,
+        );
         self.by_id.entry(id).or_insert_with(|| read(&file)).clone()
     }
 }

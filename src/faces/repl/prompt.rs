@@ -49,7 +49,6 @@ impl Completer for Assistant {
 /// Reads and runs lines until the user leaves. Fails only if the terminal does.
 pub(super) fn prompt(repl: Repl) -> io::Result<()> {
     let interrupted = repl.session.interrupted();
-    catch_interrupts(&interrupted);
     let repl = Rc::new(RefCell::new(repl));
     let mut editor = editor(&repl).map_err(io::Error::other)?;
     let history = history_file();
@@ -57,6 +56,7 @@ pub(super) fn prompt(repl: Repl) -> io::Result<()> {
         // There is none yet, or it cannot be read: the prompt works without.
         let _ = editor.load_history(path);
     }
+    interrupted.store(false, Ordering::Relaxed);
     repl.borrow_mut().show_focus(&mut io::stdout())?;
     loop {
         let (plain, painted) = prompts(&mut repl.borrow_mut());
@@ -127,7 +127,7 @@ fn prompts(repl: &mut Repl) -> (String, String) {
 }
 
 /// While a command runs, Ctrl-C ends the command and not pmdb.
-fn catch_interrupts(interrupted: &Arc<AtomicBool>) {
+pub(super) fn catch_interrupts(interrupted: &Arc<AtomicBool>) {
     extern "C" fn handler(_: nix::libc::c_int) {
         if let Some(flag) = INTERRUPTED.get() {
             flag.store(true, Ordering::Relaxed);

@@ -2,7 +2,9 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
+use super::prompt::{catch_interrupts, prompt};
 use super::run::{Ending, Repl};
 use crate::faces::render::palette::Palette;
 use crate::session::Session;
@@ -21,11 +23,13 @@ pub struct Options {
 /// Runs the user's `.pdbrc` files, then the commands; then it prompts in a terminal, and otherwise reads commands from
 /// standard input, unless it was given any. Says whether all commands of a script succeeded.
 pub fn converse(session: Session, options: &Options, banner: &str) -> io::Result<bool> {
+    let interrupted = session.interrupted();
     let mut repl = Repl::new(session, options.palette);
     let mut out = io::stdout();
     let in_terminal = io::stdin().is_terminal() && out.is_terminal();
     if in_terminal {
         write!(out, "{banner}")?;
+        catch_interrupts(&interrupted);
     }
     for path in rc_files() {
         if run_rc(&mut repl, &path, &mut out)? == Ending::Quit {
@@ -39,9 +43,12 @@ pub fn converse(session: Session, options: &Options, banner: &str) -> io::Result
             Ending::Failed => succeeded = false,
             Ending::Quit => return Ok(succeeded),
         }
+        if interrupted.load(Ordering::Relaxed) {
+            break;
+        }
     }
     if in_terminal {
-        super::prompt::prompt(repl)?;
+        prompt(repl)?;
         return Ok(true);
     }
     if options.commands.is_empty() {
