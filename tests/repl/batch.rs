@@ -388,3 +388,58 @@ os.execv(sys.executable, [sys.executable, '-c', \"def second(): input('second\\\
         assert_eq!(answer[1], "> <string>(1)second()");
     });
 }
+
+/// A family with a worker that has a name, and a child that is no Python process.
+#[test]
+fn whole_family_is_one_set() {
+    let program = "\
+import multiprocessing, subprocess, sys
+def work(number, ready, never):
+    ready.wait()
+    never.wait()
+context = multiprocessing.get_context('fork')
+ready = context.Barrier(3)
+workers = [context.Process(target=work, args=(n, ready, context.Event()), name=f'Worker{n}') for n in (1, 2)]
+for worker in workers:
+    worker.start()
+child = subprocess.Popen(['sleep', '1000'])
+ready.wait()
+print('ready', *(worker.pid for worker in workers), child.pid, flush=True)
+for worker in workers:
+    worker.join()
+";
+    on_each_python(|python| {
+        let fixture = Fixture::python_text(python, program, &[]);
+        let pid = fixture.pid().to_string();
+        let pids: Vec<&str> = fixture.ready().split(' ').collect();
+        let mut words = vec!["attach", &pid, "--tree", "-c", "procs"];
+        words.extend([
+            "-c",
+            "proc Worker2",
+            "-c",
+            "up 100",
+            "-c",
+            "thread",
+            "-c",
+            "procs",
+        ]);
+        let answer = pmdb(words);
+        let lines: Vec<&str> = answer.succeeded().stdout.lines().collect();
+        let row_of = |pid: &str| {
+            let row = lines
+                .iter()
+                .find(|line| line.split_whitespace().any(|w| w == pid));
+            row.unwrap_or_else(|| panic!("no {pid}: {answer:#?}"))
+                .to_string()
+        };
+        assert!(row_of(pids[0]).contains("Worker1"), "{answer:#?}");
+        assert!(row_of(pids[1]).contains("Worker2"), "{answer:#?}");
+        assert!(
+            row_of(pids[2]).contains("not a Python process"),
+            "{answer:#?}"
+        );
+        assert!(row_of(&pid).trim_start().starts_with('>'), "{answer:#?}");
+        let last = lines.iter().rev().find(|line| line.starts_with('>'));
+        assert!(last.unwrap().contains("Worker2"), "{answer:#?}");
+    });
+}

@@ -55,6 +55,53 @@ source stop
 list
 ";
 
+/// Expressions, in a method and in the function that it calls.
+const EXPRESSIONS: &str = "\
+p job, number
+p number ** 30, -job, job / 4, job // 4
+number * 2 if job else None
+p [number] * 3
+up
+p self.queue
+p self.queue[1:], self.queue[-1]
+p len(self.queue), sum(self.queue), sorted(self.queue), max(self.queue)
+p [item * 2 for item in self.queue if item > 1]
+p self.name.upper() + text
+p {'a': self.kind, key: rest}
+p text.split()
+p f'{job=} {self.name!r:>6}'
+p self.queue[7]
+p others['none']
+p self.nothing
+p 1 / 0
+p 'a' + 1
+p isinstance(job, int), type(job)
+p len
+p key in ('k', 'l'), not rest
+None
+1, 2
+pp self.queue
+whatis self
+whatis Worker
+whatis self.run
+whatis Worker.helper
+whatis calls
+whatis [1]
+whatis None
+whatis key + 1
+source self.run
+source Worker.run
+source calls
+source 1 / 0
+display job
+display nothing
+display
+undisplay job
+display
+undisplay other
+undisplay
+";
+
 /// What pdb has from 3.14 on.
 const NEWER: &str = "\
 where 2
@@ -139,6 +186,15 @@ fn live_process_answers_as_in_pdb() {
         let fixture = waiting(python);
         let answer = pmdb_with_input(["attach", &fixture.pid().to_string()], STACK);
         assert_same(&of_pdb(python, "live", STACK), &answer.stdout);
+    });
+}
+
+#[test]
+fn expressions_give_what_they_give_in_pdb() {
+    on_each_python(|python| {
+        let fixture = waiting(python);
+        let answer = pmdb_with_input(["attach", &fixture.pid().to_string()], EXPRESSIONS);
+        assert_same(&of_pdb(python, "live", EXPRESSIONS), &answer.stdout);
     });
 }
 
