@@ -57,9 +57,15 @@ impl Look<'_> {
             .copied()
             .collect();
         let place = self.tid_place(&all, kernel);
+        let main = self.main_interpreter().unwrap_or(Addr::NULL);
+        let of_main = self.thread_names(main);
         let mut threads = Vec::new();
         for (interpreter, members) in states {
-            threads.extend(self.threads_of(interpreter, &members, place, kernel));
+            let mut names = of_main.clone();
+            if interpreter != main {
+                names.extend(self.thread_names(interpreter));
+            }
+            threads.extend(self.threads_of(interpreter, &members, place, kernel, &names));
         }
         (threads, broken)
     }
@@ -70,13 +76,15 @@ impl Look<'_> {
         states: &[Addr],
         place: TidPlace,
         kernel: &[ThreadStatus],
+        names: &HashMap<u64, ThreadName>,
     ) -> Vec<PythonThread> {
         let layout = self.layout();
         let id = self.memory.i64(interpreter.plus(layout.interpreter.id));
         let id = id.unwrap_or(-1);
         let gil = self.gil(interpreter).ok();
         let collecting = self.is_collecting(interpreter);
-        let names = self.thread_names(interpreter);
+        // A thread that lets go of the lock in a finalizer still collects.
+        let is_alone = states.len() == 1;
         let describe = |&address: &Addr| {
             let tid = self.tid_of(address, place);
             let status = kernel.iter().find(|status| Some(status.inner_tid) == tid);
@@ -84,7 +92,7 @@ impl Look<'_> {
             let state = gil.as_ref().map_or(GilState::Unknown, |gil| {
                 gil.state_of(address, call, layout.gil.size)
             });
-            let said = self.name_of_thread(address, id, &names);
+            let said = self.name_of_thread(address, id, names);
             PythonThread {
                 address,
                 daemon: said.as_ref().and_then(|said| said.daemon),
@@ -92,7 +100,7 @@ impl Look<'_> {
                 interpreter: id,
                 status: status.cloned(),
                 gil: state,
-                collecting_garbage: collecting && state == GilState::Holds,
+                collecting_garbage: collecting && (is_alone || state == GilState::Holds),
             }
         };
         states.iter().map(describe).collect()
