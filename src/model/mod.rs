@@ -16,7 +16,7 @@ pub use absence::Absence;
 pub use exception::{Exception, ExceptionState};
 pub use frame::{ColumnRange, Frame, Language, Local, LocalKind};
 pub use ids::{Addr, BuildId, Pid, Tid};
-pub use report::{ProcessReport, Report, SCHEMA, Usage};
+pub use report::{Phase, ProcessReport, Report, SCHEMA, Usage};
 pub use task::{Awaited, AwaitedKind, EventLoop, Task, TaskState};
 pub use thread::{GilState, Thread, ThreadState};
 pub use value::{LengthUnit, Value};

@@ -27,6 +27,9 @@ pub struct ProcessReport {
     /// `CPython 3.12.1`, or nothing if it is not Python.
     pub interpreter: Option<String>,
     pub state: ThreadState,
+    /// Where its Python is in its life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
     /// The core it was read from, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub core: Option<String>,
@@ -46,6 +49,17 @@ pub struct ProcessReport {
     /// Those of asyncio, with their tasks. Empty unless tasks were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub event_loops: Vec<EventLoop>,
+}
+
+/// Where an interpreter is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// There is no interpreter yet, or it is not complete: `Py_Initialize` has not returned.
+    Starting,
+    Running,
+    /// `Py_Finalize` has waited for the threads and run what was registered with `atexit`, and takes the modules apart.
+    Finalizing,
 }
 
 /// What `/proc/PID/stat` says of a process.

@@ -91,7 +91,7 @@ impl Look<'_> {
         None
     }
 
-    fn newest_frame(&self, thread: Addr) -> Result<Addr, LookError> {
+    pub(super) fn newest_frame(&self, thread: Addr) -> Result<Addr, LookError> {
         Ok(match self.layout().thread.current_frame {
             CurrentFrame::FrameObject(at) | CurrentFrame::Direct(at) => {
                 self.memory.pointer(thread.plus(at))?

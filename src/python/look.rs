@@ -53,6 +53,11 @@ impl<'p> Look<'p> {
         self.memory.spent()
     }
 
+    /// Forgets the memory that was read, so that what is asked next is as it then is.
+    pub fn forget(&self) {
+        self.memory.forget();
+    }
+
     pub(super) fn layout(&self) -> &'static Layout {
         self.located.layout
     }

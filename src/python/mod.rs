@@ -21,6 +21,7 @@ mod own_words;
 mod phase;
 mod repr;
 mod thread;
+mod thread_list;
 mod thread_names;
 mod tid;
 
@@ -32,6 +33,5 @@ pub use locate::{Effort, Located, Locator, Version, locate};
 pub use look::Look;
 pub use object::{Attribute, Field};
 pub use own_words::OwnWords;
-pub use phase::Phase;
 pub use repr::Limits;
 pub use thread::PythonThread;

@@ -1,16 +1,7 @@
 //! Where an interpreter is in its life.
 
 use super::look::Look;
-
-/// What can be said of a runtime that was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// `Py_Initialize` has not returned.
-    Starting,
-    Running,
-    /// `Py_Finalize` has joined the threads and run what was registered with `atexit`, and takes the modules apart.
-    Finalizing,
-}
+use crate::model::Phase;
 
 impl Look<'_> {
     /// Asked of `_PyRuntime.initialized` and `_PyRuntime.finalizing`. A process that cannot be read runs, as far as

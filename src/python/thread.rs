@@ -10,8 +10,8 @@ use super::tid::TidPlace;
 use crate::model::{Addr, GilState};
 use crate::process::{SystemCall, ThreadStatus};
 
-/// More interpreters or threads than this in one list are damage.
-const MOST: usize = 100_000;
+/// More interpreters than this are damage.
+const MOST: usize = 10_000;
 
 /// `__NR_futex` on x86-64.
 const FUTEX: u64 = 202;
@@ -32,6 +32,22 @@ pub struct PythonThread {
     pub collecting_garbage: bool,
 }
 
+impl PythonThread {
+    /// Up to 3.11 a thread state has the ident and tid of its creator until its own thread runs (`t_bootstrap`,
+    /// `Modules/_threadmodule.c`), and none from 3.12 on.
+    fn being_created(address: Addr, interpreter: i64) -> PythonThread {
+        PythonThread {
+            address,
+            name: None,
+            daemon: None,
+            interpreter,
+            status: None,
+            gil: GilState::Released,
+            collecting_garbage: false,
+        }
+    }
+}
+
 /// The lock of one interpreter.
 struct Gil {
     start: Addr,
@@ -41,16 +57,7 @@ struct Gil {
 impl Look<'_> {
     /// The threads of every interpreter; `kernel` are those that the process has. What could not be read comes second.
     pub fn threads(&self, kernel: &[ThreadStatus]) -> (Vec<PythonThread>, Option<LookError>) {
-        let layout = self.layout();
-        let head = self.located.runtime.plus(layout.runtime.interpreters_head);
-        let (interpreters, mut broken) = self.list(head, layout.interpreter.next);
-        let mut states = Vec::new();
-        for &interpreter in &interpreters {
-            let head = interpreter.plus(layout.interpreter.threads_head);
-            let (members, problem) = self.list(head, layout.thread.next);
-            states.push((interpreter, members));
-            broken = broken.or(problem);
-        }
+        let (states, broken) = self.all_states();
         let all: Vec<Addr> = states
             .iter()
             .flat_map(|(_, members)| members)
@@ -70,6 +77,34 @@ impl Look<'_> {
         (threads, broken)
     }
 
+    /// The thread states that are there at this moment: of those that were read before, the others have ended. Nothing
+    /// if the list cannot be read whole.
+    pub fn living_threads(&self) -> Option<HashSet<Addr>> {
+        match self.all_states() {
+            (states, None) => Some(
+                states
+                    .into_iter()
+                    .flat_map(|(_, members)| members)
+                    .collect(),
+            ),
+            (_, Some(_)) => None,
+        }
+    }
+
+    /// Of each interpreter.
+    fn all_states(&self) -> (Vec<(Addr, Vec<Addr>)>, Option<LookError>) {
+        let layout = self.layout();
+        let head = self.located.runtime.plus(layout.runtime.interpreters_head);
+        let (interpreters, mut broken) = self.list(head, layout.interpreter.next);
+        let mut states = Vec::new();
+        for interpreter in interpreters {
+            let (members, problem) = self.thread_states(interpreter);
+            states.push((interpreter, members));
+            broken = broken.or(problem);
+        }
+        (states, broken)
+    }
+
     fn threads_of(
         &self,
         interpreter: Addr,
@@ -85,7 +120,17 @@ impl Look<'_> {
         let collecting = self.is_collecting(interpreter);
         // A thread that lets go of the lock in a finalizer still collects.
         let is_alone = states.len() == 1;
+        let idents: Vec<Option<u64>> = states.iter().map(|&state| self.ident(state)).collect();
+        let is_being_created = |state: Addr| {
+            let ident = self.ident(state);
+            let same = idents.iter().filter(|&&other| other == ident).count();
+            let has_frame = self.newest_frame(state).is_ok_and(|frame| !frame.is_null());
+            !has_frame && (same > 1 || ident == Some(0))
+        };
         let describe = |&address: &Addr| {
+            if is_being_created(address) {
+                return PythonThread::being_created(address, id);
+            }
             let tid = self.tid_of(address, place);
             let status = kernel.iter().find(|status| Some(status.inner_tid) == tid);
             let call = status.and_then(|status| self.process.system_call(status.tid));
@@ -106,6 +151,12 @@ impl Look<'_> {
         states.iter().map(describe).collect()
     }
 
+    /// The pthread_t.
+    fn ident(&self, state: Addr) -> Option<u64> {
+        let at = self.layout().thread.thread_id;
+        self.memory.u64(state.plus(at)).ok()
+    }
+
     fn name_of_thread(
         &self,
         state: Addr,
@@ -113,7 +164,7 @@ impl Look<'_> {
         names: &HashMap<u64, ThreadName>,
     ) -> Option<ThreadName> {
         let layout = self.layout();
-        let ident = self.memory.u64(state.plus(layout.thread.thread_id)).ok()?;
+        let ident = self.ident(state)?;
         if let Some(known) = names.get(&ident) {
             return Some(known.clone());
         }
@@ -142,7 +193,7 @@ impl Look<'_> {
                     at = member.plus(next);
                 }
                 Ok(address) => {
-                    let what = "a list of threads";
+                    let what = "the list of interpreters";
                     return (members, Some(LookError::Torn { what, address }));
                 }
                 Err(error) => return (members, Some(error.into())),

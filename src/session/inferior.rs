@@ -49,9 +49,8 @@ impl Inferior {
             .ok()
             .map(|located| Look::new(&*process, located));
         let who = who(&*process, look.as_ref());
-        report
-            .notes
-            .extend(look.and_then(|look| note_of(look.phase())));
+        report.phase = look.map(|look| look.phase());
+        report.notes.extend(report.phase.and_then(note_of));
         report.name = who.name;
         report.rank = who.rank;
         let python = python.map_err(|error| error.to_string());

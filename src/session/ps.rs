@@ -100,6 +100,7 @@ fn look_at(entry: &TableEntry, locator: &Locator) -> Row {
         rank: None,
         interpreter: None,
         state: entry.state,
+        phase: None,
         core: None,
         error: None,
         notes: Vec::new(),
@@ -141,9 +142,7 @@ fn look_into(process: &LiveProcess, locator: &Locator, report: &mut ProcessRepor
     let who = who::who(process, look.as_ref());
     report.name = who.name;
     report.rank = who.rank;
-    report
-        .notes
-        .extend(look.and_then(|look| who::note_of(look.phase())));
+    report.phase = look.map(|look| look.phase());
     match located {
         Ok(located) => {
             report.interpreter = Some(located.name());

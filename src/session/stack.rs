@@ -7,13 +7,16 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::who;
-use crate::model::{Pid, ProcessReport, Report, Thread, ThreadState, Tid};
+use crate::model::{Addr, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
 use crate::process::core::{CoreOptions, CoreProcess};
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
 use crate::process::{Budget, Process, ProcessError, Source, ThreadStatus};
 pub use crate::python::Limits;
 use crate::python::{Effort, Located, Locator, Look, PythonThread};
+
+/// How often a stack that was torn is read anew.
+const MOST_LOOKS: usize = 8;
 
 /// What to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +97,7 @@ fn refused(target: &Target, error: String) -> ProcessReport {
         rank: None,
         interpreter: None,
         state: ThreadState::Unknown,
+        phase: None,
         core,
         error: Some(error),
         notes: Vec::new(),
@@ -115,6 +119,7 @@ pub(super) fn identify(process: &dyn Process) -> ProcessReport {
         rank: None,
         interpreter: None,
         state: identity.state,
+        phase: None,
         core: match &identity.source {
             Source::Live => None,
             Source::Core(path) => Some(path.display().to_string()),
@@ -171,13 +176,20 @@ fn read_threads(
     let (mut threads, broken) = look.threads(&kernel);
     let who = who::who(process, Some(&look));
     (report.name, report.rank) = (who.name, who.rank);
-    report.notes.extend(who::note_of(look.phase()));
+    report.phase = Some(look.phase());
     report.threads_without_python = without_python(&kernel, &threads);
     // CPython puts the newest thread first in its list; a reader expects the main one first.
     threads.reverse();
-    report.threads = threads
+    let described: Vec<(Addr, Thread)> = threads
         .iter()
-        .map(|thread| describe(&look, thread, options))
+        .map(|thread| (thread.address, describe(&look, thread, options)))
+        .collect();
+    // What was read of a thread that has ended meanwhile may be anything.
+    let living = look.living_threads();
+    report.threads = described
+        .into_iter()
+        .filter(|(state, _)| living.as_ref().is_none_or(|living| living.contains(state)))
+        .map(|(_, thread)| thread)
         .collect();
     if let Some(error) = broken {
         report.error = Some(format!("not all threads could be read: {error}"));
@@ -201,7 +213,15 @@ fn without_python(kernel: &[ThreadStatus], threads: &[PythonThread]) -> u64 {
 }
 
 fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> Thread {
-    let stack = look.stack(thread.address);
+    let mut stack = look.stack(thread.address);
+    // It was changing: what comes next is from another moment, and mostly whole.
+    for _ in 0..MOST_LOOKS {
+        if stack.broken.is_none() || look.spent().is_some() {
+            break;
+        }
+        look.forget();
+        stack = look.stack(thread.address);
+    }
     let frames = &stack.frames;
     Thread {
         frames: frames
@@ -209,9 +229,13 @@ fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> T
             .map(|frame| look.describe(frame, options.locals.as_ref()))
             .collect(),
         exceptions: look.exceptions(thread.address, options.locals.as_ref()),
-        note: stack
-            .broken
-            .map(|error| format!("the stack ends early: {error}")),
+        note: match stack.broken {
+            Some(error) => Some(format!("the stack ends early: {error}")),
+            None if frames.is_empty() && thread.status.is_none() => {
+                Some("it is being created, or ends".to_string())
+            }
+            None => None,
+        },
         ..thread_facts(thread)
     }
 }

@@ -4,8 +4,9 @@
 
 use std::path::Path;
 
+use crate::model::Phase;
 use crate::process::Process;
-use crate::python::{Look, Phase};
+use crate::python::Look;
 
 /// Environment variables that hold a rank, the most telling first: what a launcher says of the whole job comes before
 /// what it says of one node.
@@ -82,7 +83,7 @@ pub fn who(process: &dyn Process, look: Option<&Look<'_>>) -> Who {
     }
 }
 
-/// What the reader of a process should know of where its Python is in its life.
+/// What somebody who is about to work on a process should know of where its Python is in its life.
 pub fn note_of(phase: Phase) -> Option<String> {
     let text = match phase {
         Phase::Running => return None,

@@ -35,7 +35,7 @@ impl<'r> Headings<'r> {
                 (
                     process.interpreter.as_deref(),
                     command::shape(process),
-                    word_of_unusual(process.state),
+                    (process.phase, word_of_unusual(process.state)),
                     process.error.as_deref(),
                     process.notes.as_slice(),
                 )
@@ -79,6 +79,8 @@ impl<'r> Headings<'r> {
                 .as_deref()
                 .map(|name| printable::one_line(name).into_owned()),
         );
+        let phase = first.phase.and_then(state::phase_word);
+        parts.extend(phase.map(str::to_string));
         parts.extend(word_of_unusual(first.state).map(str::to_string));
         parts.push(command::common(&alike));
         parts.retain(|part| !part.is_empty());

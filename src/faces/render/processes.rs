@@ -92,6 +92,9 @@ fn command(process: &ProcessReport) -> String {
 }
 
 fn state(process: &ProcessReport) -> Cell {
+    if let Some(words) = process.phase.and_then(state::phase_word) {
+        return Cell::new(words).painted(Role::Problem);
+    }
     let word = Cell::new(state::word(process.state).unwrap_or(MARK));
     match process.state {
         ThreadState::Stopped | ThreadState::Traced | ThreadState::Zombie | ThreadState::Blocked => {

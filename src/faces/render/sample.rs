@@ -14,6 +14,7 @@ pub fn process(pid: u32, name: &str, threads: Vec<Thread>) -> ProcessReport {
         rank: None,
         interpreter: Some("CPython 3.12.1".to_string()),
         state: ThreadState::Sleeping,
+        phase: None,
         core: None,
         error: None,
         notes: Vec::new(),

@@ -1,7 +1,7 @@
 //! What threads are doing, in words.
 
 use super::merge::Unit;
-use crate::model::{GilState, Thread, ThreadState};
+use crate::model::{GilState, Phase, Thread, ThreadState};
 
 /// `(holds the GIL, running)` for one thread, `(3 sleeping, 1 holds the GIL, 1 running)` for several; empty if
 /// nothing is known.
@@ -45,6 +45,15 @@ pub fn phrases(thread: &Thread) -> Vec<String> {
         phrases.push(format!("in interpreter {}", thread.interpreter));
     }
     phrases
+}
+
+/// Where Python is in its life, if that is worth a word.
+pub fn phase_word(phase: Phase) -> Option<&'static str> {
+    match phase {
+        Phase::Starting => Some("starting up"),
+        Phase::Running => None,
+        Phase::Finalizing => Some("shutting down"),
+    }
 }
 
 /// The state's name; nothing where it is not known.
