@@ -11,6 +11,7 @@ pub mod family;
 pub mod live;
 mod mapping;
 mod memory;
+pub mod still;
 pub mod trace;
 
 use std::path::{Path, PathBuf};

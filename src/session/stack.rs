@@ -11,7 +11,7 @@ use crate::model::{Addr, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
 use crate::process::core::{CoreOptions, CoreProcess};
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
-use crate::process::{Budget, Process, ProcessError, Source, ThreadStatus};
+use crate::process::{Budget, Process, ProcessError, Source, ThreadStatus, still};
 pub use crate::python::Limits;
 use crate::python::{Effort, Located, Locator, Look, PythonThread};
 
@@ -33,6 +33,8 @@ pub enum Target {
 pub struct StackOptions {
     /// The variables of every frame, within these limits.
     pub locals: Option<Limits>,
+    /// Stop each live process for the moment at which it is looked at.
+    pub pause: bool,
 }
 
 pub(super) fn core_options(executable: &Option<PathBuf>) -> CoreOptions {
@@ -144,7 +146,12 @@ fn look_at(
         Ok(located) => {
             report.interpreter = Some(located.name());
             report.notes.extend(located.notes.iter().cloned());
-            read_threads(process, &located, options, budget, &mut report);
+            match identity.pid.filter(|_| options.pause) {
+                Some(pid) if identity.source == Source::Live => {
+                    look_at_one_moment(process, pid, &located, options, budget, &mut report);
+                }
+                _ => read_threads(process, &located, options, budget, &mut report),
+            }
         }
         Err(error) => {
             report.rank = who::rank(|name| process.environment(name));
@@ -156,6 +163,28 @@ fn look_at(
         report.error = Some(change.to_string());
     }
     report
+}
+
+/// The same as [`read_threads`] of a process that stands still meanwhile.
+fn look_at_one_moment(
+    process: &dyn Process,
+    pid: Pid,
+    located: &Located,
+    options: &StackOptions,
+    budget: &Arc<Budget>,
+    report: &mut ProcessReport,
+) {
+    let look = |process: &dyn Process, budget: &Arc<Budget>| {
+        let mut report = report.clone();
+        read_threads(process, located, options, budget, &mut report);
+        report
+    };
+    let rehearse = |process: &dyn Process| drop(look(process, &Budget::usual()));
+    let seen = still::look_at_one_moment(process, pid, rehearse, |moment| look(moment, budget));
+    match seen {
+        Ok(seen) => *report = seen,
+        Err(error) => report.error = Some(error.to_string()),
+    }
 }
 
 fn read_threads(

@@ -41,6 +41,9 @@ pub(super) struct Arguments {
     /// The executable of the cores, where it is not at the path that they name.
     #[arg(long, value_name = "FILE", requires = "core")]
     exe: Option<PathBuf>,
+    /// Stop each process for the moment at which it is looked at, for a picture that is consistent.
+    #[arg(long, requires = "pids")]
+    pause: bool,
     /// Show each thread by itself, also where several have the same stack.
     #[arg(long)]
     flat: bool,
@@ -65,6 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         &targets,
         &StackOptions {
             locals: arguments.locals.then_some(limits),
+            pause: arguments.pause,
         },
     );
     let failures = failures(arguments, &report);
