@@ -1,11 +1,11 @@
 //! Reading memory: the trait that a source implements, and the cache that one walk reads through.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::pages::Pages;
 use super::{Budget, ReadError, Spent};
 use crate::model::Addr;
 
@@ -24,25 +24,23 @@ pub trait ReadMemory {
     fn extent(&self, address: Addr) -> Option<Range<Addr>>;
 }
 
-/// How much is fetched at once. One `process_vm_readv` of 64 KiB takes about as long as five of 64 bytes; larger
-/// ones are slower per byte again (`docs/internals/reading-memory.md`). A power of two.
-const BLOCK: usize = 64 * 1024;
+/// Longer reads are made past the cache. Bytes.
+const LONG: usize = 64 * 1024;
 
-/// The cache is dropped when it holds this much, in blocks: 32 MiB. A walk that needs more reads some of it twice.
-const MOST_BLOCKS: usize = 512;
+/// A string is read in aligned pieces of this many bytes.
+const STRING_PIECE: usize = 32;
 
 /// Reads between two looks at the clock.
 const CLOCK_INTERVAL: u64 = 256;
 
-/// The memory of one inferior for the length of one walk: small reads are served from blocks fetched whole.
+/// The memory of one inferior for the length of one walk: small reads are served from pages fetched whole.
 ///
 /// It must not outlive the walk: a live target goes on changing. It is for one thread, and each thread of pmdb
 /// makes its own. Once the walk has cost as much as its [`Budget`] allows, every read fails, so that whatever the
 /// walk is doing comes to an end.
 pub struct Memory<'p> {
     source: &'p dyn ReadMemory,
-    /// By start address; blocks do not overlap.
-    blocks: RefCell<BTreeMap<u64, Box<[u8]>>>,
+    pages: RefCell<Pages>,
     budget: Arc<Budget>,
     deadline: Option<Instant>,
     /// Reads so far: the clock is asked at each of [`CLOCK_INTERVAL`].
@@ -59,7 +57,7 @@ impl<'p> Memory<'p> {
     pub fn within(source: &'p dyn ReadMemory, budget: Arc<Budget>) -> Memory<'p> {
         Memory {
             source,
-            blocks: RefCell::default(),
+            pages: RefCell::default(),
             deadline: budget.deadline(),
             budget,
             reads: Cell::default(),
@@ -106,7 +104,7 @@ impl<'p> Memory<'p> {
 
     /// Forgets what was read, so that the next read sees the target as it then is.
     pub fn forget(&self) {
-        self.blocks.borrow_mut().clear();
+        self.pages.borrow_mut().clear();
     }
 
     /// Fills `buffer`, from the cache where it can.
@@ -116,38 +114,29 @@ impl<'p> Memory<'p> {
             buffer.copy_from_slice(lent);
             return Ok(());
         }
-        if buffer.len() >= BLOCK {
+        if buffer.len() >= LONG {
             return self.source.read(address, buffer);
         }
-        let mut filled = 0;
-        while filled < buffer.len() {
-            let rest = &mut buffer[filled..];
-            let at = address.plus(filled as u64);
-            match self.copy_from_block(at, rest) {
-                Some(count) => filled += count,
-                None => return self.source.read(at, rest),
-            }
+        let mut pages = self.pages.borrow_mut();
+        let (mut at, mut rest) = (address, buffer);
+        while !rest.is_empty() {
+            let Some(bytes) = self.page_bytes(&mut pages, at) else {
+                return self.source.read(at, rest);
+            };
+            let count = bytes.len().min(rest.len());
+            let (now, later) = rest.split_at_mut(count);
+            now.copy_from_slice(&bytes[..count]);
+            (at, rest) = (at.plus(count as u64), later);
         }
         Ok(())
     }
 
-    /// Copies what the block around `address` has for `piece`, at least a byte; `None` if there is no such block.
-    fn copy_from_block(&self, address: Addr, piece: &mut [u8]) -> Option<usize> {
-        let mut blocks = self.blocks.borrow_mut();
-        if let Some(count) = copy_cached(&blocks, address, piece) {
-            return Some(count);
+    /// The bytes from an address to the end of its page, at least one; nothing if that page cannot be read as a whole.
+    fn page_bytes<'c>(&self, pages: &'c mut Pages, address: Addr) -> Option<&'c [u8]> {
+        if pages.bytes(address).is_none() && !pages.fetch(self.source, address) {
+            return None;
         }
-        let extent = self.source.extent(address)?;
-        let aligned = address.0 & !(BLOCK as u64 - 1);
-        let start = aligned.max(extent.start.0);
-        let end = aligned.saturating_add(BLOCK as u64).min(extent.end.0);
-        let mut bytes = vec![0; end.checked_sub(start)? as usize].into_boxed_slice();
-        self.source.read(Addr(start), &mut bytes).ok()?;
-        if blocks.len() >= MOST_BLOCKS {
-            blocks.clear();
-        }
-        blocks.insert(start, bytes);
-        copy_cached(&blocks, address, piece)
+        pages.bytes(address)
     }
 
     /// `length` bytes. The caller bounds `length`; none larger than the room that the budget has left is tried.
@@ -197,9 +186,16 @@ impl<'p> Memory<'p> {
     pub fn c_string(&self, address: Addr, limit: usize) -> Result<Vec<u8>, ReadError> {
         let mut text = Vec::new();
         while text.len() < limit {
-            match self.u8(address.plus(text.len() as u64))? {
-                0 => break,
-                byte => text.push(byte),
+            let at = address.plus(text.len() as u64);
+            let mut piece = [0; STRING_PIECE];
+            // To the next multiple only, so that nothing behind the end is touched that is on another page.
+            let length = STRING_PIECE - at.0 as usize % STRING_PIECE;
+            let piece = &mut piece[..length.min(limit - text.len())];
+            self.read(at, piece)?;
+            let end = piece.iter().position(|&byte| byte == 0);
+            text.extend_from_slice(&piece[..end.unwrap_or(piece.len())]);
+            if end.is_some() {
+                break;
             }
         }
         Ok(text)
@@ -210,18 +206,6 @@ impl<'p> Memory<'p> {
         self.read(address, &mut bytes)?;
         Ok(bytes)
     }
-}
-
-fn copy_cached(
-    blocks: &BTreeMap<u64, Box<[u8]>>,
-    address: Addr,
-    piece: &mut [u8],
-) -> Option<usize> {
-    let (start, bytes) = blocks.range(..=address.0).next_back()?;
-    let available = bytes.get((address.0 - start) as usize..)?;
-    let count = available.len().min(piece.len());
-    piece[..count].copy_from_slice(&available[..count]);
-    (count > 0).then_some(count)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod family;
 pub mod live;
 mod mapping;
 mod memory;
+mod pages;
 pub mod still;
 pub mod trace;
 

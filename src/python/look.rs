@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
+use super::Limits;
 use super::code::Code;
 use super::layout::Layout;
 use super::locate::Located;
 use super::modules::Modules;
 use super::object::TypeInfo;
-use crate::model::Addr;
+use crate::model::{Addr, Value};
 use crate::process::{Budget, Memory, Process, Spent};
 
 /// Reads the objects of one process through a cache that lasts as long as this does. A live target goes on running:
@@ -19,14 +22,16 @@ pub struct Look<'p> {
     pub(super) process: &'p dyn Process,
     pub(super) memory: Memory<'p>,
     pub(super) located: &'p Located,
-    pub(super) types: RefCell<HashMap<u64, Rc<TypeInfo>>>,
-    pub(super) codes: RefCell<HashMap<u64, Rc<Code>>>,
+    pub(super) types: RefCell<FxHashMap<u64, Rc<TypeInfo>>>,
+    pub(super) codes: RefCell<FxHashMap<u64, Rc<Code>>>,
     /// The dicts of static types that the interpreter keeps apart, by type (3.12+).
     pub(super) static_dicts: OnceCell<HashMap<u64, Addr>>,
     /// By interpreter.
     pub(super) modules: RefCell<HashMap<u64, Rc<Modules>>>,
+    /// Values as they are shown.
+    pub(super) values: RefCell<FxHashMap<(u64, Limits), Value>>,
     /// Names of static types by their address, once one could not be read of a type itself.
-    pub(super) nameless: OnceCell<HashMap<u64, String>>,
+    pub(super) nameless: RefCell<Option<HashMap<u64, String>>>,
 }
 
 impl<'p> Look<'p> {
@@ -44,7 +49,8 @@ impl<'p> Look<'p> {
             codes: RefCell::default(),
             static_dicts: OnceCell::new(),
             modules: RefCell::default(),
-            nameless: OnceCell::new(),
+            values: RefCell::default(),
+            nameless: RefCell::default(),
         }
     }
 

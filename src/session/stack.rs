@@ -76,13 +76,15 @@ pub fn families(pids: &[Pid]) -> Result<Vec<Pid>, ProcessError> {
 /// the reason in its place.
 pub fn stacks(targets: &[Target], options: &StackOptions) -> Report {
     let (budget, locator) = (Budget::usual(), Locator::default());
-    let processes = targets
-        .par_iter()
-        .map(|target| match target.open() {
-            Ok(process) => look_at(&*process, &locator, options, &budget),
-            Err(error) => refused(target, error.to_string()),
-        })
-        .collect();
+    let look = |target: &Target| match target.open() {
+        Ok(process) => look_at(&*process, &locator, options, &budget),
+        Err(error) => refused(target, error.to_string()),
+    };
+    let processes = match targets {
+        // Starting a pool of threads takes longer than looking at a process.
+        [one] => vec![look(one)],
+        several => several.par_iter().map(look).collect(),
+    };
     Report::new(processes)
 }
 
@@ -146,8 +148,8 @@ fn look_at(
         Ok(located) => {
             report.interpreter = Some(located.name());
             report.notes.extend(located.notes.iter().cloned());
-            match identity.pid.filter(|_| options.pause) {
-                Some(pid) if identity.source == Source::Live => {
+            match report.pid.filter(|_| options.pause) {
+                Some(pid) if process.identity().source == Source::Live => {
                     look_at_one_moment(process, pid, &located, options, budget, &mut report);
                 }
                 _ => read_threads(process, &located, options, budget, &mut report),

@@ -44,14 +44,18 @@ const SOME_FUNCTION: &str = "_call_with_frames_removed";
 impl Look<'_> {
     /// The name of a static type, by way of the dicts that name it.
     pub(super) fn name_by_dicts(&self, kind: Addr) -> Option<String> {
-        let names = self.nameless.get_or_init(|| {
-            let mut names = HashMap::new();
-            // What was found before something could not be read is right.
-            let _ = self.collect_builtins(&mut names);
-            let _ = self.collect_from_modules(&mut names);
-            names
-        });
-        names.get(&kind.0).cloned()
+        if let Some(names) = &*self.nameless.borrow() {
+            return names.get(&kind.0).cloned();
+        }
+        // While they are collected nothing has a name: what is read for that may itself ask for one.
+        *self.nameless.borrow_mut() = Some(HashMap::new());
+        let mut names = HashMap::new();
+        // What was found before something could not be read is right.
+        let _ = self.collect_builtins(&mut names);
+        let _ = self.collect_from_modules(&mut names);
+        let name = names.get(&kind.0).cloned();
+        *self.nameless.borrow_mut() = Some(names);
+        name
     }
 
     fn type_address(&self, object: Addr) -> Result<Addr, LookError> {

@@ -28,8 +28,12 @@ pub(in crate::python) use writer::Writer;
 use super::look::Look;
 use crate::model::{Addr, Value};
 
+/// Values that are remembered for the length of a walk, and the longest of them in bytes of text: 8 MiB in all.
+const MOST_KNOWN: usize = 2_000;
+const LONGEST_KNOWN: usize = 4_096;
+
 /// How much of a value is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Characters of the text.
     pub characters: usize,
@@ -52,8 +56,22 @@ impl Default for Limits {
 }
 
 impl Look<'_> {
-    /// The object at an address as it is shown.
+    /// The object at an address as it is shown. Each is read once: the frames of a stack often have the same ones.
     pub fn value(&self, object: Addr, limits: &Limits) -> Value {
+        let key = (object.0, *limits);
+        if let Some(known) = self.values.borrow().get(&key) {
+            return known.clone();
+        }
+        let value = self.read_value(object, limits);
+        let mut values = self.values.borrow_mut();
+        let is_small = value.text.len() <= LONGEST_KNOWN;
+        if value.absence.is_none() && is_small && values.len() < MOST_KNOWN {
+            values.insert(key, value.clone());
+        }
+        value
+    }
+
+    fn read_value(&self, object: Addr, limits: &Limits) -> Value {
         let kind = match self.type_of(object) {
             Ok(kind) => kind,
             Err(error) => return Value::absent(error.absence()),

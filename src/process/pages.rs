@@ -1,0 +1,174 @@
+//! The pages of an inferior that one walk has fetched.
+
+use std::ops::Range;
+
+use rustc_hash::FxHashMap;
+
+use super::ReadMemory;
+use crate::model::Addr;
+
+/// Bytes.
+const PAGE: u64 = 4096;
+
+/// What is fetched at once grows, within an aligned region of this many pages, from one page by doubling to the whole
+/// region: a lone object costs little, and where one thing after the other is wanted, few calls are made. The costs
+/// of calls and pages are in `docs/internals/reading-memory.md`. A power of two.
+const REGION: u64 = 16;
+
+/// The pages are dropped when there are this many: 32 MiB. A walk that needs more reads some of it twice.
+const MOST: usize = 8192;
+
+/// Pages by number (address divided by [`PAGE`]).
+#[derive(Default)]
+pub(super) struct Pages {
+    places: FxHashMap<u64, Place>,
+    /// Bytes of one call each.
+    runs: Vec<Box<[u8]>>,
+    /// How often something was fetched of a region, by the region's number.
+    fetches: FxHashMap<u64, u32>,
+    /// The page that was asked for last: most questions are for the same one.
+    last: Option<(u64, Place)>,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    run: u32,
+    /// In the run, in pages.
+    page: u32,
+}
+
+impl Pages {
+    pub fn clear(&mut self) {
+        *self = Pages::default();
+    }
+
+    /// The bytes that are there from an address on to the end of its page.
+    pub fn bytes(&mut self, address: Addr) -> Option<&[u8]> {
+        let page = address.0 / PAGE;
+        let place = match self.last {
+            Some((last, place)) if last == page => place,
+            _ => {
+                let place = *self.places.get(&page)?;
+                self.last = Some((page, place));
+                place
+            }
+        };
+        let start = u64::from(place.page) * PAGE;
+        let run = self.runs.get(place.run as usize)?;
+        run.get((start + address.0 % PAGE) as usize..(start + PAGE) as usize)
+    }
+
+    /// Fetches the page of an address, with some around it. False if that page cannot be read as a whole.
+    pub fn fetch(&mut self, source: &dyn ReadMemory, address: Addr) -> bool {
+        let page = address.0 / PAGE;
+        let Some(extent) = source.extent(address) else {
+            return false;
+        };
+        let readable = extent.start.0.div_ceil(PAGE)..extent.end.0 / PAGE;
+        if !readable.contains(&page) {
+            return false;
+        }
+        if self.places.len() >= MOST {
+            self.clear();
+        }
+        let fetches = self.fetches.entry(page / REGION).or_default();
+        let size = 1 << (*fetches).min(REGION.ilog2());
+        *fetches += 1;
+        let around = self.lacking_around(page, size, &readable);
+        self.read(source, around) || (size > 1 && self.read(source, page..page + 1))
+    }
+
+    /// The pages of the aligned group of `size` around `page` that are readable and not there, without a gap.
+    fn lacking_around(&self, page: u64, size: u64, readable: &Range<u64>) -> Range<u64> {
+        let group = page & !(size - 1);
+        let begin = group.max(readable.start);
+        let end = (group + size).min(readable.end);
+        let is_lacking = |page: &u64| !self.places.contains_key(page);
+        let start = (begin..page).rev().take_while(is_lacking).last();
+        let after = (page + 1..end).take_while(is_lacking).last();
+        start.unwrap_or(page)..after.unwrap_or(page) + 1
+    }
+
+    fn read(&mut self, source: &dyn ReadMemory, pages: Range<u64>) -> bool {
+        let count = pages.end - pages.start;
+        let mut bytes = vec![0; (count * PAGE) as usize].into_boxed_slice();
+        let (Ok(()), Ok(run)) = (
+            source.read(Addr(pages.start * PAGE), &mut bytes),
+            u32::try_from(self.runs.len()),
+        ) else {
+            return false;
+        };
+        self.runs.push(bytes);
+        for (at, page) in (0..).zip(pages) {
+            self.places.insert(page, Place { run, page: at });
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::process::ReadError;
+
+    /// Each byte tells its address; the pages from 100 to 110 and half of the next can be read, not 105.
+    #[derive(Default)]
+    struct Numbered {
+        asked: RefCell<Vec<(u64, u64)>>,
+    }
+
+    fn byte(address: u64) -> u8 {
+        (address / PAGE + address) as u8
+    }
+
+    impl ReadMemory for Numbered {
+        fn read(&self, address: Addr, buffer: &mut [u8]) -> Result<(), ReadError> {
+            let (first, count) = (address.0 / PAGE, buffer.len() as u64 / PAGE);
+            self.asked.borrow_mut().push((first, count));
+            if (first..first + count).contains(&105) {
+                let length = buffer.len() as u64;
+                return Err(ReadError::Unmapped { address, length });
+            }
+            for (at, found) in (address.0..).zip(buffer) {
+                *found = byte(at);
+            }
+            Ok(())
+        }
+
+        fn extent(&self, address: Addr) -> Option<Range<Addr>> {
+            let all = Addr(100 * PAGE)..Addr(110 * PAGE + PAGE / 2);
+            all.contains(&address).then_some(all)
+        }
+    }
+
+    #[test]
+    fn more_and_more_is_fetched_and_nothing_twice() {
+        let (source, mut pages) = (Numbered::default(), Pages::default());
+        for page in [107, 106, 108] {
+            let address = Addr(page * PAGE + 5);
+            assert!(pages.bytes(address).is_none());
+            assert!(pages.fetch(&source, address));
+            let bytes = pages.bytes(address).unwrap();
+            assert_eq!(bytes.len() as u64, PAGE - 5);
+            assert_eq!(bytes[7], byte(address.0 + 7));
+        }
+        assert!(pages.bytes(Addr(109 * PAGE)).is_some());
+        assert_eq!(*source.asked.borrow(), [(107, 1), (106, 1), (108, 2)]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_around_a_page_does_not_matter() {
+        let (source, mut pages) = (Numbered::default(), Pages::default());
+        for page in [103, 104] {
+            assert!(pages.fetch(&source, Addr(page * PAGE)));
+        }
+        // The third would be a group of four pages, one of which is not there.
+        assert!(pages.fetch(&source, Addr(106 * PAGE)));
+        assert!(pages.bytes(Addr(106 * PAGE)).is_some());
+        assert!(!pages.fetch(&source, Addr(105 * PAGE)));
+        assert!(!pages.fetch(&source, Addr(110 * PAGE)));
+        assert!(!pages.fetch(&source, Addr(99 * PAGE)));
+    }
+}
