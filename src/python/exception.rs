@@ -6,7 +6,6 @@ use super::LookError;
 use super::frame::PythonFrame;
 use super::layout::{FrameLayout, RaisedLayout};
 use super::look::Look;
-use super::object::Builtin;
 use super::repr::Limits;
 use crate::model::{Addr, Exception, ExceptionState, Frame};
 
@@ -15,8 +14,6 @@ const MOST_LINKED: usize = 100;
 const MOST_ENTRIES: usize = 50_000;
 /// `Py_TPFLAGS_BASE_EXC_SUBCLASS`, `Include/object.h`.
 const BASE_EXCEPTION: u64 = 1 << 30;
-/// Bases that are followed.
-const DEEPEST_BASE: usize = 100;
 
 /// What one walk along causes and contexts has seen and shows.
 struct Chain<'a> {
@@ -102,7 +99,7 @@ impl Look<'_> {
         let layout = &self.layout().exception;
         let field = |at| self.memory.pointer(object.plus(at)).unwrap_or(Addr::NULL);
         let kind = field(self.layout().object.kind);
-        let message = self.message(object, kind, &chain.text);
+        let message = self.message(object, &chain.text);
         let size = size_of::<Exception>() + message.as_ref().map_or(0, String::len);
         self.memory.keep(object, size).ok()?;
         let linked = ExceptionState::Linked;
@@ -110,10 +107,7 @@ impl Look<'_> {
             type_name: self.exception_name(kind),
             message: message.unwrap_or_else(|error| error.absence().to_string()),
             state,
-            notes: layout
-                .notes
-                .map(|at| self.notes(field(at), &chain.text))
-                .unwrap_or_default(),
+            notes: self.notes(object, MOST_LINKED as u64, &chain.text),
             frames: self.traceback(field(layout.traceback), chain.locals),
             cause: self
                 .exception(field(layout.cause), linked, chain)
@@ -138,8 +132,8 @@ impl Look<'_> {
     }
 
     fn members(&self, group: Addr, kind: Addr, chain: &mut Chain<'_>) -> Vec<Exception> {
-        let is_group = self.has_base(kind, "BaseExceptionGroup");
-        let Some(layout) = self.layout().exception.group.filter(|_| is_group) else {
+        let layout = self.layout().exception.group;
+        let Some(layout) = layout.filter(|_| self.is_group(kind)) else {
             return Vec::new();
         };
         let members = self
@@ -154,103 +148,13 @@ impl Look<'_> {
             .collect()
     }
 
-    fn notes(&self, list: Addr, limits: &Limits) -> Vec<String> {
-        let notes = if list.is_null() {
-            Vec::new()
-        } else {
-            self.sequence(list, MOST_LINKED as u64).unwrap_or_default()
+    fn is_group(&self, kind: Addr) -> bool {
+        let is = |class| {
+            self.type_at(class)
+                .is_ok_and(|class| class.static_name() == Some("BaseExceptionGroup"))
         };
-        notes
-            .into_iter()
-            .map(|note| self.plain_text(note, limits))
-            .collect()
-    }
-
-    /// What `str()` of the exception gives, for the types whose `__str__` is CPython's own (`Objects/exceptions.c`).
-    fn message(&self, object: Addr, kind: Addr, limits: &Limits) -> Result<String, LookError> {
-        let layout = &self.layout().exception;
-        let field = |at| self.memory.pointer(object.plus(at));
-        if let Some(group) = layout
-            .group
-            .filter(|_| self.has_base(kind, "BaseExceptionGroup"))
-        {
-            let count = self.length(field(group.members)?)?;
-            let plural = if count == 1 { "" } else { "s" };
-            let text = self.plain_text(field(group.message)?, limits);
-            return Ok(format!("{text} ({count} sub-exception{plural})"));
-        }
-        if self.has_base(kind, "OSError") {
-            let (number, reason) = (field(layout.os_errno)?, field(layout.os_strerror)?);
-            let (file, other) = (field(layout.os_filename)?, field(layout.os_filename2)?);
-            if !number.is_null() && !reason.is_null() {
-                let number = self.plain_text(number, limits);
-                let mut text = format!("[Errno {number}] {}", self.plain_text(reason, limits));
-                if !file.is_null() {
-                    text += &format!(": {}", self.value(file, limits).text);
-                }
-                if !other.is_null() {
-                    text += &format!(" -> {}", self.value(other, limits).text);
-                }
-                return Ok(text);
-            }
-        }
-        let arguments = field(layout.args)?;
-        let items = self.sequence(arguments, 2)?;
-        let text = match items.as_slice() {
-            [] => String::new(),
-            [only] if self.has_base(kind, "KeyError") => self.value(*only, limits).text,
-            [only] => self.plain_text(*only, limits),
-            _ => self.value(arguments, limits).text,
-        };
-        if self.defines_str(kind) {
-            return Ok(format!(
-                "{text} (its arguments: its own __str__ was not run)"
-            ));
-        }
-        Ok(text)
-    }
-
-    /// `str()` of an object: its characters if it is a `str`, else its `repr()`.
-    fn plain_text(&self, object: Addr, limits: &Limits) -> String {
-        let is_text = self
-            .type_of(object)
-            .is_ok_and(|kind| kind.builtin == Builtin::Str);
-        let text = is_text
-            .then(|| self.text(object, limits.characters).ok())
-            .flatten();
-        let Some(text) = text else {
-            return self.value(object, limits).text;
-        };
-        let character = |&point: &u32| char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER);
-        let mut shown: String = text.code_points.iter().map(character).collect();
-        if text.code_points.len() as u64 != text.length {
-            shown.push('…');
-        }
-        shown
-    }
-
-    fn bases(&self, kind: Addr) -> impl Iterator<Item = Addr> {
-        let base = |kind: &Addr| {
-            self.memory
-                .pointer(kind.plus(self.layout().types.base))
-                .ok()
-        };
-        std::iter::successors(Some(kind), base)
-            .take_while(|kind| !kind.is_null())
-            .take(DEEPEST_BASE)
-    }
-
-    fn has_base(&self, kind: Addr, name: &str) -> bool {
-        self.bases(kind)
-            .any(|kind| self.type_name(kind).is_ok_and(|found| found == name))
-    }
-
-    /// Whether a class written in Python has a `__str__` of its own.
-    fn defines_str(&self, kind: Addr) -> bool {
-        self.bases(kind).any(|kind| {
-            self.heap_type_names(kind)
-                .is_ok_and(|names| names.iter().any(|name| name == "__str__"))
-        })
+        self.mro(kind)
+            .is_ok_and(|classes| classes.into_iter().any(is))
     }
 
     /// The newest frame first. The traceback itself begins with the oldest.

@@ -9,7 +9,7 @@ use super::layout::{CurrentFrame, FrameLayout};
 use super::lines::Position;
 use super::look::Look;
 use super::repr::Limits;
-use crate::model::{Addr, Frame, Language, Local, LocalKind, Value};
+use crate::model::{Absence, Addr, Frame, Language, Local, LocalKind, Value};
 
 /// Deeper stacks are cut and said to be. CPython's own limit is 1,000 unless the program raised it.
 const DEEPEST: usize = 50_000;
@@ -164,7 +164,10 @@ impl Look<'_> {
         let mut note = None;
         let locals = match limits.map(|limits| self.locals(frame, limits)) {
             None => Vec::new(),
-            Some(Ok(locals)) => locals,
+            Some(Ok(locals)) => {
+                note = self.names_left_out(frame);
+                locals
+            }
             Some(Err(error)) => {
                 note = Some(format!("its variables could not be read: {error}"));
                 Vec::new()
@@ -200,27 +203,39 @@ impl Look<'_> {
         for (slot, variable) in (0_u64..).zip(&frame.code.variables) {
             let object = Addr(self.memory.u64(slots.plus(slot * 8))? & !tag);
             let object = self.through_cell(object, variable.kind)?;
-            if object.is_null() {
-                continue;
-            }
             let local = Local {
                 name: variable.name.clone(),
                 kind: variable.kind,
-                value: self.value(object, limits),
+                value: if object.is_null() {
+                    Value::absent(Absence::Unbound)
+                } else {
+                    self.value(object, limits)
+                },
             };
             self.keep_local(&local)?;
-            // Up to 3.10 an argument that is a cell has two slots.
+            // Up to 3.10 an argument that is a cell has two slots, of which the first is empty once the cell is made.
             match locals.iter_mut().find(|other| other.name == local.name) {
-                Some(other) => *other = local,
+                Some(other) if other.value.absence.is_some() => *other = local,
+                Some(_) => {}
                 None => locals.push(local),
             }
         }
         Ok(locals)
     }
 
+    /// Says so if a body has more names than are shown.
+    fn names_left_out(&self, frame: &PythonFrame) -> Option<String> {
+        if frame.locals_dict.is_null() {
+            return None;
+        }
+        let count = self.dict_length(frame.locals_dict).ok()?;
+        let is_more = count > MOST_NAMES as u64;
+        is_more.then(|| format!("the first {MOST_NAMES} of its {count} names are shown"))
+    }
+
     pub(super) fn through_cell(&self, object: Addr, kind: LocalKind) -> Result<Addr, LookError> {
         let may_be_cell = matches!(kind, LocalKind::Cell | LocalKind::Free);
-        if object.is_null() || !may_be_cell || self.type_of(object)?.name != "cell" {
+        if object.is_null() || !may_be_cell || self.type_of(object)?.static_name() != Some("cell") {
             return Ok(object);
         }
         let contents = object.plus(self.layout().object.cell_contents);

@@ -15,6 +15,7 @@ mod lines;
 mod literal;
 pub mod locate;
 mod look;
+mod message;
 mod modules;
 mod object;
 mod own_words;

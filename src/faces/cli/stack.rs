@@ -53,6 +53,9 @@ pub(super) struct Arguments {
     /// Characters of a value that are shown.
     #[arg(long, value_name = "CHARS", default_value_t = Limits::default().characters)]
     limit: usize,
+    /// How deep containers in containers are shown; at most 100.
+    #[arg(long, value_name = "LEVELS", default_value_t = Limits::default().depth)]
+    depth: usize,
     /// When to use colours.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: ColorChoice,
@@ -62,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let targets = targets(arguments)?;
     let limits = Limits {
         characters: arguments.limit,
-        ..Limits::default()
+        depth: arguments.depth,
     };
     let mut report = stacks(
         &targets,

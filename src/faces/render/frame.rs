@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::palette::Role;
 use super::printable;
 use super::printer::Printer;
-use crate::model::{ColumnRange, Frame, Local, ProcessReport, Value};
+use crate::model::{Absence, ColumnRange, Frame, Local, ProcessReport, Value};
 
 /// As in CPython: a line that recursion repeats is shown this often (`traceback.StackSummary.format`).
 const REPEATS_SHOWN: usize = 3;
@@ -79,10 +79,28 @@ pub fn write_frame(
             printer.paint(Role::Problem, format_args!("note: {note}"))
         ))?;
     }
-    for local in &frame.locals {
+    let is_unbound = |local: &&Local| local.value.absence == Some(Absence::Unbound);
+    for local in frame.locals.iter().filter(|local| !is_unbound(local)) {
         write_local(printer, local)?;
     }
+    let unbound = frame.locals.iter().filter(is_unbound);
+    let unbound: Vec<String> = unbound
+        .map(|local| printable::one_line(&local.name).to_string())
+        .collect();
+    if !unbound.is_empty() {
+        let names = format!("      ({} unbound)", list(&unbound));
+        printer.line(printer.paint(Role::Faint, names))?;
+    }
     Ok(())
+}
+
+/// `a is`, `a, b and c are`.
+fn list(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => format!("{only} is"),
+        [most @ .., last] => format!("{} and {last} are", most.join(", ")),
+    }
 }
 
 fn place(printer: &Printer<'_>, frame: &Frame) -> String {

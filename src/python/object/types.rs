@@ -12,8 +12,6 @@ use crate::python::{Look, LookError};
 const LONGEST_NAME: usize = 512;
 /// Bases that are followed to the builtin type at the bottom.
 const DEEPEST_BASE: usize = 100;
-/// Names of a class that are looked through.
-const MOST_NAMES: usize = 10_000;
 /// `Py_TPFLAGS_HEAPTYPE`, `Include/object.h`.
 pub(super) const HEAP_TYPE: u64 = 1 << 9;
 /// `Py_TPFLAGS_UNICODE_SUBCLASS`, `Py_TPFLAGS_DICT_SUBCLASS` and `Py_TPFLAGS_TYPE_SUBCLASS`, `Include/object.h`.
@@ -248,11 +246,6 @@ impl Look<'_> {
         Ok(flags & flag != 0)
     }
 
-    /// The name of the type at an address, without its module.
-    pub(in crate::python) fn type_name(&self, kind: Addr) -> Result<String, LookError> {
-        Ok(self.type_at(kind)?.name.clone())
-    }
-
     /// The name as `repr()` of the class has it: qualified, and with its module unless that is `builtins`.
     pub(in crate::python) fn qualified_type_name(&self, kind: Addr) -> Result<String, LookError> {
         let info = self.type_at(kind)?;
@@ -261,15 +254,5 @@ impl Look<'_> {
         } else {
             info.full_name()
         })
-    }
-
-    /// The names that a class made at run time defines; none for a static type.
-    pub(in crate::python) fn heap_type_names(&self, kind: Addr) -> Result<Vec<String>, LookError> {
-        if !self.is_heap_type(kind)? {
-            return Ok(Vec::new());
-        }
-        let names = self.class_dict(kind)?;
-        let items = self.dict_items(names, MOST_NAMES)?;
-        items.into_iter().map(|(key, _)| self.name(key)).collect()
     }
 }

@@ -15,6 +15,8 @@ pub(in crate::python) struct Writer<'l, 'p> {
     /// The containers that are being written: one that comes again is a cycle.
     open: Vec<Addr>,
     cut: bool,
+    /// Something lay too deep.
+    is_shallow: bool,
     /// How long the outermost value is.
     length: Option<(u64, LengthUnit)>,
     /// The shared-memory segment that the outermost value's data lies in.
@@ -30,6 +32,7 @@ impl<'l, 'p> Writer<'l, 'p> {
             depth: limits.depth.min(Limits::DEEPEST),
             open: Vec::new(),
             cut: false,
+            is_shallow: false,
             length: None,
             segment: None,
         }
@@ -43,7 +46,7 @@ impl<'l, 'p> Writer<'l, 'p> {
         let length = self.length.filter(|_| self.cut);
         Value {
             text: self.text,
-            truncated: self.cut,
+            truncated: self.cut || self.is_shallow,
             length: length.map(|(length, _)| length),
             unit: length.map(|(_, unit)| unit),
             segment: self.segment,
@@ -127,6 +130,7 @@ impl<'l, 'p> Writer<'l, 'p> {
             return Ok(());
         }
         if self.open.len() >= self.depth {
+            self.is_shallow = true;
             self.put(deep);
             return Ok(());
         }
