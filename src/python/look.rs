@@ -12,6 +12,7 @@ use super::code::Code;
 use super::layout::Layout;
 use super::locate::Located;
 use super::modules::Modules;
+use super::numpy::Release;
 use super::object::TypeInfo;
 use crate::model::{Addr, Value};
 use crate::process::{Budget, Memory, Process, Spent};
@@ -26,6 +27,8 @@ pub struct Look<'p> {
     pub(super) codes: RefCell<FxHashMap<u64, Rc<Code>>>,
     /// The dicts of static types that the interpreter keeps apart, by type (3.12+).
     pub(super) static_dicts: OnceCell<HashMap<u64, Addr>>,
+    /// The numpy that the process has imported, once that was asked for.
+    pub(super) numpy: OnceCell<Option<Release>>,
     /// By interpreter.
     pub(super) modules: RefCell<HashMap<u64, Rc<Modules>>>,
     /// Values as they are shown.
@@ -48,6 +51,7 @@ impl<'p> Look<'p> {
             types: RefCell::default(),
             codes: RefCell::default(),
             static_dicts: OnceCell::new(),
+            numpy: OnceCell::new(),
             modules: RefCell::default(),
             values: RefCell::default(),
             nameless: RefCell::default(),

@@ -1,8 +1,8 @@
 //! Which function writes the instances of a type.
 
 use super::{
-    Writer, callables, classes, collections, containers, enums, exceptions, execution, instances,
-    library, numbers, records, text, views,
+    Writer, arrays, callables, classes, collections, containers, enums, exceptions, execution,
+    instances, library, numbers, records, text, views,
 };
 use crate::model::Addr;
 use crate::python::object::TypeInfo;
@@ -62,6 +62,7 @@ static FAMILIES: &[&[Known]] = &[
     classes::TYPES,
     execution::TYPES,
     library::TYPES,
+    arrays::TYPES,
     instances::TYPES,
 ];
 

@@ -3,6 +3,7 @@
 //! Each family of types has a file with the functions that write them and a table that names them;
 //! [`dispatch`] finds the one for a type by the `__repr__` that Python would run (`docs/internals/values.md`).
 
+mod arrays;
 mod callables;
 mod classes;
 mod collections;

@@ -1,7 +1,7 @@
 //! The text that grows, and the limits that it keeps.
 
 use super::Limits;
-use crate::model::{Addr, LengthUnit, Value};
+use crate::model::{Absence, Addr, LengthUnit, Value};
 use crate::python::{Look, LookError};
 
 /// Writes one value and what it holds. Once the room is used up, everything that is put is dropped, so that who writes
@@ -21,6 +21,8 @@ pub(in crate::python) struct Writer<'l, 'p> {
     length: Option<(u64, LengthUnit)>,
     /// The shared-memory segment that the outermost value's data lies in.
     segment: Option<String>,
+    /// Why the outermost value's data is missing.
+    absence: Option<Absence>,
 }
 
 impl<'l, 'p> Writer<'l, 'p> {
@@ -35,6 +37,7 @@ impl<'l, 'p> Writer<'l, 'p> {
             is_shallow: false,
             length: None,
             segment: None,
+            absence: None,
         }
     }
 
@@ -50,6 +53,7 @@ impl<'l, 'p> Writer<'l, 'p> {
             length: length.map(|(length, _)| length),
             unit: length.map(|(_, unit)| unit),
             segment: self.segment,
+            absence: self.absence,
             ..Value::default()
         }
     }
@@ -89,7 +93,6 @@ impl<'l, 'p> Writer<'l, 'p> {
     }
 
     /// The segment that the data of the value lies in. Kept if that is the outermost one.
-    #[expect(dead_code, reason = "views on shared memory say it")]
     pub fn lies_in(&mut self, segment: String) {
         if self.open.is_empty() {
             self.segment = Some(segment);
@@ -107,6 +110,29 @@ impl<'l, 'p> Writer<'l, 'p> {
         });
         if let Err(error) = written {
             self.put(&error.absence().to_string());
+        }
+    }
+
+    /// Runs `write` with the room that there is, which is given back afterwards: what it writes is to be put together
+    /// and put by its caller.
+    pub fn aside<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        let (room, cut) = (self.room, self.cut);
+        let written = write(self);
+        (self.room, self.cut) = (room, cut);
+        written
+    }
+
+    /// The text of an object by itself, which still takes room.
+    pub fn captured(&mut self, object: Addr) -> String {
+        let start = self.text.len();
+        self.object(object);
+        self.text.split_off(start)
+    }
+
+    /// Says why the value has no text, or only a part of one. Kept if that is the outermost one.
+    pub fn misses(&mut self, absence: Absence) {
+        if self.open.len() <= 1 {
+            self.absence = Some(absence);
         }
     }
 

@@ -1,0 +1,272 @@
+//! `PyArray_Descr`: what one element is.
+
+use std::rc::Rc;
+
+use super::layout::Layout;
+use super::tables::{NUMPY_1, NUMPY_2};
+use crate::model::Addr;
+use crate::python::object::Integer;
+use crate::python::{Look, LookError};
+
+/// Records in records that are followed.
+const DEEPEST: usize = 16;
+/// Fields of one record that are read.
+const MOST_FIELDS: u64 = 4_096;
+/// `NPY_ALIGNED_STRUCT`, `numpy/ndarraytypes.h`.
+const ALIGNED_STRUCT: u8 = 0x80;
+
+/// The width of a real number, alone or as one half of a complex one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Width {
+    Half,
+    Single,
+    Double,
+    /// x87's 80 bits, in 16 bytes.
+    Extended,
+}
+
+impl Width {
+    /// In memory.
+    pub(super) fn bytes(self) -> u64 {
+        match self {
+            Width::Half => 2,
+            Width::Single => 4,
+            Width::Double => 8,
+            Width::Extended => 16,
+        }
+    }
+}
+
+/// What a `datetime64` or `timedelta64` counts: so many of this unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TimeUnit {
+    /// Position in `NPY_DATETIMEUNIT`.
+    pub number: u32,
+    pub multiple: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Element {
+    Bool,
+    Integer {
+        signed: bool,
+    },
+    Real(Width),
+    Complex(Width),
+    Object,
+    Bytes,
+    Text,
+    /// Bytes without meaning.
+    Opaque,
+    Record(Vec<Field>),
+    Subarray {
+        base: Rc<Dtype>,
+        shape: Vec<u64>,
+    },
+    Moment(TimeUnit),
+    Span(TimeUnit),
+    /// A type that numpy does not come with, or a newer one.
+    Foreign,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Field {
+    /// A `str`.
+    pub name: Addr,
+    pub dtype: Rc<Dtype>,
+    pub offset: u64,
+    pub title: Option<Addr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Dtype {
+    pub element: Element,
+    /// Position in `NPY_TYPES`: `long` and `long long` are two types of the same element.
+    pub type_number: i32,
+    pub item_size: u64,
+    pub alignment: u64,
+    /// As numpy has it: `<`, `>`, `=` or `|`.
+    pub byte_order: u8,
+    /// The type of the scalars; NULL where a record is to be named as the plain one, whatever its type.
+    pub scalar_type: Addr,
+    /// Made with `align=True`.
+    pub aligned: bool,
+    /// Of numpy.
+    pub major: u32,
+}
+
+impl Dtype {
+    /// One whose elements may have any size.
+    pub(super) fn is_flexible(&self) -> bool {
+        matches!(
+            self.element,
+            Element::Bytes
+                | Element::Text
+                | Element::Opaque
+                | Element::Record(_)
+                | Element::Subarray { .. }
+        )
+    }
+}
+
+impl Look<'_> {
+    /// The dtype at an address. What kind of numpy made it is told by the size of its structure.
+    pub(super) fn dtype(&self, descr: Addr) -> Result<Rc<Dtype>, LookError> {
+        self.nested_dtype(descr, 0)
+    }
+
+    pub(super) fn numpy_layout(&self, descr: Addr) -> Result<(&'static Layout, u32), LookError> {
+        let kind = self.memory.pointer(descr.plus(self.layout().object.kind))?;
+        let size = kind.plus(self.layout().types.basicsize);
+        match self.memory.u64(size)? {
+            size if size == NUMPY_1.descr_size => Ok((&NUMPY_1, 1)),
+            // The new kinds of dtypes (`StringDType`) have the common part, and then their own.
+            size if size >= NUMPY_2.descr_subarray => Ok((&NUMPY_2, 2)),
+            _ => Err(torn(descr)),
+        }
+    }
+
+    fn nested_dtype(&self, descr: Addr, depth: usize) -> Result<Rc<Dtype>, LookError> {
+        if depth > DEEPEST {
+            return Err(torn(descr));
+        }
+        let (layout, major) = self.numpy_layout(descr)?;
+        let number = |at: u64| match layout.descr_wide {
+            true => self.memory.i64(descr.plus(at)),
+            false => self.memory.i32(descr.plus(at)).map(i64::from),
+        };
+        let item_size = u64::try_from(number(layout.descr_item_size)?).map_err(|_| torn(descr))?;
+        let alignment = u64::try_from(number(layout.descr_alignment)?).map_err(|_| torn(descr))?;
+        let type_number = self.memory.i32(descr.plus(layout.descr_type_number))?;
+        let element = match simple(type_number, item_size) {
+            Some(element) => element,
+            None => self.compound(descr, layout, type_number, depth)?,
+        };
+        let flags = self.memory.u8(descr.plus(layout.descr_flags))?;
+        Ok(Rc::new(Dtype {
+            element,
+            type_number,
+            item_size,
+            alignment,
+            byte_order: self.memory.u8(descr.plus(layout.descr_byteorder))?,
+            scalar_type: self.memory.pointer(descr.plus(layout.descr_scalar_type))?,
+            aligned: flags & ALIGNED_STRUCT != 0,
+            major,
+        }))
+    }
+
+    fn compound(
+        &self,
+        descr: Addr,
+        layout: &Layout,
+        type_number: i32,
+        depth: usize,
+    ) -> Result<Element, LookError> {
+        Ok(match type_number {
+            20 => {
+                let subarray = self.memory.pointer(descr.plus(layout.descr_subarray))?;
+                let names = self.memory.pointer(descr.plus(layout.descr_names))?;
+                if !subarray.is_null() {
+                    let base = self.memory.pointer(subarray.plus(layout.subarray_base))?;
+                    let shape = self.memory.pointer(subarray.plus(layout.subarray_shape))?;
+                    Element::Subarray {
+                        base: self.nested_dtype(base, depth + 1)?,
+                        shape: self.shape_tuple(shape)?,
+                    }
+                } else if !names.is_null() && self.type_of(names)?.name == "tuple" {
+                    let fields = self.memory.pointer(descr.plus(layout.descr_fields))?;
+                    Element::Record(self.fields(names, fields, depth)?)
+                } else {
+                    Element::Opaque
+                }
+            }
+            21 | 22 => {
+                let metadata = self.memory.pointer(descr.plus(layout.descr_metadata))?;
+                let unit = TimeUnit {
+                    number: self.memory.u32(metadata.plus(layout.datetime_unit))?,
+                    multiple: self.memory.i32(metadata.plus(layout.datetime_multiple))?,
+                };
+                match type_number {
+                    21 => Element::Moment(unit),
+                    _ => Element::Span(unit),
+                }
+            }
+            _ => Element::Foreign,
+        })
+    }
+
+    fn shape_tuple(&self, tuple: Addr) -> Result<Vec<u64>, LookError> {
+        let sizes = self.sequence(tuple, 64)?;
+        let size = |object| match self.integer(object)? {
+            Integer::Exact(value) => u64::try_from(value).map_err(|_| torn(tuple)),
+            _ => Err(torn(tuple)),
+        };
+        sizes.into_iter().map(size).collect()
+    }
+
+    fn fields(&self, names: Addr, dict: Addr, depth: usize) -> Result<Vec<Field>, LookError> {
+        let mut fields = Vec::new();
+        for name in self.sequence(names, MOST_FIELDS)? {
+            let found = self.dict_get_str(dict, &self.name(name)?)?;
+            let parts = self.sequence(found.ok_or_else(|| torn(dict))?, 3)?;
+            let &[descr, offset, ref title @ ..] = &parts[..] else {
+                return Err(torn(dict));
+            };
+            let offset = match self.integer(offset)? {
+                Integer::Exact(value) => u64::try_from(value).map_err(|_| torn(dict))?,
+                _ => return Err(torn(dict)),
+            };
+            let none = |title: &Addr| {
+                self.type_of(*title)
+                    .is_ok_and(|kind| kind.name == "NoneType")
+            };
+            fields.push(Field {
+                name,
+                dtype: self.nested_dtype(descr, depth + 1)?,
+                offset,
+                title: title.first().copied().filter(|title| !none(title)),
+            });
+        }
+        Ok(fields)
+    }
+}
+
+pub(super) fn torn(address: Addr) -> LookError {
+    LookError::Torn {
+        what: "a numpy dtype",
+        address,
+    }
+}
+
+/// `NPY_TYPES`, `numpy/ndarraytypes.h`; only with the size that the type has.
+fn simple(type_number: i32, size: u64) -> Option<Element> {
+    let (element, expected) = match type_number {
+        0 => (Element::Bool, 1),
+        1..=10 => {
+            let size = match type_number {
+                1 | 2 => 1,
+                3 | 4 => 2,
+                5 | 6 => 4,
+                _ => 8,
+            };
+            (
+                Element::Integer {
+                    signed: type_number % 2 == 1,
+                },
+                size,
+            )
+        }
+        11 => (Element::Real(Width::Single), 4),
+        12 => (Element::Real(Width::Double), 8),
+        13 => (Element::Real(Width::Extended), 16),
+        14 => (Element::Complex(Width::Single), 8),
+        15 => (Element::Complex(Width::Double), 16),
+        16 => (Element::Complex(Width::Extended), 32),
+        17 => (Element::Object, 8),
+        18 => (Element::Bytes, size),
+        19 => (Element::Text, size),
+        23 => (Element::Real(Width::Half), 2),
+        _ => return None,
+    };
+    (size == expected).then_some(element)
+}

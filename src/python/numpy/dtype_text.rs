@@ -1,0 +1,234 @@
+//! Dtypes as `str()`, `repr()` and the end of an array's text have them.
+
+use super::dtype::{Dtype, Element, Field};
+use super::release::Release;
+use crate::model::Addr;
+use crate::python::{Limits, Look, LookError};
+
+impl Look<'_> {
+    /// `dtype('float64')`.
+    pub(super) fn dtype_repr(&self, dtype: &Dtype) -> Result<String, LookError> {
+        let construction = self.construction(dtype, false, false)?;
+        Ok(
+            match dtype.aligned && matches!(dtype.element, Element::Record(_)) {
+                true => format!("dtype({construction}, align=True)"),
+                false => format!("dtype({construction})"),
+            },
+        )
+    }
+
+    /// `float64`, `<U5`, `[('a', '<i4')]`.
+    pub(super) fn dtype_str(&self, dtype: &Dtype) -> Result<String, LookError> {
+        match &dtype.element {
+            Element::Record(_) => self.record(dtype, true),
+            Element::Subarray { .. } => self.construction(dtype, true, false),
+            Element::Bytes | Element::Text | Element::Opaque => Ok(array_protocol(dtype)),
+            _ if dtype.byte_order == b'>' => Ok(array_protocol(dtype)),
+            _ => self.dtype_name(dtype),
+        }
+    }
+
+    /// What an array says of its dtype: `float32`, `'<U5'`.
+    pub(super) fn dtype_short(&self, dtype: &Dtype, release: Release) -> Result<String, LookError> {
+        let foreign_order = dtype.byte_order == b'>' && release.says_byte_order();
+        if matches!(dtype.element, Element::Record(_)) {
+            return self.record(dtype, true);
+        }
+        if dtype.is_flexible() || foreign_order {
+            return Ok(format!("'{}'", self.dtype_str(dtype)?));
+        }
+        let name = self.dtype_name(dtype)?;
+        let word = name.chars().all(char::is_alphanumeric);
+        Ok(if word { name } else { format!("'{name}'") })
+    }
+
+    /// `dtype.name`, of one that is not flexible.
+    fn dtype_name(&self, dtype: &Dtype) -> Result<String, LookError> {
+        let bits = dtype.item_size.saturating_mul(8);
+        Ok(match &dtype.element {
+            Element::Bool => "bool".to_string(),
+            Element::Object => "object".to_string(),
+            Element::Integer { signed: true } => format!("int{bits}"),
+            Element::Integer { signed: false } => format!("uint{bits}"),
+            Element::Real(_) => format!("float{bits}"),
+            Element::Complex(_) => format!("complex{bits}"),
+            Element::Moment(unit) => format!("datetime64{}", unit.bracketed()),
+            Element::Span(unit) => format!("timedelta64{}", unit.bracketed()),
+            _ => self.qualified_type_name(dtype.scalar_type)?,
+        })
+    }
+
+    /// The argument of `dtype(…)`.
+    fn construction(&self, dtype: &Dtype, align: bool, short: bool) -> Result<String, LookError> {
+        Ok(match &dtype.element {
+            Element::Record(_) => self.record(dtype, align)?,
+            Element::Subarray { base, shape } => {
+                let base = self.construction(base, false, true)?;
+                format!("({base}, {})", shape_text(shape))
+            }
+            Element::Bool if short => "'?'".to_string(),
+            Element::Bool => "'bool'".to_string(),
+            Element::Object => "'O'".to_string(),
+            Element::Integer { .. } | Element::Real(_) | Element::Complex(_)
+                if !short && matches!(dtype.byte_order, b'=' | b'|') =>
+            {
+                format!("'{}'", self.dtype_name(dtype)?)
+            }
+            Element::Bytes if dtype.item_size == 0 => "'S'".to_string(),
+            Element::Bytes => format!("'S{}'", dtype.item_size),
+            Element::Opaque if dtype.item_size == 0 => "'V'".to_string(),
+            Element::Opaque => format!("'V{}'", dtype.item_size),
+            Element::Text if dtype.item_size == 0 => format!("'{}U'", order(dtype)),
+            Element::Foreign => self.dtype_name(dtype)?,
+            _ => format!("'{}'", array_protocol(dtype)),
+        })
+    }
+
+    fn record(&self, dtype: &Dtype, align: bool) -> Result<String, LookError> {
+        let Element::Record(fields) = &dtype.element else {
+            return Ok(String::new());
+        };
+        let text = if !(align && dtype.aligned) && is_packed(dtype, fields) {
+            self.record_list(fields)?
+        } else {
+            self.record_dict(dtype, fields, align)?
+        };
+        if dtype.scalar_type.is_null() {
+            return Ok(text);
+        }
+        let kind = self.qualified_type_name(dtype.scalar_type)?;
+        Ok(match kind.as_str() {
+            "numpy.void" => text,
+            _ => format!("({kind}, {text})"),
+        })
+    }
+
+    fn record_list(&self, fields: &[Field]) -> Result<String, LookError> {
+        let mut items = Vec::new();
+        for field in fields {
+            let name = self.quoted(field.name);
+            let name = match field.title {
+                Some(title) => format!("({}, {name})", self.quoted(title)),
+                None => name,
+            };
+            let construction = match &field.dtype.element {
+                Element::Subarray { base, shape } => {
+                    let base = self.construction(base, false, true)?;
+                    format!("{base}, {}", shape_text(shape))
+                }
+                _ => self.construction(&field.dtype, false, true)?,
+            };
+            items.push(format!("({name}, {construction})"));
+        }
+        Ok(format!("[{}]", items.join(", ")))
+    }
+
+    fn record_dict(
+        &self,
+        dtype: &Dtype,
+        fields: &[Field],
+        align: bool,
+    ) -> Result<String, LookError> {
+        let release = self.release_of(dtype);
+        let (colon, comma) = match release.spaces_dicts() {
+            true => (": ", ", "),
+            false => (":", ","),
+        };
+        let names: Vec<String> = fields.iter().map(|field| self.quoted(field.name)).collect();
+        let formats = fields
+            .iter()
+            .map(|field| self.construction(&field.dtype, false, true));
+        let formats: Vec<String> = formats.collect::<Result<_, _>>()?;
+        let offsets: Vec<String> = fields
+            .iter()
+            .map(|field| field.offset.to_string())
+            .collect();
+        let mut text = format!(
+            "{{'names'{colon}[{}], 'formats'{colon}[{}], 'offsets'{colon}[{}]",
+            names.join(comma),
+            formats.join(comma),
+            offsets.join(comma)
+        );
+        if fields.iter().any(|field| field.title.is_some()) {
+            let title = |field: &Field| match field.title {
+                Some(title) => self.quoted(title),
+                None => "None".to_string(),
+            };
+            let titles: Vec<String> = fields.iter().map(title).collect();
+            text += &format!(", 'titles'{colon}[{}]", titles.join(comma));
+        }
+        text += &format!(", 'itemsize'{colon}{}", dtype.item_size);
+        if align && dtype.aligned {
+            text += &format!(", 'aligned'{colon}True");
+        }
+        Ok(text + "}")
+    }
+
+    fn quoted(&self, text: Addr) -> String {
+        self.value(text, &Limits::default()).text
+    }
+
+    /// The numpy that made a dtype.
+    pub(super) fn release_of(&self, dtype: &Dtype) -> Release {
+        self.numpy_release()
+            .filter(|release| release.0 == dtype.major)
+            .unwrap_or(Release::of_major(dtype.major))
+    }
+}
+
+/// `(3,)`, `(2, 3)`.
+pub(super) fn shape_text(shape: &[u64]) -> String {
+    match shape {
+        [length] => format!("({length},)"),
+        _ => {
+            let lengths: Vec<String> = shape.iter().map(u64::to_string).collect();
+            format!("({})", lengths.join(", "))
+        }
+    }
+}
+
+fn order(dtype: &Dtype) -> &'static str {
+    match dtype.byte_order {
+        b'>' => ">",
+        b'|' => "",
+        _ => "<",
+    }
+}
+
+/// `dtype.str`: `<f8`, `|S3`, `>M8[ns]`.
+fn array_protocol(dtype: &Dtype) -> String {
+    let (order, size) = (order(dtype), dtype.item_size);
+    match &dtype.element {
+        Element::Bool => "?".to_string(),
+        Element::Object => "O".to_string(),
+        Element::Integer { signed: true } => format!("{order}i{size}"),
+        Element::Integer { signed: false } => format!("{order}u{size}"),
+        Element::Real(_) => format!("{order}f{size}"),
+        Element::Complex(_) => format!("{order}c{size}"),
+        Element::Bytes => format!("|S{size}"),
+        Element::Text => format!("{order}U{}", size / 4),
+        Element::Moment(unit) => format!("{order}M8{}", unit.bracketed()),
+        Element::Span(unit) => format!("{order}m8{}", unit.bracketed()),
+        _ => format!("|V{size}"),
+    }
+}
+
+/// The fields follow each other in order, without gaps other than those that alignment asks for.
+fn is_packed(dtype: &Dtype, fields: &[Field]) -> bool {
+    let align = |offset: u64, to: u64| offset.checked_next_multiple_of(to.max(1)).unwrap_or(offset);
+    let (mut end, mut widest) = (0_u64, 1);
+    for field in fields {
+        if dtype.aligned {
+            end = align(end, field.dtype.alignment);
+            widest = widest.max(field.dtype.alignment);
+        }
+        if field.offset != end {
+            return false;
+        }
+        end = end.saturating_add(field.dtype.item_size);
+    }
+    if dtype.aligned {
+        end = align(end, widest);
+    }
+    end == dtype.item_size
+}
