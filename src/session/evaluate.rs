@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::api::Display;
+use super::convenience;
 use super::error::SessionError;
 use super::inferior::Inferior;
 use super::listing::Place;
@@ -44,9 +45,18 @@ impl Asking<'_> {
         text: &str,
         answer: impl FnOnce(&Look<'_>, &Datum) -> Result<T, EvalError>,
     ) -> Result<T, SessionError> {
-        let scope = self.scope(inferior)?;
+        let mut scope = self.scope(inferior)?;
+        let (text, variables) = convenience::replace(text);
+        for name in variables {
+            let exception = match name.as_str() {
+                "_exception" => inferior.exception(self.interrupted)?,
+                _ => None,
+            };
+            let exception = exception.ok_or_else(|| convenience::unknown(&name))?;
+            scope.define(convenience::python_name(&name), Datum::Object(exception));
+        }
         let answer = inferior.look(self.interrupted, |look| {
-            let datum = look.evaluate(text, &scope)?;
+            let datum = look.evaluate(&text, &scope)?;
             answer(look, &datum)
         })?;
         Ok(answer?)

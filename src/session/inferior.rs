@@ -167,7 +167,7 @@ impl Inferior {
             }
             other => other?,
         };
-        self.find_thread(&threads, &mut events);
+        events.extend(self.find_thread(&threads, interrupted)?);
         self.read_frames(interrupted, &mut events)?;
         Ok(events)
     }
@@ -207,26 +207,36 @@ impl Inferior {
         }
     }
 
-    /// Keeps the focus on its thread, or puts it on the one that a person expects.
-    fn find_thread(&mut self, threads: &[PythonThread], events: &mut Vec<Event>) {
+    /// Keeps the focus on its thread, or puts it on the one that a person expects: the one that got the signal, else the
+    /// main thread; another one only if that runs no Python.
+    fn find_thread(
+        &mut self,
+        threads: &[PythonThread],
+        interrupted: &AtomicBool,
+    ) -> Result<Option<Event>, SessionError> {
         let tid = |thread: &PythonThread| thread.status.as_ref().map(|status| status.tid);
+        let mut event = None;
         if let Some(view) = &self.view {
-            let same =
-                |thread: &&PythonThread| thread.address == view.thread && tid(thread) == view.tid;
-            if threads.iter().any(|thread| same(&thread)) {
-                return;
+            let is_same =
+                |thread: &PythonThread| thread.address == view.thread && tid(thread) == view.tid;
+            if threads.iter().any(is_same) {
+                return Ok(None);
             }
-            events.push(Event::ThreadEnded { thread: view.tid });
+            event = Some(Event::ThreadEnded { thread: view.tid });
         }
-        let of_signal = threads
-            .iter()
-            .find(|thread| self.signalled.is_some() && tid(thread) == self.signalled);
-        let main = threads.iter().find(|thread| {
-            let status = thread.status.as_ref();
-            status.is_some_and(|status| Some(status.tid.0) == self.report.pid.map(|pid| pid.0))
-        });
-        let chosen = of_signal.or(main).or(threads.first());
+        let main = self.report.pid.map(|pid| Tid(pid.0));
+        let expected = [self.signalled, main].into_iter().flatten();
+        let expected: Vec<&PythonThread> = expected
+            .filter_map(|wanted| threads.iter().find(|thread| tid(thread) == Some(wanted)))
+            .chain(threads)
+            .collect();
+        let busy = self.look(interrupted, |look| {
+            let runs_python = |thread: &&&PythonThread| look.newest(thread.address).is_some();
+            expected.iter().find(runs_python).copied()
+        })?;
+        let chosen = busy.or(expected.first().copied());
         self.view = chosen.map(|thread| View::new(thread.address, tid(thread)));
+        Ok(event)
     }
 
     /// Reads the stack that the focus is on.
@@ -384,6 +394,19 @@ impl Inferior {
                 .map(entry)
                 .collect()
         })
+    }
+
+    /// The exception that is looked at, else the newest one that the thread raises or handles.
+    pub fn exception(&self, interrupted: &AtomicBool) -> Result<Option<Addr>, SessionError> {
+        let view = self.view()?;
+        match view.subject {
+            Subject::Exception(exception) => Ok(Some(exception)),
+            Subject::Thread => {
+                let thread = view.thread;
+                let chain = self.look(interrupted, |look| look.chained_exceptions(thread))?;
+                Ok(chain.last().copied())
+            }
+        }
     }
 
     /// Puts the focus on the newest frame of an exception's traceback.

@@ -6,6 +6,7 @@
 
 mod api;
 mod blocks;
+mod convenience;
 mod display;
 mod error;
 mod evaluate;

@@ -123,6 +123,11 @@ exceptions
 exceptions 0
 w
 ll
+args
+p table, key
+p $_exception
+p $_exception.args[0], '$_exception'
+p $nothing
 exceptions 7
 exceptions x
 up

@@ -248,7 +248,8 @@ the line that raised, if that is another one.",
         help: "\
 Prints the value of an expression. It is computed by pmdb from the memory of the process: no code runs there, so
 what only code could tell (a property, a call of a Python function) is refused. An expression alone does the
-same, unless its first word is a command; `!` before it makes sure.",
+same, unless its first word is a command; `!` before it makes sure. `$_exception` in it is the exception that is
+looked at, or that the thread raises or handles.",
         example: "p len(self.queue), self.queue[0]",
         operand: Operand::Expression,
         group: Group::Values,

@@ -169,6 +169,10 @@ impl Repl {
         if text.is_empty() {
             return Ok(());
         }
+        if text.starts_with('@') {
+            let why = "pmdb cannot send a command to several processes yet; `proc` goes to one";
+            return Err(Trouble::Words(why.to_string()));
+        }
         let text = text.to_string();
         if let Response::Value(value) = self.session.ask(Request::Execute { text })?
             && value.type_name != "NoneType"
@@ -417,7 +421,7 @@ impl Repl {
     fn help(&self, topic: &str, out: &mut dyn Write) -> Result<(), Trouble> {
         let text = if topic.is_empty() {
             help::overview()
-        } else if topic == "!" {
+        } else if topic == "!" || topic == "exec" {
             help::of_expressions()
         } else {
             let command = commands::find(topic);
