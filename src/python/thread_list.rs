@@ -48,7 +48,16 @@ impl Look<'_> {
         let mut next = self.fresh_pointer(head);
         loop {
             let state = match next {
-                Ok(state) if state.is_null() => return (members, None),
+                // A state that is freed and made anew may look like the last one: but then it was not the first.
+                Ok(state) if state.is_null() => {
+                    let first = members.first().copied().unwrap_or(Addr::NULL);
+                    let torn = LookError::Torn {
+                        what: "the list of threads",
+                        address: head,
+                    };
+                    let is_whole = self.fresh_pointer(head).is_ok_and(|now| now == first);
+                    return (members, (!is_whole).then_some(torn));
+                }
                 Ok(state) => state,
                 Err(error) => return (members, Some(error)),
             };

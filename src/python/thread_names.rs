@@ -39,18 +39,34 @@ impl Look<'_> {
         let Some(active) = self.dict_get_str(threading, "_active")? else {
             return Ok(names);
         };
-        for (ident, thread) in self.dict_items(active, MOST_THREADS)? {
-            if self.type_of(ident)?.builtin != Builtin::Int {
-                continue;
-            }
-            // A thread may leave while this is read; the others keep their names.
-            if let Ok(Integer::Exact(ident)) = self.integer(ident)
-                && let (Some(ident), Ok(name)) = (ident.to_u64(), self.thread_name(thread))
+        for (key, thread) in self.dict_items(active, MOST_THREADS)? {
+            // A thread may leave while this is read, and its objects become others; the rest keep their names.
+            if let Ok(Some(ident)) = self.number(key)
+                && self.ident_of(thread).is_ok_and(|own| own == Some(ident))
+                && let Ok(name) = self.thread_name(thread)
             {
                 names.insert(ident, name);
             }
         }
         Ok(names)
+    }
+
+    /// `Thread._ident`, which is also its key in `_active`.
+    fn ident_of(&self, thread: Addr) -> Result<Option<u64>, LookError> {
+        match self.held_attribute(thread, "_ident")? {
+            Some(ident) => self.number(ident),
+            None => Ok(None),
+        }
+    }
+
+    fn number(&self, object: Addr) -> Result<Option<u64>, LookError> {
+        if self.type_of(object)?.builtin != Builtin::Int {
+            return Ok(None);
+        }
+        Ok(match self.integer(object)? {
+            Integer::Exact(number) => number.to_u64(),
+            Integer::Huge { .. } => None,
+        })
     }
 
     fn thread_name(&self, thread: Addr) -> Result<ThreadName, LookError> {

@@ -82,7 +82,8 @@ fn cells(process: &ProcessReport, branch: &str) -> Vec<Cell> {
 /// The command line, with an interpreter by its last name only: where it lies helps nobody to choose.
 fn command(process: &ProcessReport) -> String {
     let mut words = process.command.clone();
-    if let (Some(first), Some(_)) = (words.first_mut(), &process.interpreter)
+    let is_python = process.interpreter.is_some() || process.error.is_some();
+    if let Some(first) = words.first_mut().filter(|_| is_python)
         && let Some((_, name)) = first.rsplit_once('/')
         && !name.is_empty()
     {

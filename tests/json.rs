@@ -1,0 +1,141 @@
+//! `docs/guide/json.md` against real answers: each field that an answer has is documented there, and each that is said to
+//! be there always is.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use support::{Fixture, on_each_python, pmdb};
+
+/// Field names, and whether they are always there, by section.
+type Documented = BTreeMap<String, BTreeMap<String, bool>>;
+
+fn documented() -> Documented {
+    let text = include_str!("../docs/guide/json.md");
+    let mut sections = Documented::new();
+    let mut section = String::new();
+    for line in text.lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            section = title.to_string();
+        }
+        if let Some((name, rest)) = line
+            .strip_prefix("| `")
+            .and_then(|rest| rest.split_once('`'))
+        {
+            let always = rest.starts_with(" | always |");
+            let fields = sections.entry(section.clone()).or_default();
+            fields.insert(name.to_string(), always);
+        }
+    }
+    sections
+}
+
+/// Which section describes what a field holds; nothing for plain values.
+fn section_of(section: &str, field: &str) -> Option<&'static str> {
+    Some(match (section, field) {
+        ("Report", "processes") => "Process",
+        ("Process", "usage") => "Usage",
+        ("Process", "threads") => "Thread",
+        ("Process", "event_loops") => "Event loop",
+        ("Event loop", "tasks") => "Task",
+        ("Task", "awaits") => "Awaited",
+        ("Frame", "columns") => "Columns",
+        ("Frame", "locals") => "Local",
+        ("Local", "absence") => "Absence",
+        ("Thread", "exceptions") | ("Exception", "cause" | "context" | "members") => "Exception",
+        (_, "frames") => "Frame",
+        _ => return None,
+    })
+}
+
+struct Walk {
+    documented: Documented,
+    seen: BTreeSet<(String, String)>,
+}
+
+impl Walk {
+    fn check(&mut self, section: &str, value: &Value) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.check(section, item)),
+            Value::Object(fields) => {
+                let known = self.documented[section].clone();
+                for (name, always) in &known {
+                    let there = fields.contains_key(name);
+                    assert!(there || !always, "{section}.{name} is missing: {value:#}");
+                }
+                for (name, inner) in fields {
+                    assert!(
+                        known.contains_key(name),
+                        "{section}.{name} is not documented"
+                    );
+                    self.seen.insert((section.to_string(), name.clone()));
+                    if let Some(next) = section_of(section, name) {
+                        self.check(next, inner);
+                    } else {
+                        assert!(!inner.is_object(), "{section}.{name} has no section");
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+const PROGRAM: &str = "\
+import asyncio, sys, threading
+async def inner():
+    await asyncio.sleep(3600)
+async def main(long):
+    asyncio.current_task().set_name('principal') if hasattr(asyncio.current_task(), 'set_name') else None
+    task = asyncio.ensure_future(inner())
+    await asyncio.sleep(0)
+    try:
+        {}['key']
+    except KeyError:
+        try:
+            raise ValueError('text') from None
+        except ValueError as error:
+            if hasattr(error, 'add_note'): error.add_note('a note')
+            print('ready', flush=True)
+            sys.stdin.read()
+    return task
+asyncio.run(main('x' * 5000))
+";
+
+#[test]
+fn every_field_of_an_answer_is_documented() {
+    let mut walk = Walk {
+        documented: documented(),
+        seen: BTreeSet::new(),
+    };
+    assert_eq!(walk.documented.len(), 12);
+    let walk = std::cell::RefCell::new(&mut walk);
+    on_each_python(|python| {
+        let fixture = Fixture::python_text(python, PROGRAM, &[]);
+        let pid = fixture.pid().to_string();
+        for words in [
+            &["stack", "--locals", "--json", &pid][..],
+            &["ps", "--json", &pid],
+        ] {
+            let answer = pmdb(words).succeeded().json();
+            walk.borrow_mut().check("Report", &answer);
+        }
+    });
+    let walk = walk.into_inner();
+    for (section, name) in [
+        ("Usage", "cpu_ms"),
+        ("Local", "truncated"),
+        ("Local", "length"),
+        ("Exception", "context"),
+        ("Exception", "suppress_context"),
+        ("Thread", "daemon"),
+        ("Process", "phase"),
+    ] {
+        let field = (section.to_string(), name.to_string());
+        assert!(
+            walk.seen.contains(&field),
+            "{section}.{name} was in no answer"
+        );
+    }
+}
