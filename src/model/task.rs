@@ -19,6 +19,9 @@ pub struct EventLoop {
     pub task_count: u64,
     /// In the order in which they were made, as far as their names tell.
     pub tasks: Vec<Task>,
+    /// Tasks that await each other in a circle, by their addresses: each awaits the next, and the last the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub circles: Vec<Vec<Addr>>,
 }
 
 /// A task of an event loop that has not ended.
@@ -37,6 +40,9 @@ pub struct Task {
     pub frames: Vec<Frame>,
     /// What it waits for in the end. Nothing for a task that runs or has ended.
     pub awaits: Option<Awaited>,
+    /// The tasks that wait for this one, by their addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaited_by: Vec<Addr>,
     /// What could not be read of this task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

@@ -2,7 +2,10 @@
 //!
 //! See `docs/internals/coroutines.md`.
 
+use std::rc::Rc;
+
 use super::LookError;
+use super::code::Code;
 use super::frame::PythonFrame;
 use super::layout::{
     Bytecode, Delegation, FrameLayout, GeneratorFrame, GeneratorState, InstructionMeaning, StackTop,
@@ -36,18 +39,13 @@ pub enum GeneratorPhase {
 impl Look<'_> {
     /// Which kind of generator an object is; `None` for any other object.
     pub fn generator_kind(&self, object: Addr) -> Result<Option<GeneratorKind>, LookError> {
-        let kind = match self.type_of(object)?.name.as_str() {
-            "generator" => GeneratorKind::Generator,
-            "coroutine" => GeneratorKind::Coroutine,
-            "async_generator" => GeneratorKind::AsyncGenerator,
-            _ => return Ok(None),
-        };
         // Cython has types of the same names, with a module in front and another layout.
-        let class = self
-            .memory
-            .pointer(object.plus(self.layout().object.kind))?;
-        let is_builtin = !self.qualified_type_name(class)?.contains('.');
-        Ok(is_builtin.then_some(kind))
+        Ok(match self.type_of(object)?.static_name() {
+            Some("generator") => Some(GeneratorKind::Generator),
+            Some("coroutine") => Some(GeneratorKind::Coroutine),
+            Some("async_generator") => Some(GeneratorKind::AsyncGenerator),
+            _ => None,
+        })
     }
 
     /// The qualified name of a generator, coroutine or asynchronous generator.
@@ -125,6 +123,19 @@ impl Look<'_> {
             GeneratorFrame::Pointer(at) => self.memory.pointer(generator.plus(at))?,
             GeneratorFrame::Inline(at) => generator.plus(at),
         })
+    }
+
+    /// The code of a generator, also of a finished one: a frame that is a part of it keeps its code.
+    pub(super) fn generator_code(&self, generator: Addr) -> Result<Rc<Code>, LookError> {
+        let address = match (self.layout().generator.code, self.layout().frame) {
+            (Some(at), _) => self.memory.pointer(generator.plus(at))?,
+            (None, FrameLayout::Interpreter(layout)) => {
+                let frame = self.generator_frame(generator)?;
+                Addr(self.memory.u64(frame.plus(layout.code))? & !layout.reference_tag)
+            }
+            (None, FrameLayout::Object(_)) => Addr::NULL,
+        };
+        self.code(address)
     }
 
     /// The frame of a generator, coroutine or asynchronous generator that has begun and not ended, or has yet to

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::Limits;
+use super::asyncio::FutureClass;
 use super::code::Code;
 use super::layout::Layout;
 use super::locate::Located;
@@ -35,6 +36,8 @@ pub struct Look<'p> {
     pub(super) values: RefCell<FxHashMap<(u64, Limits), Value>>,
     /// Names of static types by their address, once one could not be read of a type itself.
     pub(super) nameless: RefCell<Option<HashMap<u64, String>>>,
+    /// By the address of a type: how its instances are futures, if they are.
+    pub(super) futures: RefCell<HashMap<u64, Option<FutureClass>>>,
 }
 
 impl<'p> Look<'p> {
@@ -55,6 +58,7 @@ impl<'p> Look<'p> {
             modules: RefCell::default(),
             values: RefCell::default(),
             nameless: RefCell::default(),
+            futures: RefCell::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! [`locate`](locate::locate) finds the runtime and its version once; a [`Look`] then reads interpreters, threads,
 //! frames and objects for the length of one walk. Nothing here runs code in the target.
 
+mod asyncio;
 mod chain;
 mod code;
 mod error;
@@ -28,6 +29,7 @@ mod thread_list;
 mod thread_names;
 mod tid;
 
+pub use asyncio::Loops;
 pub use chain::RaisedFrame;
 pub use error::{LookError, PythonError};
 pub use frame::PythonFrame;

@@ -18,6 +18,8 @@ pub enum Request {
         index: usize,
     },
     Threads,
+    /// The event loops of the focused process, with the tasks of asyncio.
+    Tasks,
     /// By the identity that `Threads` gave it. Selecting the focused thread leaves the traceback of an exception.
     SelectThread {
         id: Addr,
@@ -110,6 +112,8 @@ pub enum Response {
     Done,
     Processes(Vec<ProcessEntry>),
     Threads(Vec<ThreadEntry>),
+    /// The process, with its event loops and without threads.
+    Tasks(Box<ProcessReport>),
     Stack(StackListing),
     Frame(FrameEntry),
     Listing(Listing),

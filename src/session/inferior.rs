@@ -7,6 +7,7 @@ use super::api::{Event, ExceptionEntry, FrameStep, ThreadEntry};
 use super::error::SessionError;
 use super::interrupt::Interruptible;
 use super::stack::{Target, identify, thread_facts};
+use super::tasks::add_tasks;
 use super::view::{Seen, Subject, View};
 use super::who::{note_of, who};
 use crate::model::{Addr, Frame, ProcessReport, Tid};
@@ -294,6 +295,18 @@ impl Inferior {
             };
             threads.iter().map(entry).collect()
         })
+    }
+
+    /// The process with its event loops and their tasks.
+    pub fn tasks(&self, interrupted: &AtomicBool) -> Result<ProcessReport, SessionError> {
+        let threads = self.threads(interrupted)?;
+        let mut report = self.report.clone();
+        report.threads.clear();
+        report.notes.clear();
+        self.look(interrupted, |look| {
+            add_tasks(look, &threads, None, &mut report);
+        })?;
+        Ok(report)
     }
 
     /// Puts the focus on the stack of a thread.

@@ -103,6 +103,7 @@ impl Session {
                 return self.ask(Request::Refresh);
             }
             Request::Threads => Response::Threads(inferior.thread_entries(flag)?),
+            Request::Tasks => Response::Tasks(Box::new(inferior.tasks(flag)?)),
             Request::SelectThread { id } => {
                 inferior.select_thread(id, flag)?;
                 self.focused_frame()?

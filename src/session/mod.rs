@@ -18,6 +18,7 @@ pub mod ps;
 pub mod source;
 pub mod stack;
 pub mod syntax;
+pub mod tasks;
 mod view;
 pub mod who;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::tasks::add_tasks;
 use super::who;
 use crate::model::{Addr, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
 use crate::process::core::{CoreOptions, CoreProcess};
@@ -35,6 +36,8 @@ pub struct StackOptions {
     pub locals: Option<Limits>,
     /// Stop each live process for the moment at which it is looked at.
     pub pause: bool,
+    /// The tasks of asyncio, with the stacks of their coroutines.
+    pub tasks: bool,
 }
 
 pub(super) fn core_options(executable: &Option<PathBuf>) -> CoreOptions {
@@ -224,6 +227,9 @@ fn read_threads(
         .collect();
     if let Some(error) = broken {
         report.error = Some(format!("not all threads could be read: {error}"));
+    }
+    if options.tasks {
+        add_tasks(&look, &threads, options.locals.as_ref(), report);
     }
     if let Some(limit) = look.spent() {
         report.error = Some(format!("not everything was read: {limit}"));

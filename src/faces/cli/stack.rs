@@ -35,6 +35,9 @@ pub(super) struct Arguments {
     /// Show the variables of every frame.
     #[arg(long)]
     locals: bool,
+    /// Show asyncio's tasks, too: where each waits, for what, and who waits for it.
+    #[arg(long)]
+    tasks: bool,
     /// Core dumps, also compressed ones.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     core: Vec<PathBuf>,
@@ -72,6 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         &StackOptions {
             locals: arguments.locals.then_some(limits),
             pause: arguments.pause,
+            tasks: arguments.tasks,
         },
     );
     let failures = failures(arguments, &report);

@@ -120,7 +120,7 @@ impl<'r> Headings<'r> {
     }
 
     fn thread_of(&self, unit: &Unit<'_>) -> String {
-        let process = self.process_in_passing(unit);
+        let process = self.process_in_passing(unit.index);
         let is_main = unit.thread.tid.map(|tid| tid.0) == unit.process.pid.map(|pid| pid.0);
         match &unit.thread.name {
             Some(name) if is_main => format!("{process}, {}", printable::one_line(name)),
@@ -136,7 +136,7 @@ impl<'r> Headings<'r> {
             ([first, ..], [_]) => format!(
                 "{} threads of {}: {names}",
                 units.len(),
-                self.process_in_passing(first)
+                self.process_in_passing(first.index)
             ),
             (_, several) if several.len() == units.len() => {
                 let labels = self.labels_of(several);
@@ -152,9 +152,13 @@ impl<'r> Headings<'r> {
     }
 
     /// `rank3 (pid 4245)`, or `process 4245` if that is all it is called.
-    fn process_in_passing(&self, unit: &Unit<'_>) -> String {
-        let label = self.labels.of(unit.index);
-        match unit.process.pid.map(|pid| pid.to_string()) {
+    pub fn process_in_passing(&self, index: usize) -> String {
+        let label = self.labels.of(index);
+        let process = self.processes.get(index);
+        match process
+            .and_then(|process| process.pid)
+            .map(|pid| pid.to_string())
+        {
             Some(pid) if pid == label => format!("process {pid}"),
             Some(pid) => format!("{label} (pid {pid})"),
             None => label.to_string(),

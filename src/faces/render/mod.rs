@@ -18,6 +18,8 @@ pub mod source;
 pub mod stack;
 pub mod state;
 pub mod table;
+pub mod task_forest;
+pub mod tasks;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use super::merge::{Branch, Unit, merge, units};
 use super::palette::{Palette, Role};
 use super::printable;
 use super::printer::Printer;
+use super::tasks::write_tasks;
 use crate::model::{ExceptionState, Report};
 use crate::session::source::Sources;
 
@@ -38,11 +39,13 @@ pub fn write_report(
     match arrangement {
         Arrangement::Merged => {
             headings.write_processes(&mut printer)?;
-            write_trees(&mut printer, &headings, all)
+            write_trees(&mut printer, &headings, all)?;
+            write_tasks_of_all(&mut printer, &headings, report)
         }
         Arrangement::Folded => {
             headings.write_processes(&mut printer)?;
-            write_sections(&mut printer, &headings, fold_equal(all))
+            write_sections(&mut printer, &headings, fold_equal(all))?;
+            write_tasks_of_all(&mut printer, &headings, report)
         }
         Arrangement::Flat => write_flat(&mut printer, report),
     }
@@ -59,6 +62,19 @@ fn write_flat(printer: &mut Printer<'_>, report: &Report) -> io::Result<()> {
         headings.write_processes(printer)?;
         let each = units(alone).into_iter().map(|unit| vec![unit]);
         write_sections(printer, &headings, each.collect())?;
+        write_tasks(printer, process, None)?;
+    }
+    Ok(())
+}
+
+fn write_tasks_of_all(
+    printer: &mut Printer<'_>,
+    headings: &Headings<'_>,
+    report: &Report,
+) -> io::Result<()> {
+    for (index, process) in report.processes.iter().enumerate() {
+        let name = (report.processes.len() > 1).then(|| headings.process_in_passing(index));
+        write_tasks(printer, process, name.as_deref())?;
     }
     Ok(())
 }

@@ -5,9 +5,12 @@ use std::io::{self, Write};
 use crate::faces::render::frame::remarks;
 use crate::faces::render::label::Labels;
 use crate::faces::render::palette::{Palette, Role};
+use crate::faces::render::printer::Printer;
 use crate::faces::render::table::{Align, Cell, Table};
+use crate::faces::render::tasks::write_tasks;
 use crate::faces::render::{command, printable, source, state};
 use crate::model::{Absence, Frame, Language, Local, ProcessReport, Value};
+use crate::session::source::Sources;
 use crate::session::{
     Display, Event, ExceptionEntry, FrameEntry, Listing, ListingLine, ProcessEntry, StackListing,
     ThreadEntry,
@@ -185,6 +188,18 @@ impl Writer<'_> {
             ]);
         }
         table.write(self.out, self.palette, None)
+    }
+
+    pub fn tasks(&mut self, process: &ProcessReport) -> io::Result<()> {
+        for note in &process.notes {
+            self.problem(note)?;
+        }
+        if process.event_loops.is_empty() {
+            return self.line("No tasks of asyncio.");
+        }
+        let mut sources = Sources::new();
+        let mut printer = Printer::new(self.out, self.palette, &mut sources);
+        write_tasks(&mut printer, process, None)
     }
 
     pub fn processes(&mut self, processes: &[ProcessEntry]) -> io::Result<()> {

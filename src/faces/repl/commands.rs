@@ -19,6 +19,7 @@ pub enum Action {
     Display,
     Undisplay,
     Threads,
+    Tasks,
     Thread,
     Exceptions,
     Processes,
@@ -328,6 +329,18 @@ one.",
         operand: Operand::None,
         group: Group::Processes,
         action: Action::Threads,
+    },
+    Command {
+        name: "tasks",
+        short: &[],
+        arguments: "",
+        help: "\
+Shows the tasks of asyncio as trees: where each waits, for what, and below it the tasks that it awaits. Tasks in
+the same place are shown once.",
+        example: "tasks",
+        operand: Operand::None,
+        group: Group::Processes,
+        action: Action::Tasks,
     },
     Command {
         name: "thread",

@@ -261,6 +261,7 @@ impl Repl {
                 text: (!arguments.is_empty()).then(text),
             },
             Action::Threads => Request::Threads,
+            Action::Tasks => Request::Tasks,
             Action::Thread => Request::SelectThread {
                 id: self.find_thread(arguments)?,
             },
@@ -295,6 +296,7 @@ impl Repl {
             Response::Done | Response::Names(_) => Ok(()),
             Response::Processes(entries) => writer.processes(entries),
             Response::Threads(entries) => writer.threads(entries),
+            Response::Tasks(process) => writer.tasks(process),
             Response::Stack(stack) => writer.stack(stack, None),
             Response::Frame(entry) => writer.frame(entry),
             Response::Listing(listing) => writer.listing(listing),

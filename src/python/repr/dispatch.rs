@@ -2,7 +2,7 @@
 
 use super::{
     Writer, arrays, callables, classes, collections, containers, enums, exceptions, execution,
-    instances, library, numbers, records, text, views,
+    futures, instances, library, numbers, records, text, views,
 };
 use crate::model::Addr;
 use crate::python::object::TypeInfo;
@@ -64,6 +64,7 @@ static FAMILIES: &[&[Known]] = &[
     library::TYPES,
     arrays::TYPES,
     instances::TYPES,
+    futures::TYPES,
 ];
 
 fn known(families: &[&[Known]], name: &str, made: Made) -> Option<Write> {

@@ -13,6 +13,7 @@ mod dispatch;
 mod enums;
 mod exceptions;
 mod execution;
+mod futures;
 mod instances;
 mod library;
 mod numbers;
