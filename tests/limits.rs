@@ -118,7 +118,7 @@ fn deep_values_end_at_the_depth_that_was_asked_for() {
         assert_eq!(deep["value"], expected);
         assert_eq!(deep["truncated"], true);
         let chain = local(&answer, "chain")["value"].as_str().unwrap();
-        assert!(chain.contains("next=<"), "{chain}");
+        assert_eq!(chain.matches("next=").count(), 1, "{chain}");
         let answer = ask(&fixture, &["--depth=1"]);
         assert_eq!(local(&answer, "flat")["value"], "[[…], (…), {…}]");
         // No depth that a user asks for overflows pmdb's own stack.
@@ -130,6 +130,33 @@ fn deep_values_end_at_the_depth_that_was_asked_for() {
                 .as_str()
                 .unwrap()
                 .starts_with("{0: {0: ")
+        );
+    });
+}
+
+#[test]
+fn generators_say_where_they_are() {
+    let body = "
+    def count():
+        yield 1
+        yield 2
+    begun, fresh, over = count(), count(), count()
+    next(begun), list(over)
+    inside = [begun]";
+    on_each_python(|python| {
+        let fixture = start(python, body);
+        let answer = ask(&fixture, &[]);
+        let place = |name: &str| local(&answer, name)["progress"].clone();
+        assert_eq!(place("begun"), "suspended at <string>:5");
+        assert_eq!(place("fresh"), "created");
+        assert_eq!(place("over"), "finished");
+        assert_eq!(place("inside"), Value::Null);
+        let pid = fixture.pid().to_string();
+        let answer = pmdb(["stack", &pid, "--locals"]);
+        assert!(
+            answer.stdout.contains(">  [suspended at <string>:5]\n"),
+            "{}",
+            answer.stdout
         );
     });
 }

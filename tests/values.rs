@@ -48,7 +48,7 @@ fn assert_same(ready: &str, answer: &Value) {
 #[test]
 fn every_value_has_the_text_that_the_target_gives_it() {
     on_each_python(|python| {
-        let fixture = Fixture::python(python, "table_of_values.py", &[]);
+        let fixture = Fixture::python(python, "table_of_values", &[]);
         let pid = fixture.pid().to_string();
         let answer = pmdb(["stack", &pid, "--locals", "--json", ALL]);
         assert_same(fixture.ready(), &answer.succeeded().json());
@@ -59,7 +59,7 @@ fn every_value_has_the_text_that_the_target_gives_it() {
 fn every_value_has_the_same_text_in_a_core() {
     on_each_python(|python| {
         let mut command = python.command();
-        command.arg(fixture_path("table_of_values.py"));
+        command.arg(fixture_path("table_of_values"));
         let Some(core) = dump_core(&command, Signal::SIGABRT) else {
             return;
         };

@@ -28,6 +28,9 @@ pub struct Value {
     /// Why there is no value, if there is none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub absence: Option<Absence>,
+    /// Where a generator or coroutine is: `suspended at /app/work.py:12`, `created`, `running`, `finished`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub progress: Option<String>,
     /// The shared-memory segment that the value's data lies in, with the offset: `/dev/shm/psm_1 +4096`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub segment: Option<String>,

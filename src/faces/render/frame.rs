@@ -204,12 +204,15 @@ fn write_local(printer: &mut Printer<'_>, local: &Local) -> io::Result<()> {
     Ok(())
 }
 
-/// What is said behind a value: how long it is if it was cut, and the shared memory that it lies in.
+/// What is said behind a value: how long it is if it was cut, where a generator is, and the shared memory that it lies in.
 pub fn remarks(value: &Value) -> String {
     let length = value.full_length().map(|length| format!(" ({length})"));
-    let segment = value.segment.as_deref();
-    let segment = segment.map(|segment| format!("  [{}]", printable::one_line(segment)));
-    length.unwrap_or_default() + &segment.unwrap_or_default()
+    let behind = [value.progress.as_deref(), value.segment.as_deref()];
+    let behind = behind
+        .into_iter()
+        .flatten()
+        .map(|remark| format!("  [{}]", printable::one_line(remark)));
+    length.unwrap_or_default() + &behind.collect::<String>()
 }
 
 #[cfg(test)]

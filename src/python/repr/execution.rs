@@ -4,6 +4,7 @@ use super::Writer;
 use super::dialect::Dialect;
 use super::dispatch::{Known, native};
 use crate::model::Addr;
+use crate::python::generator::GeneratorPhase;
 use crate::python::layout::FrameLayout;
 use crate::python::object::{Builtin, TypeInfo};
 use crate::python::{Look, LookError};
@@ -89,8 +90,8 @@ fn cell(writer: &mut Writer<'_, '_>, object: Addr, _: &TypeInfo) -> Result<(), L
 /// `gen_repr`, `Objects/genobject.c`.
 fn generator(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Result<(), LookError> {
     let look = writer.look;
-    let at = object.plus(look.layout().generator.qualname);
-    let name = look.name(look.memory.pointer(at)?)?;
+    let name = look.generator_name(object)?;
+    writer.is_at(look.progress_of(object)?);
     writer.put(&format!(
         "<{} object {name} at {object}>",
         kind.plain_name()
@@ -137,6 +138,25 @@ fn weak_proxy(writer: &mut Writer<'_, '_>, object: Addr, _: &TypeInfo) -> Result
 }
 
 impl Look<'_> {
+    /// Where a generator or coroutine is.
+    fn progress_of(&self, generator: Addr) -> Result<String, LookError> {
+        let what = match self.generator_phase(generator)? {
+            GeneratorPhase::Created => "created",
+            GeneratorPhase::Running => "running",
+            GeneratorPhase::Finished => "finished",
+            GeneratorPhase::Suspended => "suspended",
+        };
+        let frame = match what {
+            "finished" | "created" => None,
+            _ => self.suspended_frame(generator)?,
+        };
+        let place = frame.and_then(|frame| {
+            let line = frame.position.line?;
+            Some(format!("{what} at {}:{line}", frame.code.file))
+        });
+        Ok(place.unwrap_or_else(|| what.to_string()))
+    }
+
     /// The name of the type of what a weak reference refers to.
     fn weakly_named(&self, target: Addr) -> Result<String, LookError> {
         if Dialect::of(self.layout().version).weakref_has_module {

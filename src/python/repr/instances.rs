@@ -8,8 +8,9 @@ use crate::python::object::{Builtin, TypeInfo};
 
 pub(super) const TYPES: &[Known] = &[native("builtins.object", instance)];
 
-/// `<module.Class object at 0x…: x=1, y='a'>`: as `object.__repr__` writes it, with what the instance holds. A subclass
-/// of a builtin shows that first. The form stands in for a `__repr__` written in Python too, which is not run.
+/// `<module.Class object at 0x…: x=1, y='a'>`: as `object.__repr__` writes it, with what the instance holds. Instances in
+/// the attributes of another are written without theirs: objects know each other, and the first one would fill the
+/// room of all. A subclass of a builtin shows its value first. The form stands in for a `__repr__` written in Python too, which is not run.
 pub(super) fn instance(
     writer: &mut Writer<'_, '_>,
     object: Addr,
@@ -23,7 +24,11 @@ pub(super) fn instance(
     let name = writer.look.qualified_type_name(kind.address)?;
     let bare = format!("<{name} object at {object}>");
     writer.nested(object, &bare, &bare, |writer| {
-        let attributes = writer.look.instance_attributes(object, writer.wanted())?;
+        let attributes = if writer.is_in_instance {
+            Vec::new()
+        } else {
+            writer.look.instance_attributes(object, writer.wanted())?
+        };
         let payload = payload(kind.builtin);
         writer.put(&format!("<{name} object at {object}"));
         if let Some(write) = payload {
@@ -33,7 +38,9 @@ pub(super) fn instance(
         }
         if !attributes.is_empty() {
             writer.put(if payload.is_some() { ", " } else { ": " });
+            writer.is_in_instance = true;
             writer.attributes(attributes);
+            writer.is_in_instance = false;
         }
         writer.put(">");
         Ok(())

@@ -19,8 +19,12 @@ pub(in crate::python) struct Writer<'l, 'p> {
     is_shallow: bool,
     /// How long the outermost value is.
     length: Option<(u64, LengthUnit)>,
+    /// Where the outermost value is, if it is a generator.
+    progress: Option<String>,
     /// The shared-memory segment that the outermost value's data lies in.
     segment: Option<String>,
+    /// The attributes of an instance are being written.
+    pub(super) is_in_instance: bool,
     /// Why the outermost value's data is missing.
     absence: Option<Absence>,
 }
@@ -36,7 +40,9 @@ impl<'l, 'p> Writer<'l, 'p> {
             cut: false,
             is_shallow: false,
             length: None,
+            progress: None,
             segment: None,
+            is_in_instance: false,
             absence: None,
         }
     }
@@ -52,6 +58,7 @@ impl<'l, 'p> Writer<'l, 'p> {
             truncated: self.cut || self.is_shallow,
             length: length.map(|(length, _)| length),
             unit: length.map(|(_, unit)| unit),
+            progress: self.progress,
             segment: self.segment,
             absence: self.absence,
             ..Value::default()
@@ -96,6 +103,13 @@ impl<'l, 'p> Writer<'l, 'p> {
     pub fn lies_in(&mut self, segment: String) {
         if self.open.is_empty() {
             self.segment = Some(segment);
+        }
+    }
+
+    /// Where a generator is. Kept if it is the outermost value.
+    pub fn is_at(&mut self, progress: String) {
+        if self.open.is_empty() {
+            self.progress = Some(progress);
         }
     }
 
