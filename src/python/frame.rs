@@ -76,6 +76,20 @@ impl Look<'_> {
         stack
     }
 
+    /// Whether a frame is on the stack of the thread state at `thread`.
+    pub fn is_on_stack(&self, thread: Addr, frame: Addr) -> bool {
+        let mut next = self.newest_frame(thread);
+        for _ in 0..DEEPEST {
+            match next {
+                Ok(address) if address.is_null() => return false,
+                Ok(address) if address == frame => return true,
+                Ok(address) => next = self.caller(address),
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
     /// The newest Python frame of the thread state at `thread`; nothing if it has none, or it cannot be read.
     pub fn newest(&self, thread: Addr) -> Option<PythonFrame> {
         let mut address = self.newest_frame(thread).ok()?;

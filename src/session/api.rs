@@ -78,6 +78,22 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// Whether the answer is made of what the focused frame holds.
+    pub(super) fn reads_frame(&self) -> bool {
+        matches!(
+            self,
+            Request::Arguments
+                | Request::Locals
+                | Request::Evaluate { .. }
+                | Request::Execute { .. }
+                | Request::Pretty { .. }
+                | Request::WhatIs { .. }
+                | Request::Display { .. }
+        )
+    }
+}
+
 /// Which frame to go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -206,6 +222,8 @@ pub struct ExceptionEntry {
 pub enum Event {
     /// The focused frame has returned: the focus is on the newest frame.
     MovedOn { thread: Option<Tid> },
+    /// The focused frame has returned while the last request was answered: the answer may be torn.
+    Torn,
     /// The focused thread has ended: the focus is on the main thread.
     ThreadEnded { thread: Option<Tid> },
     /// The exception whose traceback was looked at is no longer there: the focus is on the stack of its thread.

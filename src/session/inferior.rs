@@ -352,7 +352,20 @@ impl Inferior {
         Ok((view, seen))
     }
 
-    /// The same to remember something of it.
+    /// Whether the focused frame, which was on its thread's stack when that was read last, has left it.
+    pub fn has_left_frame(&self, interrupted: &AtomicBool) -> bool {
+        let Ok((view, seen)) = self.frame() else {
+            return false;
+        };
+        if self.is_core() || view.subject != Subject::Thread {
+            return false;
+        }
+        let (thread, frame) = (view.thread, seen.frame.address);
+        self.look(interrupted, |look| !look.is_on_stack(thread, frame))
+            .unwrap_or(false)
+    }
+
+    /// The view, to remember something of it.
     pub fn with_view<T>(&mut self, change: impl FnOnce(&mut View) -> T) -> Result<T, SessionError> {
         self.view_mut().map(change)
     }

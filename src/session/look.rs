@@ -76,6 +76,16 @@ impl Session {
 
     /// Answers a request.
     pub fn ask(&mut self, request: Request) -> Result<Response, SessionError> {
+        let reads_frame = request.reads_frame();
+        let answer = self.answer(request);
+        let has_left = |inferior: &Inferior| inferior.has_left_frame(&self.interrupted);
+        if reads_frame && self.focused().is_ok_and(has_left) {
+            self.events.push(Event::Torn);
+        }
+        answer
+    }
+
+    fn answer(&mut self, request: Request) -> Result<Response, SessionError> {
         let focus = self.focus;
         let asking = Asking {
             limits: &self.limits,

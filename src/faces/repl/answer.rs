@@ -237,6 +237,9 @@ impl Writer<'_> {
         let text = match event {
             Event::MovedOn { thread: Some(tid) } => format!("[thread {tid} has moved on]"),
             Event::MovedOn { thread: None } => "[the thread has moved on]".to_string(),
+            Event::Torn => {
+                "[the frame has returned while it was read: the answer may be wrong]".to_string()
+            }
             Event::ThreadEnded { thread: Some(tid) } => format!("[thread {tid} has ended]"),
             Event::ThreadEnded { thread: None } => "[the thread has ended]".to_string(),
             Event::ExceptionGone => "[the exception is gone]".to_string(),

@@ -99,10 +99,15 @@ impl Repl {
     /// Looks at the process again and says what has happened.
     pub(super) fn refresh(&mut self, out: &mut dyn Write) -> io::Result<Result<(), SessionError>> {
         let refreshed = self.session.ask(Request::Refresh).map(drop);
+        self.show_events(out)?;
+        Ok(refreshed)
+    }
+
+    fn show_events(&mut self, out: &mut dyn Write) -> io::Result<()> {
         for event in self.session.take_events() {
             self.writer(out).event(&event)?;
         }
-        Ok(refreshed)
+        Ok(())
     }
 
     /// The focused frame, as after each stop of pdb.
@@ -143,7 +148,9 @@ impl Repl {
             Some((command, word, arguments)) => self.command(command, word, arguments, out),
             None => self.expression(line.strip_prefix('!').unwrap_or(&line).trim(), out),
         };
-        self.report(result, out)
+        let ending = self.report(result, out)?;
+        self.show_events(out)?;
+        Ok(ending)
     }
 
     fn report(&self, result: Result<(), Trouble>, out: &mut dyn Write) -> io::Result<Ending> {
