@@ -231,7 +231,9 @@ sys.stdin.read()
             }
             let names = thread_names(process);
             let count = |wanted| names.iter().filter(|name| **name == wanted).count();
-            assert_eq!((count("MainThread"), count("maker")), (1, 2), "{answer:#?}");
+            // Of two that create threads without end, one may be caught in a moment in which it cannot be told.
+            let counts = (count("MainThread"), count("maker"));
+            assert!(matches!(counts, (1, 1 | 2)), "{names:?}: {}", answer.stdout);
         });
     });
 }

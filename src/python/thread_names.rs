@@ -13,6 +13,9 @@ use crate::model::Addr;
 /// Entries of `threading._active` that are read.
 const MOST_THREADS: usize = 100_000;
 
+/// How often they are read anew when the dict was changing.
+const MOST_READS: usize = 8;
+
 /// What `threading` calls the thread that was there first, also where `threading` was never imported.
 pub(super) const MAIN_THREAD: &str = "MainThread";
 
@@ -27,7 +30,13 @@ impl Look<'_> {
     /// By `Thread.ident`, the pthread_t: `threading._active` of an interpreter (`Lib/threading.py`). Empty if it has
     /// not imported `threading`, or is changing it.
     pub(super) fn thread_names(&self, interpreter: Addr) -> HashMap<u64, ThreadName> {
-        self.active_threads(interpreter).unwrap_or_default()
+        for _ in 0..MOST_READS {
+            if let Ok(names) = self.active_threads(interpreter) {
+                return names;
+            }
+            self.memory.forget();
+        }
+        HashMap::new()
     }
 
     fn active_threads(&self, interpreter: Addr) -> Result<HashMap<u64, ThreadName>, LookError> {

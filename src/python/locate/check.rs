@@ -41,6 +41,9 @@ impl DebugOffsets {
     }
 }
 
+/// How often a list that seems broken is looked at.
+const MOST_LOOKS: usize = 20;
+
 /// How the beginning of the list of interpreters looks in a layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Graph {
@@ -57,7 +60,17 @@ impl Graph {
         match read(runtime.plus(layout.runtime.interpreters_head)) {
             None => Graph::Broken("it is not readable"),
             Some(0) => Graph::Empty,
-            Some(interpreter) => Graph::of_interpreter(read, layout, Addr(interpreter)),
+            Some(interpreter) => {
+                // The newest thread may end between two reads.
+                let look = || Graph::of_interpreter(read, layout, Addr(interpreter));
+                match look() {
+                    Graph::Broken(why) => (1..MOST_LOOKS)
+                        .map(|_| look())
+                        .find(|graph| *graph == Graph::Sound)
+                        .unwrap_or(Graph::Broken(why)),
+                    found => found,
+                }
+            }
         }
     }
 
