@@ -185,7 +185,7 @@ impl Look<'_> {
         Ok(None)
     }
 
-    /// Up to 3.12 the thread's dict has a holder, whose fields are the loop and, up to 3.11, the pid
+    /// In 3.12 the thread's dict has the loop, and before that a holder, whose fields are the loop and the pid
     /// (`PyRunningLoopHolder`, `Modules/_asynciomodule.c`).
     fn loop_in_thread_dict(&self, thread: Addr, loops: &[Addr]) -> Result<Option<Addr>, LookError> {
         let dict = self
@@ -197,6 +197,9 @@ impl Look<'_> {
         let Some(holder) = self.dict_get_str(dict, "__asyncio_running_event_loop__")? else {
             return Ok(None);
         };
+        if loops.contains(&holder) {
+            return Ok(Some(holder));
+        }
         for word in 2..4 {
             let value = self.memory.pointer(holder.plus(word * 8));
             if let Ok(value) = value
