@@ -14,6 +14,13 @@ pub trait ReadMemory {
     /// Fills `buffer` with the bytes at `address`, all of them or none.
     fn read(&self, address: Addr, buffer: &mut [u8]) -> Result<(), ReadError>;
 
+    /// Fills several buffers at moments as close to each other, and in their order, as the source can. All of them,
+    /// or an error and what they hold is undefined.
+    fn read_together(&self, pieces: &mut [Piece]) -> Result<(), ReadError> {
+        let mut pieces = pieces.iter_mut();
+        pieces.try_for_each(|piece| self.read(piece.address, &mut piece.bytes))
+    }
+
     /// The bytes at `address`, lent without a copy, if this source has them in one piece. Its caller never
     /// needs the cache of [`Memory`].
     fn lend(&self, _address: Addr, _length: usize) -> Option<&[u8]> {
@@ -22,6 +29,23 @@ pub trait ReadMemory {
 
     /// The range around `address` that can be read as one, so that a cache may fetch more than it was asked for.
     fn extent(&self, address: Addr) -> Option<Range<Addr>>;
+}
+
+/// A piece of memory: where it lies, and its bytes once it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    pub address: Addr,
+    pub bytes: Vec<u8>,
+}
+
+impl Piece {
+    /// Not read yet. The caller bounds `length`.
+    pub fn new(address: Addr, length: usize) -> Piece {
+        Piece {
+            address,
+            bytes: vec![0; length],
+        }
+    }
 }
 
 /// Longer reads are made past the cache. Bytes.
@@ -105,6 +129,16 @@ impl<'p> Memory<'p> {
     /// Forgets what was read, so that the next read sees the target as it then is.
     pub fn forget(&self) {
         self.pages.borrow_mut().clear();
+    }
+
+    /// Reads pieces anew, as close to one moment as can be, and puts them in place of what the cache has of them.
+    pub fn refresh(&self, pieces: &mut [Piece]) -> Result<(), ReadError> {
+        self.source.read_together(pieces)?;
+        let mut pages = self.pages.borrow_mut();
+        for piece in pieces {
+            pages.put(piece.address, &piece.bytes);
+        }
+        Ok(())
     }
 
     /// Fills `buffer`, from the cache where it can.

@@ -21,7 +21,7 @@ use std::time::SystemTime;
 pub use budget::{Budget, Spent};
 pub use error::{ProcessError, ReadError};
 pub use mapping::{Backing, Mapping, Mappings, Protection};
-pub use memory::{Memory, ReadMemory};
+pub use memory::{Memory, Piece, ReadMemory};
 
 use crate::model::{Absence, Addr, Pid, ThreadState, Tid};
 

@@ -58,6 +58,23 @@ impl Pages {
         run.get((start + address.0 % PAGE) as usize..(start + PAGE) as usize)
     }
 
+    /// Puts bytes in place of those that are there; where no page is, none becomes.
+    pub fn put(&mut self, address: Addr, bytes: &[u8]) {
+        let (mut at, mut rest) = (address, bytes);
+        while !rest.is_empty() {
+            let within = at.0 % PAGE;
+            let (now, later) = rest.split_at(rest.len().min((PAGE - within) as usize));
+            if let Some(place) = self.places.get(&(at.0 / PAGE)) {
+                let start = (u64::from(place.page) * PAGE + within) as usize;
+                let run = self.runs.get_mut(place.run as usize);
+                if let Some(old) = run.and_then(|run| run.get_mut(start..start + now.len())) {
+                    old.copy_from_slice(now);
+                }
+            }
+            (at, rest) = (at.plus(now.len() as u64), later);
+        }
+    }
+
     /// Fetches the page of an address, with some around it. False if that page cannot be read as a whole.
     pub fn fetch(&mut self, source: &dyn ReadMemory, address: Addr) -> bool {
         let page = address.0 / PAGE;
@@ -156,6 +173,25 @@ mod tests {
         }
         assert!(pages.bytes(Addr(109 * PAGE)).is_some());
         assert_eq!(*source.asked.borrow(), [(107, 1), (106, 1), (108, 2)]);
+    }
+
+    #[test]
+    fn what_is_read_anew_takes_the_place_of_what_was_there() {
+        let (source, mut pages) = (Numbered::default(), Pages::default());
+        for page in [103, 101] {
+            assert!(pages.fetch(&source, Addr(page * PAGE)));
+        }
+        // From the middle of one page over one that is not there into a third.
+        pages.put(Addr(101 * PAGE + 100), &[7; 2 * PAGE as usize]);
+        assert_eq!(
+            pages.bytes(Addr(101 * PAGE + 99)).unwrap()[..2],
+            [byte(101 * PAGE + 99), 7]
+        );
+        assert!(pages.bytes(Addr(102 * PAGE)).is_none());
+        assert_eq!(
+            pages.bytes(Addr(103 * PAGE + 99)).unwrap()[..2],
+            [7, byte(103 * PAGE + 100)]
+        );
     }
 
     #[test]

@@ -1,20 +1,15 @@
-//! The frames of a thread, newest first, and their variables.
+//! Frames and their variables.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::LookError;
 use super::code::Code;
-use super::layout::{CurrentFrame, FrameLayout};
+use super::layout::FrameLayout;
 use super::lines::Position;
 use super::look::Look;
 use super::repr::Limits;
 use crate::model::{Absence, Addr, Frame, Language, Local, LocalKind, Value};
 
-/// Deeper stacks are cut and said to be. CPython's own limit is 1,000 unless the program raised it.
-const DEEPEST: usize = 50_000;
-/// Frames that are no Python code and follow each other; CPython puts one before each call from C.
-const MOST_SHIMS: usize = 16;
 /// Names shown of one module or class body.
 const MOST_NAMES: usize = 1_000;
 
@@ -30,107 +25,7 @@ pub struct PythonFrame {
     pub locals_dict: Addr,
 }
 
-/// A stack, and why it ends early if it does.
-pub struct Stack {
-    pub frames: Vec<PythonFrame>,
-    pub broken: Option<LookError>,
-}
-
 impl Look<'_> {
-    /// The stack of the thread state at `thread`.
-    pub fn stack(&self, thread: Addr) -> Stack {
-        let mut stack = Stack {
-            frames: Vec::new(),
-            broken: None,
-        };
-        let mut next = self.newest_frame(thread);
-        let mut seen = HashSet::new();
-        loop {
-            let address = match next {
-                Ok(address) if address.is_null() => break,
-                Ok(address) => address,
-                Err(error) => {
-                    stack.broken = Some(error);
-                    break;
-                }
-            };
-            if !seen.insert(address) || seen.len() > DEEPEST {
-                stack.broken = Some(LookError::Torn {
-                    what: "the chain of frames",
-                    address,
-                });
-                break;
-            }
-            match self.frame(address) {
-                Ok(frame) => stack.frames.extend(frame),
-                Err(error) => {
-                    stack.broken = Some(error);
-                    break;
-                }
-            }
-            let kept = self.memory.keep(address, size_of::<PythonFrame>());
-            next = kept
-                .map_err(LookError::from)
-                .and_then(|()| self.caller(address));
-        }
-        stack
-    }
-
-    /// Whether a frame is on the stack of the thread state at `thread`.
-    pub fn is_on_stack(&self, thread: Addr, frame: Addr) -> bool {
-        let mut next = self.newest_frame(thread);
-        for _ in 0..DEEPEST {
-            match next {
-                Ok(address) if address.is_null() => return false,
-                Ok(address) if address == frame => return true,
-                Ok(address) => next = self.caller(address),
-                Err(_) => return false,
-            }
-        }
-        false
-    }
-
-    /// The newest Python frame of the thread state at `thread`; nothing if it has none, or it cannot be read.
-    pub fn newest(&self, thread: Addr) -> Option<PythonFrame> {
-        let mut address = self.newest_frame(thread).ok()?;
-        for _ in 0..MOST_SHIMS {
-            if address.is_null() {
-                return None;
-            }
-            if let Some(frame) = self.frame(address).ok()? {
-                return Some(frame);
-            }
-            address = self.caller(address).ok()?;
-        }
-        None
-    }
-
-    pub(super) fn newest_frame(&self, thread: Addr) -> Result<Addr, LookError> {
-        Ok(match self.layout().thread.current_frame {
-            CurrentFrame::FrameObject(at) | CurrentFrame::Direct(at) => {
-                self.memory.pointer(thread.plus(at))?
-            }
-            CurrentFrame::ThroughCFrame {
-                cframe,
-                current_frame,
-            } => {
-                let cframe = self.memory.pointer(thread.plus(cframe))?;
-                if cframe.is_null() {
-                    return Ok(Addr::NULL);
-                }
-                self.memory.pointer(cframe.plus(current_frame))?
-            }
-        })
-    }
-
-    fn caller(&self, frame: Addr) -> Result<Addr, LookError> {
-        let at = match self.layout().frame {
-            FrameLayout::Object(layout) => layout.back,
-            FrameLayout::Interpreter(layout) => layout.previous,
-        };
-        Ok(self.memory.pointer(frame.plus(at))?)
-    }
-
     /// `None` for a frame that is not Python code: the shim between the interpreter and its C caller.
     pub(super) fn frame(&self, address: Addr) -> Result<Option<PythonFrame>, LookError> {
         let (code, position) = match self.layout().frame {

@@ -24,6 +24,7 @@ mod own_words;
 mod phase;
 mod repr;
 mod segment;
+mod stack;
 mod thread;
 mod thread_list;
 mod thread_names;

@@ -510,9 +510,7 @@ fn frames_of(
         }
     }
     let stack = look.stack(thread);
-    let note = stack
-        .broken
-        .map(|error| format!("the stack ends early: {error}"));
+    let note = stack.note();
     let frames = stack
         .frames
         .into_iter()

@@ -266,13 +266,10 @@ fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> T
             .map(|frame| look.describe(frame, options.locals.as_ref()))
             .collect(),
         exceptions: look.exceptions(thread.address, options.locals.as_ref()),
-        note: match stack.broken {
-            Some(error) => Some(format!("the stack ends early: {error}")),
-            None if frames.is_empty() && thread.status.is_none() => {
-                Some("it is being created, or ends".to_string())
-            }
-            None => None,
-        },
+        note: stack.note().or_else(|| {
+            let nowhere = frames.is_empty() && thread.status.is_none();
+            nowhere.then(|| "it is being created, or ends".to_string())
+        }),
         ..thread_facts(thread)
     }
 }

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 
 use crate::model::{Addr, Pid, Tid};
-use crate::process::ReadError;
+use crate::process::{Piece, ReadError};
 
 /// The way by which memory is read.
 #[derive(Debug)]
@@ -20,6 +20,9 @@ pub(super) enum Reader {
     /// exec it reads nothing.
     File(File),
 }
+
+/// As many pieces as one system call reads: `IOV_MAX`, readv(2).
+const MOST_PIECES: usize = 1024;
 
 /// Larger requests are split, because one large transfer is slower per byte than pieces that stay in the cache.
 const PIECE: usize = 64 * 1024;
@@ -53,6 +56,37 @@ impl Reader {
                 Err(Errno::EINTR) => {}
                 Err(Errno::ESRCH) => return Err(ReadError::Gone { pid, address }),
                 Err(_) => return Err(ReadError::Unmapped { address, length }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills all pieces, in one system call if there are no more than one takes.
+    pub fn read_together(&self, pid: Pid, pieces: &mut [Piece]) -> Result<(), ReadError> {
+        let Reader::SystemCall(task) = self else {
+            let mut pieces = pieces.iter_mut();
+            return pieces.try_for_each(|piece| self.read(pid, piece.address, &mut piece.bytes));
+        };
+        for pieces in pieces.chunks_mut(MOST_PIECES) {
+            let wanted: usize = pieces.iter().map(|piece| piece.bytes.len()).sum();
+            let address = pieces.first().map_or(Addr::NULL, |piece| piece.address);
+            let length = wanted as u64;
+            let remote: Vec<RemoteIoVec> = pieces
+                .iter()
+                .map(|piece| RemoteIoVec {
+                    base: piece.address.0 as usize,
+                    len: piece.bytes.len(),
+                })
+                .collect();
+            let mut local: Vec<IoSliceMut<'_>> = pieces
+                .iter_mut()
+                .map(|piece| IoSliceMut::new(&mut piece.bytes))
+                .collect();
+            let pid_of_task = nix::unistd::Pid::from_raw(task.0.cast_signed());
+            match process_vm_readv(pid_of_task, &mut local, &remote) {
+                Ok(count) if count == wanted => {}
+                Err(Errno::ESRCH) => return Err(ReadError::Gone { pid, address }),
+                Ok(_) | Err(_) => return Err(ReadError::Unmapped { address, length }),
             }
         }
         Ok(())

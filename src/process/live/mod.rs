@@ -29,8 +29,8 @@ use self::memory::Reader;
 use self::space::AddressSpace;
 use self::stat::Stat;
 use super::{
-    Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, Source, SystemCall,
-    ThreadStatus,
+    Identity, Mapping, Mappings, Piece, Process, ProcessError, ReadError, ReadMemory, Source,
+    SystemCall, ThreadStatus,
 };
 use crate::model::{Addr, Pid, Tid};
 
@@ -102,6 +102,20 @@ impl ReadMemory for LiveProcess {
             return Err(ReadError::Unmapped { address, length });
         }
         self.reader.read(self.pid, address, buffer)
+    }
+
+    fn read_together(&self, pieces: &mut [Piece]) -> Result<(), ReadError> {
+        let forbidden = pieces.iter().find(|piece| {
+            self.space
+                .is_off_limits(piece.address, piece.bytes.len() as u64)
+        });
+        if let Some(piece) = forbidden {
+            return Err(ReadError::Unmapped {
+                address: piece.address,
+                length: piece.bytes.len() as u64,
+            });
+        }
+        self.reader.read_together(self.pid, pieces)
     }
 
     fn extent(&self, address: Addr) -> Option<Range<Addr>> {

@@ -1,0 +1,290 @@
+//! The chain of frames of a thread, newest first: of a thread that runs, as it was at one moment.
+//!
+//! Why a stack that is read word by word may never have been, and what is done about it: `docs/internals/torn-stacks.md`.
+
+use std::collections::HashSet;
+
+use super::LookError;
+use super::frame::PythonFrame;
+use super::layout::{CurrentFrame, FrameLayout};
+use super::look::Look;
+use crate::model::Addr;
+use crate::process::{Piece, Source};
+
+/// Deeper stacks are cut and said to be. CPython's own limit is 1,000 unless the program raised it.
+const DEEPEST: usize = 50_000;
+/// Frames that are no Python code and follow each other; CPython puts one before each call from C.
+const MOST_SHIMS: usize = 16;
+/// How often the stack of a running thread is read until it agrees with itself. An attempt takes some 2 µs.
+const MOST_ATTEMPTS: usize = 200;
+/// Frames that are read in all attempts together: a deep stack is not read that often.
+const MOST_VISITED: usize = 4 * DEEPEST;
+/// Frames that are no further apart, in bytes, are read as one piece.
+const GAP: u64 = 256;
+/// A longer piece is not begun for frames that lie side by side, in bytes.
+const LONGEST_PIECE: u64 = 64 * 1024;
+
+/// A stack, and why it ends early if it does.
+pub struct Stack {
+    pub frames: Vec<PythonFrame>,
+    pub broken: Option<LookError>,
+    /// The thread ran on while its frames were read, at every attempt: callers and callees may be of two moments.
+    pub moving: bool,
+}
+
+impl Stack {
+    /// What the reader of the stack should know.
+    pub fn note(&self) -> Option<String> {
+        match &self.broken {
+            Some(error) => Some(format!("not all frames could be read: {error}")),
+            None if self.moving => Some(
+                "it ran on while its stack was read, so that callers and callees may be of two moments; --pause \
+                 holds it still"
+                    .to_owned(),
+            ),
+            None => None,
+        }
+    }
+}
+
+/// The addresses of frames, and why there are no more if that is not the end.
+struct Chain {
+    frames: Vec<Addr>,
+    broken: Option<LookError>,
+}
+
+impl Look<'_> {
+    /// The stack of the thread state at `thread`.
+    pub fn stack(&self, thread: Addr) -> Stack {
+        let (chain, moving) = self.chain_of_one_moment(thread);
+        let mut stack = Stack {
+            frames: Vec::new(),
+            broken: chain.broken,
+            moving,
+        };
+        for address in chain.frames {
+            let kept = self.memory.keep(address, size_of::<PythonFrame>());
+            match kept
+                .map_err(LookError::from)
+                .and_then(|()| self.frame(address))
+            {
+                Ok(frame) => stack.frames.extend(frame),
+                // An older frame can be told although a newer one is being made or taken down.
+                Err(error) => {
+                    let first = stack.broken.take();
+                    stack.broken = Some(first.unwrap_or(error));
+                }
+            }
+        }
+        stack
+    }
+
+    /// Whether a frame is on the stack of the thread state at `thread`.
+    pub fn is_on_stack(&self, thread: Addr, frame: Addr) -> bool {
+        self.chain(thread).frames.contains(&frame)
+    }
+
+    /// The newest Python frame of the thread state at `thread`; nothing if it has none, or it cannot be read.
+    pub fn newest(&self, thread: Addr) -> Option<PythonFrame> {
+        let mut address = self.newest_frame(thread).ok()?;
+        for _ in 0..MOST_SHIMS {
+            if address.is_null() {
+                return None;
+            }
+            if let Some(frame) = self.frame(address).ok()? {
+                return Some(frame);
+            }
+            address = self.caller(address).ok()?;
+        }
+        None
+    }
+
+    /// The chain as the cache has it once frames and the pointer to the newest were read together and agree, and
+    /// whether they never did.
+    fn chain_of_one_moment(&self, thread: Addr) -> (Chain, bool) {
+        let mut chain = self.chain(thread);
+        if matches!(self.process.identity().source, Source::Core(_)) {
+            return (chain, false);
+        }
+        let mut visited = 0;
+        for attempt in 0..MOST_ATTEMPTS {
+            visited += chain.frames.len();
+            if visited > MOST_VISITED {
+                break;
+            }
+            let mut pieces = self.pieces(thread, &chain.frames);
+            if self.memory.refresh(&mut pieces).is_err() {
+                // A frame, or what passed for one, is not there any more.
+                self.memory.forget();
+                chain = self.chain(thread);
+                if self.memory.spent().is_some() {
+                    break;
+                }
+                continue;
+            }
+            let read: HashSet<Addr> = chain.frames.iter().copied().collect();
+            chain = self.chain(thread);
+            let all_read = chain.frames.iter().all(|frame| read.contains(frame));
+            let agrees = self.agree(&mut pieces, chain.frames.first(), attempt);
+            if agrees && all_read && chain.broken.is_none() {
+                return (chain, false);
+            }
+        }
+        (chain, true)
+    }
+
+    fn chain(&self, thread: Addr) -> Chain {
+        let mut chain = Chain {
+            frames: Vec::new(),
+            broken: None,
+        };
+        let mut seen = HashSet::new();
+        let mut next = self.newest_frame(thread);
+        loop {
+            let address = match next {
+                Ok(address) if address.is_null() => return chain,
+                Ok(address) if seen.insert(address) && seen.len() <= DEEPEST => address,
+                Ok(address) => {
+                    let what = "the chain of frames";
+                    chain.broken = Some(LookError::Torn { what, address });
+                    return chain;
+                }
+                Err(error) => {
+                    chain.broken = Some(error);
+                    return chain;
+                }
+            };
+            chain.frames.push(address);
+            next = self.caller(address);
+        }
+    }
+
+    /// Whether what was read twice is the same both times: the pointer to the newest frame, and the frames. Of the
+    /// newest frame only whose it is, since it runs on. A thread that calls and returns all the time may never give
+    /// the same twice; then it has to do that the pointer does.
+    fn agree(&self, pieces: &mut [Piece], newest: Option<&Addr>, attempt: usize) -> bool {
+        let pointers = self.pointers_per_thread();
+        let compared = if attempt < MOST_ATTEMPTS / 2 {
+            pieces.len() / 2
+        } else {
+            pointers
+        };
+        if let Some(newest) = newest {
+            for piece in pieces.iter_mut() {
+                self.hide_what_runs(piece, *newest);
+            }
+        }
+        let (first, second) = (pieces.iter(), pieces.iter().rev());
+        first
+            .zip(second)
+            .take(compared)
+            .all(|(one, other)| one == other)
+    }
+
+    /// Blanks what changes in a frame while it is the newest.
+    fn hide_what_runs(&self, piece: &mut Piece, frame: Addr) {
+        let (code, back) = match self.layout().frame {
+            FrameLayout::Object(layout) => (layout.code, layout.back),
+            FrameLayout::Interpreter(layout) => (layout.code, layout.previous),
+        };
+        let changing = (0..self.frame_header())
+            .step_by(8)
+            .filter(|at| *at != code && *at != back);
+        for at in changing {
+            let start = frame.plus(at).0.checked_sub(piece.address.0);
+            let start = start.and_then(|start| usize::try_from(start).ok());
+            let word = start.and_then(|start| piece.bytes.get_mut(start..start.checked_add(8)?));
+            if let Some(word) = word {
+                word.fill(0);
+            }
+        }
+    }
+
+    /// What has to be read together, twice: the pointer to the newest frame, the frames, and the same in reverse.
+    fn pieces(&self, thread: Addr, frames: &[Addr]) -> Vec<Piece> {
+        let newest = self.pointer_to_newest(thread);
+        let length = self.frame_header();
+        let mut sorted = frames.to_vec();
+        sorted.sort_unstable();
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        for frame in sorted {
+            let end = frame.0.saturating_add(length);
+            match runs.last_mut() {
+                Some(run)
+                    if frame.0 <= run.1.saturating_add(GAP) && end - run.0 <= LONGEST_PIECE =>
+                {
+                    run.1 = end;
+                }
+                _ => runs.push((frame.0, end)),
+            }
+        }
+        let of_frames = runs
+            .into_iter()
+            .map(|(start, end)| Piece::new(Addr(start), (end - start) as usize));
+        let pointers = newest.iter().map(|&at| Piece::new(at, 8));
+        let mut pieces: Vec<Piece> = pointers.chain(of_frames).collect();
+        pieces.extend(pieces.clone().into_iter().rev());
+        pieces
+    }
+
+    /// Where the words are that lead to the newest frame. The last one leads to it directly.
+    fn pointer_to_newest(&self, thread: Addr) -> Vec<Addr> {
+        match self.layout().thread.current_frame {
+            CurrentFrame::FrameObject(at) | CurrentFrame::Direct(at) => vec![thread.plus(at)],
+            CurrentFrame::ThroughCFrame {
+                cframe,
+                current_frame,
+            } => {
+                let mut words = vec![thread.plus(cframe)];
+                let frame = self.memory.pointer(thread.plus(cframe));
+                words.extend(
+                    frame
+                        .ok()
+                        .filter(|frame| !frame.is_null())
+                        .map(|frame| frame.plus(current_frame)),
+                );
+                words
+            }
+        }
+    }
+
+    /// How much of a frame is read together with the others: all but its variables, in bytes.
+    fn frame_header(&self) -> u64 {
+        match self.layout().frame {
+            FrameLayout::Object(layout) => layout.localsplus,
+            FrameLayout::Interpreter(layout) => layout.localsplus,
+        }
+    }
+
+    pub(super) fn newest_frame(&self, thread: Addr) -> Result<Addr, LookError> {
+        let at = match self.layout().thread.current_frame {
+            CurrentFrame::FrameObject(at) | CurrentFrame::Direct(at) => thread.plus(at),
+            CurrentFrame::ThroughCFrame {
+                cframe,
+                current_frame,
+            } => {
+                let cframe = self.memory.pointer(thread.plus(cframe))?;
+                if cframe.is_null() {
+                    return Ok(Addr::NULL);
+                }
+                cframe.plus(current_frame)
+            }
+        };
+        Ok(self.memory.pointer(at)?)
+    }
+
+    fn pointers_per_thread(&self) -> usize {
+        match self.layout().thread.current_frame {
+            CurrentFrame::FrameObject(_) | CurrentFrame::Direct(_) => 1,
+            CurrentFrame::ThroughCFrame { .. } => 2,
+        }
+    }
+
+    fn caller(&self, frame: Addr) -> Result<Addr, LookError> {
+        let at = match self.layout().frame {
+            FrameLayout::Object(layout) => layout.back,
+            FrameLayout::Interpreter(layout) => layout.previous,
+        };
+        Ok(self.memory.pointer(frame.plus(at))?)
+    }
+}
