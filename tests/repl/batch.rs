@@ -443,3 +443,37 @@ for worker in workers:
         assert!(last.unwrap().contains("Worker2"), "{answer:#?}");
     });
 }
+
+#[test]
+fn traceback_of_an_exception_is_walked_and_left() {
+    on_each_python(|python| {
+        let fixture = Fixture::python(python, "prompt.py", &["wait"]);
+        let pid = fixture.pid().to_string();
+        let commands = "\
+exceptions
+exceptions 0
+args
+p key, $_exception
+where 0
+up
+exceptions
+thread
+exceptions 9
+";
+        let answer = pmdb_with_input(["attach", &pid], commands);
+        ends_with_code(&answer, 1);
+        let lines: Vec<&str> = answer.stdout.lines().collect();
+        assert_eq!(lines[0], "    0 KeyError('missing')");
+        assert_eq!(lines[1], "    1 ValueError('no such thing', 7)");
+        assert!(lines[2].ends_with(")fail()"), "{lines:?}");
+        assert_eq!(lines[3], "-> return table[\"missing\"]");
+        assert_eq!(lines[4], "table = {}");
+        assert_eq!(lines[5], "(1, KeyError('missing'))");
+        assert_eq!(lines[6..8], lines[2..4]);
+        assert!(lines[8].ends_with(")<module>()"), "{lines:?}");
+        assert_eq!(lines[9], "-> fail({})");
+        assert_eq!(lines[10], ">   0 KeyError('missing')");
+        assert_eq!(lines[13], "-> halt()");
+        assert_eq!(lines[14], "*** No exception with that number");
+    });
+}
