@@ -212,6 +212,12 @@ pub struct ObjectLayout {
     pub weakref_object: u64,
     /// `MatchObject.mark` (`Modules/_sre/sre.h`): the `Py_ssize_t` where the whole match begins, then where it ends.
     pub match_marks: u64,
+    /// `lockobject`, `rlockobject` (`Modules/_threadmodule.c`): the byte whose low bit says that it is held; the owner's
+    /// `get_ident()`, 0 without one; and how often it is held, counted from `rlock_count_from`.
+    pub lock_locked: u64,
+    pub rlock_owner: u64,
+    pub rlock_count: u64,
+    pub rlock_count_from: u64,
     /// `PyDateTime_*`: where `data` begins in date, time, datetime; and in delta days, seconds, microseconds.
     pub date_data: u64,
     pub time_data: u64,

@@ -2,7 +2,7 @@
 
 use super::{
     Writer, arrays, callables, classes, collections, containers, enums, exceptions, execution,
-    futures, instances, library, numbers, records, text, views,
+    futures, instances, library, locks, numbers, records, text, views,
 };
 use crate::model::Addr;
 use crate::python::object::TypeInfo;
@@ -62,6 +62,7 @@ static FAMILIES: &[&[Known]] = &[
     classes::TYPES,
     execution::TYPES,
     library::TYPES,
+    locks::TYPES,
     arrays::TYPES,
     instances::TYPES,
     futures::TYPES,

@@ -16,6 +16,7 @@ mod execution;
 mod futures;
 mod instances;
 mod library;
+mod locks;
 mod numbers;
 mod printable;
 mod printable_table;

@@ -13,6 +13,7 @@ import os
 import re
 import struct
 import sys
+import threading
 import types
 
 MEMORY = os.open("/proc/self/mem", os.O_RDONLY)
@@ -144,6 +145,27 @@ def probe_match():
     found = re.compile("b+").search("a" * 12345 + "b" * 6789 + "c")
     size = size_of(found) + 4 * WORD
     only("match_marks", [at for at in places(found, 12345, size) if word(id(found) + at + WORD) == 12345 + 6789])
+
+
+def probe_locks():
+    """lockobject and rlockobject, Modules/_threadmodule.c."""
+    held, free = ([threading.Lock() for _ in range(20)] for _ in range(2))
+    for lock in held:
+        lock.acquire()
+
+    def all_have(locks, at, byte):
+        return all(read(id(lock) + at, 1) == byte for lock in locks)
+
+    size = size_of(held[0])
+    only("lock_locked", [at for at in range(16, size) if all_have(held, at, b"\1") and all_have(free, at, b"\0")])
+    again = threading.RLock()
+    for _ in range(7):
+        again.acquire()
+    only("rlock_owner", places(again, threading.get_ident()))
+    counts = [(at, 7 - from_) for from_ in (6, 7) for at in places(again, from_)]
+    only("rlock_count", [at for at, _ in counts])
+    # From 3.14 on, 0 means that it is held once.
+    print("rlock_count_from", counts[0][1])
 
 
 def probe_deque():
@@ -371,6 +393,7 @@ def main():
     probe_descriptors()
     probe_small_objects()
     probe_match()
+    probe_locks()
     probe_deque()
     probe_ordered_dict()
     loop = asyncio.new_event_loop()
