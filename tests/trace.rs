@@ -90,9 +90,8 @@ fn system_calls_are_made_in_its_name_and_leave_no_trace() {
     for _ in 0..200 {
         let mut held = hold(&fixture);
         send_real_time_signal(&fixture);
-        let tid = held.thread_in_system_call().expect("one of them sleeps");
         let results = held
-            .system_calls(tid, &[getpid, nonsense])
+            .system_calls(&[getpid, nonsense])
             .expect("they can be made");
         assert_eq!(results, [pid.cast_signed(), -i64::from(libc::EBADF)]);
     }
@@ -106,14 +105,13 @@ fn system_calls_are_made_in_its_name_and_leave_no_trace() {
 fn what_is_written_is_there() {
     let mut fixture = Fixture::start(Command::new(c_program("busy")));
     let mut held = hold(&fixture);
-    let tid = held.thread_in_system_call().expect("one of them sleeps");
     let protection = (libc::PROT_READ | libc::PROT_EXEC) as u64;
     let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
     let map = Call {
         number: libc::SYS_mmap,
         arguments: [0, 4096, protection, flags, u64::MAX, 0],
     };
-    let address = held.system_calls(tid, &[map]).expect("it can be made")[0];
+    let address = held.system_calls(&[map]).expect("it can be made")[0];
     let address = pmdb::model::Addr(address.cast_unsigned());
     held.write(address, b"from pmdb")
         .expect("also what the process itself may not write");
@@ -144,14 +142,12 @@ fn a_stopped_process_stays_stopped() {
     wait_until_stopped(&fixture);
     for _ in 0..50 {
         let mut held = hold(&fixture);
-        if let Ok(tid) = held.thread_in_system_call() {
-            let getpid = Call {
-                number: libc::SYS_getpid,
-                arguments: [0; 6],
-            };
-            held.system_calls(tid, &[getpid])
-                .expect("also while it is stopped");
-        }
+        let getpid = Call {
+            number: libc::SYS_getpid,
+            arguments: [0; 6],
+        };
+        held.system_calls(&[getpid])
+            .expect("also while it is stopped");
         drop(held);
         wait_until_stopped(&fixture);
     }

@@ -22,7 +22,7 @@ pub enum TraceError {
         errno: Errno,
     },
     #[error(
-        "process {pid} has no thread that sits in a system call at whose instruction another one can be made"
+        "no system call can be made in the name of process {pid}: none of its threads could be stopped, or it has no vDSO"
     )]
     NoPlaceForACall { pid: Pid },
     #[error("{length} bytes at {address} of process {pid} could not be written: {errno}")]

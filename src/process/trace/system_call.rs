@@ -1,6 +1,7 @@
 //! System calls made in the name of a stopped thread.
 
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use crate::model::{Addr, Tid};
 
 /// The `syscall` instruction.
 const INSTRUCTION: [u8; 2] = [0x0f, 0x05];
+/// Bytes; it has four pages or so.
+const LARGEST_VDSO: usize = 1 << 20;
 /// A call made for pmdb waits for nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -26,38 +29,42 @@ pub struct Call {
 }
 
 impl Hold {
-    /// A stopped thread that sits in a system call, so that its program counter stands behind a `syscall` instruction.
-    pub fn thread_in_system_call(&self) -> Result<Tid, TraceError> {
-        self.stopped()
-            .find(|&tid| self.instruction(tid).is_ok_and(|place| place.is_some()))
-            .ok_or(TraceError::NoPlaceForACall { pid: self.pid })
+    /// A `syscall` instruction in the process. Its vDSO has one, for what it cannot answer by itself.
+    fn instruction(&self) -> Result<Addr, TraceError> {
+        let missing = || TraceError::NoPlaceForACall { pid: self.pid };
+        let (start, length) = self.vdso().ok_or_else(missing)?;
+        let mut code = vec![0; length];
+        self.read(start, &mut code).map_err(|_| missing())?;
+        let found = code
+            .windows(INSTRUCTION.len())
+            .position(|bytes| bytes == INSTRUCTION);
+        Ok(start.plus(found.ok_or_else(missing)? as u64))
     }
 
-    /// Where the `syscall` instruction lies that a thread is in.
-    fn instruction(&self, tid: Tid) -> Result<Option<Addr>, TraceError> {
-        let general = registers::general(tid)?;
-        let place = Addr(general.rip).minus(INSTRUCTION.len() as u64);
-        let is_in_call = general.orig_rax.cast_signed() >= 0;
-        Ok((is_in_call && self.read(place) == Some(INSTRUCTION)).then_some(place))
+    /// Where the vDSO lies, and how many bytes it has.
+    fn vdso(&self) -> Option<(Addr, usize)> {
+        let maps = fs::read_to_string(format!("/proc/{}/maps", self.pid)).ok()?;
+        let line = maps.lines().find(|line| line.ends_with("[vdso]"))?;
+        let (start, rest) = line.split_once('-')?;
+        let (end, _) = rest.split_once(' ')?;
+        let start = u64::from_str_radix(start, 16).ok()?;
+        let length = u64::from_str_radix(end, 16).ok()?.checked_sub(start)?;
+        let length = usize::try_from(length).ok()?;
+        (length <= LARGEST_VDSO).then_some((Addr(start), length))
     }
 
-    fn read(&self, address: Addr) -> Option<[u8; 2]> {
-        let mut bytes = [0; 2];
-        let memory = OpenOptions::new()
-            .read(true)
-            .open(self.memory_file())
-            .ok()?;
-        memory.read_exact_at(&mut bytes, address.0).ok()?;
-        Some(bytes)
+    fn memory(&self, options: &mut OpenOptions) -> io::Result<File> {
+        options.open(format!("/proc/{}/mem", self.pid))
     }
 
-    fn memory_file(&self) -> String {
-        format!("/proc/{}/mem", self.pid)
+    fn read(&self, address: Addr, bytes: &mut [u8]) -> io::Result<()> {
+        self.memory(OpenOptions::new().read(true))?
+            .read_exact_at(bytes, address.0)
     }
 
     /// Writes into the process, also where it may not write itself.
     pub fn write(&self, address: Addr, bytes: &[u8]) -> Result<(), TraceError> {
-        let file = OpenOptions::new().write(true).open(self.memory_file());
+        let file = self.memory(OpenOptions::new().write(true));
         file.and_then(|file| file.write_all_at(bytes, address.0))
             .map_err(|error| TraceError::Write {
                 pid: self.pid,
@@ -67,14 +74,16 @@ impl Hold {
             })
     }
 
-    /// Makes system calls, one after the other, in a thread that [`Hold::thread_in_system_call`] found; what each returns
-    /// comes back, a negative errno included. The thread then stands where it stood, in the call that it was in.
+    /// Makes system calls in the name of one of the threads, one after the other; what each returns comes back, a negative
+    /// errno included. The thread then stands where it stood, also if it was in the middle of something.
     ///
-    /// The kernel looks whether an interrupted call must be started again only on the way out of a stop that was asked for, not
-    /// after the end of a call; so the thread is brought into such a stop at the end.
-    pub fn system_calls(&mut self, tid: Tid, calls: &[Call]) -> Result<Vec<i64>, TraceError> {
-        let place = self
-            .instruction(tid)?
+    /// The kernel looks whether an interrupted call must be started again only on the way out of a stop that was asked for,
+    /// not after the end of a call; so the thread is brought into such a stop at the end.
+    pub fn system_calls(&mut self, calls: &[Call]) -> Result<Vec<i64>, TraceError> {
+        let place = self.instruction()?;
+        let tid = self
+            .stopped()
+            .next()
             .ok_or(TraceError::NoPlaceForACall { pid: self.pid })?;
         let before = Registers::of(tid)?;
         let results = calls
