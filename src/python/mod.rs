@@ -3,6 +3,7 @@
 //! [`locate`](locate::locate) finds the runtime and its version once; a [`Look`] then reads interpreters, threads,
 //! frames and objects for the length of one walk. Nothing here runs code in the target.
 
+pub mod agent;
 mod asyncio;
 mod chain;
 mod code;

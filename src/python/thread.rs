@@ -179,7 +179,7 @@ impl Look<'_> {
     }
 
     /// The members of a linked list whose head pointer is at `head`.
-    fn list(&self, head: Addr, next: u64) -> (Vec<Addr>, Option<LookError>) {
+    pub(super) fn list(&self, head: Addr, next: u64) -> (Vec<Addr>, Option<LookError>) {
         let (mut members, mut seen) = (Vec::new(), HashSet::new());
         let mut at = head;
         loop {

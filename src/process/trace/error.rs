@@ -25,11 +25,12 @@ pub enum TraceError {
         "no system call can be made in the name of process {pid}: none of its threads could be stopped, or it has no vDSO"
     )]
     NoPlaceForACall { pid: Pid },
-    #[error("{length} bytes at {address} of process {pid} could not be written: {errno}")]
-    Write {
+    #[error("{length} bytes at {address} of process {pid} could not be {action}: {errno}")]
+    Memory {
         pid: Pid,
         address: Addr,
         length: usize,
+        action: &'static str,
         errno: Errno,
     },
     #[error(

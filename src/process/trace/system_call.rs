@@ -57,21 +57,34 @@ impl Hold {
         options.open(format!("/proc/{}/mem", self.pid))
     }
 
-    fn read(&self, address: Addr, bytes: &mut [u8]) -> io::Result<()> {
-        self.memory(OpenOptions::new().read(true))?
-            .read_exact_at(bytes, address.0)
+    /// Reads memory, also what the process itself may not read.
+    pub fn read(&self, address: Addr, bytes: &mut [u8]) -> Result<(), TraceError> {
+        let file = self.memory(OpenOptions::new().read(true));
+        file.and_then(|file| file.read_exact_at(bytes, address.0))
+            .map_err(|error| self.failed("read", address, bytes.len(), &error))
+    }
+
+    fn failed(
+        &self,
+        action: &'static str,
+        address: Addr,
+        length: usize,
+        error: &io::Error,
+    ) -> TraceError {
+        TraceError::Memory {
+            pid: self.pid,
+            address,
+            length,
+            action,
+            errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+        }
     }
 
     /// Writes into the process, also where it may not write itself.
     pub fn write(&self, address: Addr, bytes: &[u8]) -> Result<(), TraceError> {
         let file = self.memory(OpenOptions::new().write(true));
         file.and_then(|file| file.write_all_at(bytes, address.0))
-            .map_err(|error| TraceError::Write {
-                pid: self.pid,
-                address,
-                length: bytes.len(),
-                errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
-            })
+            .map_err(|error| self.failed("written", address, bytes.len(), &error))
     }
 
     /// Makes system calls in the name of one of the threads, one after the other; what each returns comes back, a negative

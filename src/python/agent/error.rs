@@ -1,0 +1,58 @@
+//! Why the agent could not get in, or does not answer.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::model::Pid;
+use crate::process::trace::TraceError;
+use crate::python::LookError;
+
+#[derive(Debug, Error)]
+pub enum AgentError {
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    #[error("the state of the interpreter could not be read: {0}")]
+    Look(#[from] LookError),
+    #[error("process {pid} is still starting its interpreter: try again in a moment")]
+    StartingUp { pid: Pid },
+    #[error("process {pid} is shutting its interpreter down: nothing more can be run in it")]
+    Finalizing { pid: Pid },
+    #[error(
+        "the main thread of process {pid} is gone, as in a child that was forked by another thread: nothing can be run in it"
+    )]
+    NoMainThread { pid: Pid },
+    #[error(
+        "process {pid} is putting a call of its own into the interpreter's list at this moment: try again"
+    )]
+    Locked { pid: Pid },
+    #[error(
+        "the list of calls that process {pid} is still to make is full: its main thread has been in C code for long"
+    )]
+    Full { pid: Pid },
+    #[error(
+        "the Python of process {pid} does not export {symbol}, which pmdb needs to run code in it"
+    )]
+    NoSymbol { pid: Pid, symbol: &'static str },
+    #[error("process {pid} refused to {action}: errno {errno}")]
+    Refused {
+        pid: Pid,
+        action: &'static str,
+        errno: i64,
+    },
+    #[error("the pipe to process {pid} could not be {action}: {error}")]
+    Pipe {
+        pid: Pid,
+        action: &'static str,
+        #[source]
+        error: io::Error,
+    },
+    #[error("process {pid} has ended")]
+    Ended { pid: Pid },
+    #[error("the agent in process {pid} said what makes no sense: {line}")]
+    Nonsense { pid: Pid, line: String },
+    #[error(
+        "the agent in process {pid} does not answer: its thread has been in C code for {seconds} s"
+    )]
+    Silent { pid: Pid, seconds: u64 },
+}

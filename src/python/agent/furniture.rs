@@ -1,0 +1,155 @@
+//! What the agent needs in the process before it runs: a page for the text that starts it, and two pipes.
+//!
+//! The process makes them itself, by system calls in its name, and pmdb opens its own ends through `/proc/PID/fd`: that works in whatever
+//! mount, network and pid namespace the process lives, and leaves nothing in any file system.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+
+use nix::libc;
+
+use super::AgentError;
+use super::channel::Channel;
+use super::script::Ends;
+use crate::model::Addr;
+use crate::process::trace::{Call, Hold};
+
+/// Bytes of the mapping. The bootstrap takes some 300.
+const PAGE: u64 = 4096;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Furniture {
+    pub(super) text: Addr,
+    pub(super) ends: Ends,
+}
+
+/// Both ends of both pipes, as pipe2(2) wrote them.
+struct Pipes {
+    commands: [i32; 2],
+    answers: [i32; 2],
+}
+
+impl Furniture {
+    /// Puts everything into a process that is held. `source` waits in the pipe of commands.
+    pub(super) fn bring(
+        hold: &mut Hold,
+        source: &[u8],
+    ) -> Result<(Furniture, Channel), AgentError> {
+        let protection = (libc::PROT_READ | libc::PROT_WRITE).cast_unsigned().into();
+        let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)
+            .cast_unsigned()
+            .into();
+        let map = call(libc::SYS_mmap, [0, PAGE, protection, flags, u64::MAX, 0]);
+        let text = make(hold, "map a page", &[map])?;
+        let text = Addr(text.first().copied().unwrap_or(0).cast_unsigned());
+        let pipes = Pipes::make(hold, text);
+        let opened = pipes.and_then(|pipes| {
+            let furniture = Furniture {
+                text,
+                ends: Ends {
+                    commands: pipes.commands[0],
+                    answers: pipes.answers[1],
+                    kept: pipes.answers[0],
+                },
+            };
+            match pipes.open(hold, source) {
+                Ok(channel) => Ok((furniture, channel)),
+                Err(error) => {
+                    pipes.close(hold);
+                    Err(error)
+                }
+            }
+        });
+        if opened.is_err() {
+            unmap(hold, text);
+        }
+        opened
+    }
+
+    pub(super) fn take_away_text(&self, hold: &mut Hold) -> Result<(), AgentError> {
+        make(
+            hold,
+            "unmap a page",
+            &[call(libc::SYS_munmap, [self.text.0, PAGE, 0, 0, 0, 0])],
+        )
+        .map(drop)
+    }
+
+    /// For an agent that was never started: the ends that it would have closed itself.
+    pub(super) fn take_away_all(&self, hold: &mut Hold) {
+        unmap(hold, self.text);
+        close(
+            hold,
+            &[self.ends.commands, self.ends.answers, self.ends.kept],
+        );
+    }
+}
+
+impl Pipes {
+    fn make(hold: &mut Hold, page: Addr) -> Result<Pipes, AgentError> {
+        let cloexec = u64::from(libc::O_CLOEXEC.cast_unsigned());
+        let pipe = |at: u64| call(libc::SYS_pipe2, [page.plus(at).0, cloexec, 0, 0, 0, 0]);
+        make(hold, "make two pipes", &[pipe(0), pipe(8)])?;
+        let mut bytes = [0; 16];
+        hold.read(page, &mut bytes)?;
+        let end = |at: usize| {
+            i32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        Ok(Pipes {
+            commands: [end(0), end(4)],
+            answers: [end(8), end(12)],
+        })
+    }
+
+    /// pmdb's ends. The process's copy of the writing end of the commands is closed, so that they end when pmdb does.
+    fn open(&self, hold: &mut Hold, source: &[u8]) -> Result<Channel, AgentError> {
+        let pid = hold.pid();
+        let failed = |action| move |error| AgentError::Pipe { pid, action, error };
+        let path = |end: i32| format!("/proc/{pid}/fd/{end}");
+        let mut commands = OpenOptions::new()
+            .write(true)
+            .open(path(self.commands[1]))
+            .map_err(failed("opened"))?;
+        let answers = File::open(path(self.answers[0])).map_err(failed("opened"))?;
+        // It fits: `the_source_fits_into_a_pipe`.
+        commands.write_all(source).map_err(failed("written"))?;
+        close(hold, &[self.commands[1]]);
+        Ok(Channel::new(pid, commands, answers))
+    }
+
+    fn close(&self, hold: &mut Hold) {
+        close(hold, &[self.commands, self.answers].concat());
+    }
+}
+
+fn call(number: libc::c_long, arguments: [u64; 6]) -> Call {
+    Call { number, arguments }
+}
+
+/// Makes system calls that must succeed.
+fn make(hold: &mut Hold, action: &'static str, calls: &[Call]) -> Result<Vec<i64>, AgentError> {
+    let pid = hold.pid();
+    let results = hold.system_calls(calls)?;
+    match results.iter().find(|result| (-4095..0).contains(*result)) {
+        Some(errno) => Err(AgentError::Refused {
+            pid,
+            action,
+            errno: -errno,
+        }),
+        None => Ok(results),
+    }
+}
+
+/// What fails here fails because the process is ending, and then there is nothing to take away.
+fn unmap(hold: &mut Hold, page: Addr) {
+    let _ = hold.system_calls(&[call(libc::SYS_munmap, [page.0, PAGE, 0, 0, 0, 0])]);
+}
+
+fn close(hold: &mut Hold, ends: &[i32]) {
+    let number = |end: &i32| u64::from(end.cast_unsigned());
+    let calls: Vec<Call> = ends
+        .iter()
+        .map(|end| call(libc::SYS_close, [number(end), 0, 0, 0, 0, 0]))
+        .collect();
+    let _ = hold.system_calls(&calls);
+}

@@ -1,0 +1,110 @@
+"""Expressions and statements that the user types, run in a frame of the program while its thread is stopped."""
+
+GENERATOR_FLAGS = 0x20 | 0x80 | 0x200
+LONGEST_TEXT = 1 << 20
+
+
+def describe_error(error):
+    """`NameError: name 'x' is not defined`, also where `str()` of it fails."""
+    kind = type(error)
+    name = kind.__qualname__
+    if kind.__module__ not in ("builtins", "__main__"):
+        name = "%s.%s" % (kind.__module__, name)
+    try:
+        text = str(error)
+    except BaseException:
+        text = "<exception str() failed>"
+    return name + ": " + text if text else name
+
+
+def bounded(text, most):
+    """The text and, if it had to be cut, how long it was."""
+    return (text, None) if len(text) <= most else (text[:most], len(text))
+
+
+class Output:
+    """Stands in for `sys.stdout` while a statement runs: what the stopped thread writes goes to the session, the rest goes on."""
+
+    def __init__(self, original, thread, send):
+        self.original, self.thread, self.send = original, thread, send
+
+    def write(self, text):
+        if _thread.get_ident() != self.thread:
+            return self.original.write(text)
+        self.send({"event": "output", "text": str(text)[:LONGEST_TEXT]})
+        return len(text)
+
+    def flush(self):
+        if _thread.get_ident() != self.thread and self.original is not None:
+            self.original.flush()
+
+    def isatty(self):
+        return False
+
+    def __getattr__(self, name):
+        return getattr(self.original, name)
+
+
+class Evaluator:
+    def __init__(self, send):
+        self.send = send
+        # `$name` of the user, with the frame's own ones put in at each use.
+        self.variables = {}
+        self.locals_of = (None, None)
+
+    def scope(self, frame):
+        """The frame's names. Up to 3.12 `f_locals` is made anew at each access, which would lose what a statement assigned."""
+        known, names = self.locals_of
+        if known is not frame:
+            names = frame.f_locals
+            self.locals_of = (frame, names)
+        return frame.f_globals, names
+
+    def forget_frame(self):
+        self.locals_of = (None, None)
+
+    def with_variables(self, frame):
+        global_names, local_names = self.scope(frame)
+        global_names["__pdb_convenience_variables"] = self.variables
+        return global_names, local_names
+
+    def evaluate(self, frame, text, limit):
+        """`repr()` of an expression."""
+        global_names, local_names = self.with_variables(frame)
+        try:
+            value = eval(text, global_names, local_names)
+            shown, length = bounded(repr(value), limit)
+            return {"text": shown, "length": length, "type": type(value).__name__}
+        except BaseException as error:
+            return {"error": describe_error(error)}
+        finally:
+            global_names.pop("__pdb_convenience_variables", None)
+
+    def execute(self, frame, text):
+        """A statement, or an expression whose value is shown unless it is None."""
+        global_names, local_names = self.with_variables(frame)
+        hook, out = sys.displayhook, sys.stdout
+        shown = []
+        sys.displayhook = lambda value: value is None or shown.append(repr(value))
+        sys.stdout = capture = Output(out, _thread.get_ident(), self.send)
+        try:
+            exec(compile(text + "\n", "<stdin>", "single"), global_names, local_names)
+            self.write_back(frame, local_names)
+            shown, length = bounded("\n".join(shown), LONGEST_TEXT)
+            return {"text": shown, "length": length}
+        except BaseException as error:
+            return {"error": describe_error(error)}
+        finally:
+            sys.displayhook = hook
+            # The statement may have put something else there.
+            if sys.stdout is capture:
+                sys.stdout = out
+            global_names.pop("__pdb_convenience_variables", None)
+
+    def write_back(self, frame, names):
+        """Up to 3.12 `f_locals` of a function is a copy, and an assignment reaches the function only by this call of the C API."""
+        if sys.version_info >= (3, 13) or names is frame.f_globals:
+            return
+        import ctypes
+
+        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))

@@ -1,0 +1,106 @@
+"""Breakpoints from 3.12 on: `sys.monitoring`, which costs nothing where no breakpoint is.
+
+Code is found when it is entered: the interpreter reports the first start (or resumption) of each code object, and is told not
+to report it again. What was running already when a breakpoint was set is found on the stacks of the threads. Stepping is
+left to trace functions, which are set in the stepping thread alone.
+"""
+
+
+class Monitoring(Tracing):
+    def __init__(self, agent):
+        super().__init__(agent)
+        self.tool = None
+        self.watched = []
+        # The frame and line of the last stop that both hooks report, in either order.
+        self.seen = None
+
+    def breakpoints_changed(self):
+        monitoring = sys.monitoring
+        self.seen = None
+        if not self.agent.breakpoints:
+            self.release_tool()
+            return
+        if self.tool is None and not self.take_tool():
+            return
+        for code in self.watched:
+            monitoring.set_local_events(self.tool, code, 0)
+        self.watched = []
+        for frame in sys._current_frames().values():
+            while frame is not None:
+                self.watch(frame.f_code)
+                frame = frame.f_back
+        monitoring.restart_events()
+
+    def take_tool(self):
+        """The first free of the tools, the debugger's own if it is free. Without one, breakpoints are traced as up to 3.11."""
+        monitoring, events = sys.monitoring, sys.monitoring.events
+        for tool in (monitoring.DEBUGGER_ID, 4, 3, 1, 2):
+            if monitoring.get_tool(tool) is None:
+                break
+        else:
+            return False
+        monitoring.use_tool_id(tool, "pmdb")
+        self.tool = tool
+        for event in (events.PY_START, events.PY_RESUME, events.PY_THROW):
+            monitoring.register_callback(tool, event, self.entered)
+        monitoring.register_callback(tool, events.LINE, self.line_event)
+        monitoring.set_events(tool, events.PY_START | events.PY_RESUME)
+        return True
+
+    def release_tool(self):
+        if self.tool is None:
+            return
+        monitoring, events = sys.monitoring, sys.monitoring.events
+        monitoring.set_events(self.tool, 0)
+        for code in self.watched:
+            monitoring.set_local_events(self.tool, code, 0)
+        for event in (events.PY_START, events.PY_RESUME, events.PY_THROW, events.LINE):
+            monitoring.register_callback(self.tool, event, None)
+        monitoring.free_tool_id(self.tool)
+        self.tool, self.watched = None, []
+
+    def watch(self, code):
+        if code.co_filename != OWN_FILE and self.agent.breakpoints.lines_in(code) and code not in self.watched:
+            self.watched.append(code)
+            sys.monitoring.set_local_events(self.tool, code, sys.monitoring.events.LINE)
+
+    def entered(self, code, offset):
+        if self.tool is not None:
+            self.watch(code)
+        return sys.monitoring.DISABLE
+
+    def line_event(self, code, line):
+        agent = self.agent
+        hits = agent.breakpoints.hits(code, line)
+        if not hits or not agent.is_ours():
+            return sys.monitoring.DISABLE
+        frame = sys._getframe(1)
+        if not self.was_seen(frame) and agent.line_reached(frame, hits):
+            self.seen = (frame, line)
+        return None
+
+    def was_seen(self, frame):
+        """Whether the other of the two hooks has already stopped at this line: one visit is one stop."""
+        seen, self.seen = self.seen, None
+        return seen is not None and seen[0] is frame and seen[1] == frame.f_lineno
+
+    def watches_calls(self):
+        return self.tool is None and bool(self.agent.breakpoints)
+
+    def line(self, frame, step):
+        if self.was_seen(frame):
+            return self.trace
+        if self.tool is None:
+            return super().line(frame, step)
+        if step is not None and step.stops_in(frame):
+            line = frame.f_lineno
+            hits = self.agent.breakpoints.hits(frame.f_code, line)
+            if not (hits and self.agent.line_reached(frame, hits)):
+                self.agent.stop(frame, {"reason": step.reason})
+            if hits:
+                self.seen = (frame, line)
+        return self.going_on()
+
+    def remove(self):
+        self.release_tool()
+        super().remove()

@@ -1,0 +1,47 @@
+"""Where a thread that steps stops next: the rules of `bdb`, which the commands of pdb rest on."""
+
+
+class Step:
+    """What one of `step`, `next`, `until` and `return` waits for, in one thread.
+
+    `frame` is the frame to stop in, or None for any. `line` is the first line to stop at there; -1 for none, so that
+    only the return of `returning` stops.
+    """
+
+    def __init__(self, thread, reason, frame=None, returning=None, line=0):
+        self.thread, self.reason = thread, reason
+        self.frame, self.returning, self.line = frame, returning, line
+
+    @classmethod
+    def of(cls, command, frame):
+        thread, how = _thread.get_ident(), command["how"]
+        if how == "step":
+            return cls(thread, how)
+        if how == "next":
+            return cls(thread, how, frame)
+        if how == "until":
+            line = command.get("line")
+            return cls(thread, how, frame, frame, frame.f_lineno + 1 if line is None else line)
+        if how == "return":
+            if frame.f_code.co_flags & GENERATOR_FLAGS:
+                return cls(thread, how, frame, None, -1)
+            return cls(thread, how, frame.f_back, frame)
+        return None
+
+    def stops_in(self, frame):
+        if self.frame is None:
+            return True
+        return frame is self.frame and self.line != -1 and frame.f_lineno >= self.line
+
+    def passes_generator(self, frame):
+        """Calls and returns of a generator are no calls and returns to one who steps over lines."""
+        return self.frame is not None and frame.f_code.co_flags & GENERATOR_FLAGS
+
+    def stops_at_exception(self, frame, argument):
+        kind, _, traceback = argument
+        in_generator = frame.f_code.co_flags & GENERATOR_FLAGS
+        if self.stops_in(frame):
+            # A subiterator that ends raises StopIteration inside of `yield from`: nothing that the user wrote.
+            return not (in_generator and kind is StopIteration and traceback is None)
+        left = self.frame is not None and self.frame is not frame and self.frame.f_code.co_flags & GENERATOR_FLAGS
+        return bool(left) and kind in (StopIteration, GeneratorExit)

@@ -1,0 +1,131 @@
+//! What pmdb and the agent say to each other: lines of JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Tid;
+
+/// How a stopped thread goes on; `bdb`'s rules, in `inferior/stepping.py`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "lowercase")]
+pub enum Resume {
+    Continue,
+    Step,
+    Next,
+    /// To a line after this one, or to `line` or one after it.
+    Until {
+        line: Option<u32>,
+    },
+    Return,
+}
+
+/// One place to stop at. Either `file` and `line`, or `function`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantedBreakpoint {
+    pub number: u32,
+    /// As the process itself sees it: absolute and without links.
+    pub file: Option<String>,
+    pub line: Option<u32>,
+    pub function: Option<String>,
+    pub condition: Option<String>,
+    /// Hits that do not count yet.
+    pub ignore: u32,
+    pub temporary: bool,
+    /// The text of a log point: an f-string without its quotes. It prints, and does not stop.
+    pub log: Option<String>,
+}
+
+/// A request. `frame` counts from the frame that stopped (0) towards its callers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "lowercase")]
+pub enum Command {
+    /// `repr()` of an expression, at most `limit` characters of it.
+    Evaluate {
+        frame: u32,
+        text: String,
+        limit: usize,
+    },
+    /// A statement, or an expression whose value is shown unless it is None.
+    Execute {
+        frame: u32,
+        text: String,
+    },
+    Breakpoints {
+        list: Vec<WantedBreakpoint>,
+    },
+    Jump {
+        frame: u32,
+        line: u32,
+    },
+    /// Lets the thread go on. There is no answer; the next thing heard is an event.
+    Resume {
+        frame: u32,
+        #[serde(flatten)]
+        how: Resume,
+    },
+    /// Takes everything out of the process again.
+    Leave,
+}
+
+/// The answer to a command: what does not apply is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Answer {
+    pub id: u64,
+    pub text: Option<String>,
+    /// Characters of the whole, where `text` was cut.
+    pub length: Option<u64>,
+    #[serde(rename = "type")]
+    pub type_name: Option<String>,
+    /// `NameError: name 'x' is not defined`.
+    pub error: Option<String>,
+    pub line: Option<u32>,
+}
+
+/// A condition that raised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Complaint {
+    pub number: u32,
+    pub error: String,
+}
+
+/// What the agent tells without being asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Event {
+    /// It is in, and waits for the next line.
+    Hello,
+    /// It could not start: the exception.
+    Failed { text: String },
+    /// A thread stands still and takes commands.
+    Stopped {
+        /// As the process itself numbers it.
+        thread: Tid,
+        /// `attach`, `breakpoint`, `step`, `next`, `until`, `return`, `call`, `exception`.
+        reason: String,
+        #[serde(default)]
+        breakpoints: Vec<u32>,
+        #[serde(default)]
+        complaints: Vec<Complaint>,
+        /// `repr()` of what a frame returns.
+        #[serde(default)]
+        value: Option<String>,
+        /// What was raised.
+        #[serde(default)]
+        error: Option<String>,
+    },
+    /// A log point was passed.
+    Log {
+        number: u32,
+        thread: Tid,
+        text: String,
+    },
+    /// What a statement wrote to `sys.stdout`.
+    Output { text: String },
+}
+
+/// A line from the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Message {
+    Event(Event),
+    Answer(Answer),
+}

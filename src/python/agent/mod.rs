@@ -1,0 +1,17 @@
+//! The agent: a little Python that pmdb runs inside of a live process to stop, step and execute there.
+//!
+//! `inferior/` is its source, which runs in the process; the rest brings it in ([`inject`](Injection::begin)) and talks with it
+//! ([`Channel`]). `docs/internals/agent.md` tells how it gets in and out again.
+
+mod channel;
+mod error;
+mod furniture;
+mod inject;
+mod message;
+mod ring;
+mod script;
+
+pub use channel::Channel;
+pub use error::AgentError;
+pub use inject::Injection;
+pub use message::{Answer, Command, Complaint, Event, Message, Resume, WantedBreakpoint};
