@@ -14,7 +14,6 @@ mod frame;
 mod generator;
 pub mod layout;
 mod lines;
-mod literal;
 pub mod locate;
 mod look;
 mod message;

@@ -371,14 +371,30 @@ impl Evaluator<'_, '_> {
         if reverse {
             ranked.reverse();
         }
+        let mut ranked = self.merge_sorted(ranked, &|a, b| self.ordered(&a.0, "<", &b.0))?;
+        if reverse {
+            ranked.reverse();
+        }
+        Ok(Datum::list(
+            ranked.into_iter().map(|(_, member)| member).collect(),
+        ))
+    }
+
+    /// Sorts by a `less` that may fail.
+    pub(super) fn merge_sorted<T: Clone>(
+        &self,
+        mut items: Vec<T>,
+        less: &dyn Fn(&T, &T) -> Result<bool, EvalError>,
+    ) -> Result<Vec<T>, EvalError> {
         let mut width = 1;
-        while width < ranked.len() {
-            let mut next = Vec::with_capacity(ranked.len());
-            for run in ranked.chunks(width * 2) {
+        while width < items.len() {
+            self.budget.spend(items.len() as u64)?;
+            let mut next = Vec::with_capacity(items.len());
+            for run in items.chunks(width * 2) {
                 let (left, right) = run.split_at(width.min(run.len()));
                 let (mut i, mut j) = (0, 0);
                 while let (Some(a), Some(b)) = (left.get(i), right.get(j)) {
-                    if self.ordered(&b.0, "<", &a.0)? {
+                    if less(b, a)? {
                         next.push(b.clone());
                         j += 1;
                     } else {
@@ -389,15 +405,10 @@ impl Evaluator<'_, '_> {
                 next.extend_from_slice(&left[i..]);
                 next.extend_from_slice(&right[j..]);
             }
-            ranked = next;
+            items = next;
             width *= 2;
         }
-        if reverse {
-            ranked.reverse();
-        }
-        Ok(Datum::list(
-            ranked.into_iter().map(|(_, member)| member).collect(),
-        ))
+        Ok(items)
     }
 
     fn round(&self, datum: &Datum, digits: Option<&Datum>) -> Result<Datum, EvalError> {

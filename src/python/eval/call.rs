@@ -189,6 +189,11 @@ impl Evaluator<'_, '_> {
                     name,
                 })
             }
+            Some("method") => {
+                let function = memory.pointer(object.plus(layout.method_function))?;
+                let name = self.look.function_qualname(function);
+                Err(EvalError::needs(format!("calling `{name}`")))
+            }
             Some("method_descriptor") => {
                 let at = object.plus(layout.descr_name);
                 Ok(Callee::Descriptor(self.look.name(memory.pointer(at)?)?))

@@ -6,7 +6,7 @@ use num_traits::Signed;
 use super::number::{Number, int_to_float};
 use super::text::to_points;
 use super::{Datum, EvalError, Evaluator};
-use crate::python::literal;
+use crate::python::repr::float_text;
 
 /// The widest field, and the largest precision.
 const WIDEST: usize = 1_000_000;
@@ -334,7 +334,7 @@ fn format_float(value: f64, spec: &Spec, type_name: &str) -> Result<Vec<u32>, Ev
             general(magnitude, precision.unwrap_or(6), spec.alternate, false).to_uppercase()
         }
         None => match precision {
-            None => literal::float(magnitude),
+            None => float_text(magnitude),
             Some(precision) => general(magnitude, precision, spec.alternate, true),
         },
         Some(other) => return Err(unknown(other, type_name)),

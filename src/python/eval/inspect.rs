@@ -1,8 +1,12 @@
 //! What a value is, for `whatis`, and where it was defined, for `source`.
 
 use super::{Datum, EvalError};
-use crate::python::object::Builtin;
-use crate::python::{Look, LookError};
+use crate::model::Addr;
+use crate::python::object::{Attribute, Builtin, Integer};
+use crate::python::{Limits, Look, LookError};
+
+/// Names of a class that are looked through for a method.
+const MOST_NAMES: usize = 10_000;
 
 /// Where a function, class or module is defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,13 +39,17 @@ impl Look<'_> {
                 Ok(format!("Method {}", self.function_name(function)?))
             }
             (Builtin::Type, _) => Ok(format!("Class {}", self.class_name(*object)?)),
-            _ => {
-                let class = self
-                    .memory
-                    .pointer(object.plus(self.layout().object.kind))?;
-                Ok(format!("<class '{}'>", self.qualified_type_name(class)?))
-            }
+            _ => self.whatis_class(datum),
         }
+    }
+
+    /// The class of a value as `repr()` writes it.
+    pub(super) fn whatis_class(&self, datum: &Datum) -> Result<String, EvalError> {
+        let Datum::Object(object) = datum else {
+            return Ok(format!("<class '{}'>", self.host_type_name(datum)));
+        };
+        let class = self.type_of(*object)?.address;
+        Ok(self.show(&Datum::Object(class), &Limits::default()).text)
     }
 
     /// Where a function, method, class or module is defined, from its code.
@@ -55,27 +63,88 @@ impl Look<'_> {
             _ => return Err(no_source(&self.type_name_of(datum))),
         };
         let kind = self.type_of(object)?;
+        let function = match (kind.builtin, kind.static_name()) {
+            (Builtin::Function, _) => object,
+            (Builtin::Type, _) => return self.source_of_class(object),
+            (Builtin::Module, _) => {
+                let file = self.text_in(self.attribute(object, "__file__")?)?;
+                let file = file.ok_or_else(|| no_source("a built-in module"))?;
+                return Ok(Definition {
+                    file,
+                    qualname: String::new(),
+                    first_line: None,
+                });
+            }
+            (_, Some("method")) => {
+                let at = self.layout().function.method_function;
+                self.memory.pointer(object.plus(at))?
+            }
+            _ => return Err(no_source(&kind.name)),
+        };
+        self.source_of_function(function)
+    }
+
+    fn source_of_function(&self, function: Addr) -> Result<Definition, EvalError> {
+        let kind = self.type_of(function)?;
         if kind.builtin != Builtin::Function {
             return Err(no_source(&kind.name));
         }
-        let code = self.code(
-            self.memory
-                .pointer(object.plus(self.layout().function.code))?,
-        )?;
+        let at = self.layout().function.code;
+        let code = self.code(self.memory.pointer(function.plus(at))?)?;
         Ok(Definition {
             file: code.file.clone(),
-            qualname: code.qualname.clone(),
+            qualname: self.function_qualname(function),
             first_line: u32::try_from(code.first_line).ok(),
         })
     }
 
-    fn function_name(&self, function: crate::model::Addr) -> Result<String, LookError> {
+    /// From `__firstlineno__` (3.13+), and the file that one of its methods comes from.
+    fn source_of_class(&self, class: Addr) -> Result<Definition, EvalError> {
+        let info = self.type_at(class)?;
+        if !info.is_heap() {
+            return Err(EvalError::type_error(format!(
+                "<class '{}'> is a built-in class",
+                self.qualified_type_name(class)?
+            )));
+        }
+        let dict = self.class_dict(class)?;
+        let first_line = match self.dict_get_str(dict, "__firstlineno__")? {
+            Some(line) => match self.integer(line)? {
+                Integer::Exact(line) => u32::try_from(&line).ok(),
+                Integer::Huge { .. } => None,
+            },
+            None => None,
+        };
+        for (_, value) in self.dict_items(dict, MOST_NAMES)? {
+            if let Ok(method) = self.source_of_function(value)
+                && method.qualname.starts_with(&format!("{}.", info.name))
+            {
+                return Ok(Definition {
+                    file: method.file,
+                    qualname: info.name.clone(),
+                    first_line,
+                });
+            }
+        }
+        Err(EvalError::raised("OSError", "source code not available"))
+    }
+
+    fn text_in(&self, attribute: Option<Attribute>) -> Result<Option<String>, LookError> {
+        match attribute {
+            Some(Attribute::Object(text)) if self.type_of(text)?.builtin == Builtin::Str => {
+                self.name(text).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn function_name(&self, function: Addr) -> Result<String, LookError> {
         let at = function.plus(self.layout().function.name);
         self.name(self.memory.pointer(at)?)
     }
 
     /// `module.Qualname`, `builtins.int` too.
-    fn class_name(&self, class: crate::model::Addr) -> Result<String, LookError> {
+    fn class_name(&self, class: Addr) -> Result<String, LookError> {
         let name = self.qualified_type_name(class)?;
         let is_builtin = !name.contains('.');
         Ok(if is_builtin {

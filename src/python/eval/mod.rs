@@ -30,6 +30,7 @@ mod sequence;
 mod show;
 mod syntax;
 mod text;
+mod wrap;
 
 pub use datum::{Datum, Iterated, Range, View};
 pub use error::EvalError;

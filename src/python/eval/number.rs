@@ -287,7 +287,7 @@ fn true_divide(a: &BigInt, b: &BigInt) -> Result<f64, EvalError> {
     let negative = a.is_negative() != b.is_negative();
     let (a, b) = (a.abs(), b.abs());
     if a.is_zero() {
-        return Ok(0.0);
+        return Ok(if negative { -0.0 } else { 0.0 });
     }
     // The quotient gets at least 65 bits; what is lost below them is kept as one sticky bit.
     let shift = a.bits() as i64 - b.bits() as i64 - 66;

@@ -1,11 +1,465 @@
-//! Values as `pprint.pformat` lays them out.
+//! Values as `pprint.pformat` lays them out (`Lib/pprint.py`): on one line if there is room, else a member a line.
 
-use super::Datum;
+use super::{Datum, EvalError, Evaluator, Scope};
+use crate::model::Addr;
 use crate::python::{Limits, Look};
 
 impl Look<'_> {
-    /// What `pprint.pformat(…, width=width)` gives, within limits.
-    pub fn pretty(&self, datum: &Datum, limits: &Limits, _width: usize) -> String {
-        self.show(datum, limits).text
+    /// What `pprint.pformat(…, width=width)` gives, within limits: a longer text ends in `…`. Where pprint would run
+    /// code of the inferior, the value is written on one line.
+    pub fn pretty(&self, datum: &Datum, limits: &Limits, width: usize) -> String {
+        let scope = Scope::nowhere();
+        let mut printer = Printer {
+            evaluator: &Evaluator::new(self, &scope),
+            limits,
+            width,
+            text: String::new(),
+            room: limits.characters,
+            cut: false,
+            open: Vec::new(),
+        };
+        printer.format(datum, 0, 0, 0);
+        let mut text = printer.text;
+        if printer.cut && !text.ends_with('…') {
+            text.push('…');
+        }
+        text
+    }
+}
+
+/// How a value is laid out: by the class whose `__repr__` it has.
+enum Form {
+    Dict,
+    List,
+    Tuple,
+    Set,
+    Text,
+    Bytes,
+    ByteArray,
+    Proxy,
+    Namespace,
+    DefaultDict,
+    Counter,
+    OrderedDict,
+    Deque,
+}
+
+pub(super) struct Printer<'e, 'l, 'p> {
+    pub(super) evaluator: &'e Evaluator<'l, 'p>,
+    limits: &'e Limits,
+    pub(super) width: usize,
+    text: String,
+    /// Characters that may still be written.
+    room: usize,
+    pub(super) cut: bool,
+    /// The containers that are being written.
+    open: Vec<Addr>,
+}
+
+impl Printer<'_, '_, '_> {
+    pub(super) fn put(&mut self, piece: &str) {
+        for character in piece.chars() {
+            if self.room == 0 {
+                self.cut = true;
+                return;
+            }
+            self.room -= 1;
+            self.text.push(character);
+        }
+    }
+
+    pub(super) fn new_line(&mut self, indent: usize) {
+        self.put("\n");
+        self.put(&" ".repeat(indent.min(self.room)));
+    }
+
+    fn format(&mut self, datum: &Datum, indent: usize, allowance: usize, level: usize) {
+        if self.cut {
+            return;
+        }
+        if let Datum::Object(object) = datum
+            && self.open.contains(object)
+        {
+            let kind = self.evaluator.type_name(datum);
+            self.put(&format!("<Recursion on {kind} with id={}>", object.0));
+            return;
+        }
+        let most = self.width.saturating_sub(indent + allowance);
+        let (line, fits) = self.line(datum, most.min(self.room));
+        if fits {
+            self.put(&line);
+            return;
+        }
+        let deep = self.open.len() >= self.limits.depth;
+        let before = (self.text.len(), self.room);
+        let done = match self.form(datum) {
+            Ok(Some(form)) if !deep => {
+                self.open.extend(datum.address());
+                let done = self.lay_out(&form, datum, indent, allowance, level + 1);
+                if datum.address().is_some() {
+                    self.open.pop();
+                }
+                done.is_ok()
+            }
+            _ => false,
+        };
+        if !done {
+            self.text.truncate(before.0);
+            self.room = before.1;
+            let (line, whole) = self.line(datum, self.room);
+            self.put(&line);
+            self.cut |= !whole;
+        }
+    }
+
+    /// `_safe_repr`: `repr()` with the keys of dicts sorted, at most so many characters, and whether that is all.
+    fn line(&self, datum: &Datum, most: usize) -> (String, bool) {
+        match self.sorted_line(datum, most, &mut self.open.clone()) {
+            Ok(Some(found)) => found,
+            _ => {
+                let mut limits = *self.limits;
+                limits.characters = most;
+                let shown = self.evaluator.look.show(datum, &limits);
+                (shown.text, !shown.truncated)
+            }
+        }
+    }
+
+    fn sorted_line(
+        &self,
+        datum: &Datum,
+        most: usize,
+        open: &mut Vec<Addr>,
+    ) -> Result<Option<(String, bool)>, EvalError> {
+        let form = self.form(datum)?;
+        let (before, after) = match form {
+            Some(Form::Dict) => ("{", "}"),
+            Some(Form::List) => ("[", "]"),
+            Some(Form::Tuple) => ("(", ")"),
+            _ => return Ok(None),
+        };
+        if let Datum::Object(object) = datum {
+            if open.contains(object) {
+                let kind = self.evaluator.type_name(datum);
+                let text = format!("<Recursion on {kind} with id={}>", object.0);
+                let fits = text.len() <= most;
+                return Ok(Some((text, fits)));
+            }
+            if open.len() >= self.limits.depth {
+                return Ok(None);
+            }
+            // Every member takes a character at least: a long container is known not to fit.
+            if self.evaluator.len(datum)? > most.into() {
+                let mut limits = *self.limits;
+                limits.characters = most;
+                return Ok(Some((self.evaluator.look.show(datum, &limits).text, false)));
+            }
+            open.push(*object);
+        }
+        let mut text = String::from(before);
+        let mut whole = true;
+        let mut add = |text: &mut String, member: &Datum| {
+            let left = most.saturating_sub(text.chars().count());
+            let (piece, all) = self.sorted_line(member, left, open)?.unwrap_or_else(|| {
+                let mut limits = *self.limits;
+                limits.characters = left;
+                let shown = self.evaluator.look.show(member, &limits);
+                (shown.text, !shown.truncated)
+            });
+            whole &= all;
+            text.push_str(&piece);
+            Ok::<bool, EvalError>(all)
+        };
+        if let Some(Form::Dict) = form {
+            for (index, (key, value)) in self.sorted_items(datum)?.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { ", " });
+                let key_fits = add(&mut text, key)?;
+                text.push_str(": ");
+                if !key_fits || !add(&mut text, value)? {
+                    break;
+                }
+            }
+        } else {
+            let members = self.evaluator.iterate(datum)?;
+            for (index, member) in members.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { ", " });
+                if !add(&mut text, member)? {
+                    break;
+                }
+            }
+            if members.len() == 1 && matches!(form, Some(Form::Tuple)) {
+                text.push(',');
+            }
+        }
+        text.push_str(after);
+        if datum.address().is_some() {
+            open.pop();
+        }
+        let whole = whole && text.chars().count() <= most;
+        Ok(Some((text, whole)))
+    }
+
+    fn form(&self, datum: &Datum) -> Result<Option<Form>, EvalError> {
+        let look = self.evaluator.look;
+        let (module, name) = match datum {
+            Datum::Object(object) => {
+                let class = look.type_of(*object)?.address;
+                let Some((owner, _)) = look.class_lookup_from(class, "__repr__")? else {
+                    return Ok(None);
+                };
+                let owner = look.type_at(owner)?;
+                (owner.module.clone(), owner.name.clone())
+            }
+            other => (
+                "builtins".to_string(),
+                look.host_type_name(other).to_string(),
+            ),
+        };
+        Ok(Some(match (module.as_str(), name.as_str()) {
+            ("builtins", "dict") => Form::Dict,
+            ("builtins", "list") => Form::List,
+            ("builtins", "tuple") => Form::Tuple,
+            ("builtins", "set" | "frozenset") => Form::Set,
+            ("builtins", "str") => Form::Text,
+            ("builtins", "bytes") => Form::Bytes,
+            ("builtins", "bytearray") => Form::ByteArray,
+            ("builtins", "mappingproxy") => Form::Proxy,
+            ("types", "SimpleNamespace") => Form::Namespace,
+            ("collections", "defaultdict") => Form::DefaultDict,
+            ("collections", "Counter") => Form::Counter,
+            ("collections", "OrderedDict") => Form::OrderedDict,
+            ("collections", "deque") => Form::Deque,
+            _ => return Ok(None),
+        }))
+    }
+
+    fn lay_out(
+        &mut self,
+        form: &Form,
+        datum: &Datum,
+        indent: usize,
+        allowance: usize,
+        level: usize,
+    ) -> Result<(), EvalError> {
+        let evaluator = self.evaluator;
+        let name = evaluator.type_name(datum);
+        let inner = indent + name.len() + 1;
+        match form {
+            Form::Dict => self.dict(datum, indent, allowance, level)?,
+            Form::List => {
+                self.put("[");
+                self.members(&evaluator.iterate(datum)?, indent, allowance + 1, level);
+                self.put("]");
+            }
+            Form::Tuple => {
+                let members = evaluator.iterate(datum)?;
+                let end = if members.len() == 1 { ",)" } else { ")" };
+                self.put("(");
+                self.members(&members, indent, allowance + end.len(), level);
+                self.put(end);
+            }
+            Form::Set => {
+                let plain = name == "set";
+                let members = self.sorted(evaluator.iterate(datum)?, |member| member)?;
+                self.put(&if plain {
+                    "{".to_string()
+                } else {
+                    format!("{name}({{")
+                });
+                let end = if plain { "}" } else { "})" };
+                let at = if plain { indent } else { inner };
+                self.members(&members, at, allowance + end.len(), level);
+                self.put(end);
+            }
+            Form::Text => self.wrapped_text(datum, indent, allowance, level)?,
+            Form::Bytes => self.wrapped_bytes(datum, indent, allowance, level)?,
+            Form::ByteArray => {
+                self.put("bytearray(");
+                self.wrapped_bytes(datum, indent + 10, allowance + 1, level + 1)?;
+                self.put(")");
+            }
+            Form::Proxy => {
+                let items = evaluator.items(datum)?;
+                self.put("mappingproxy(");
+                let copy = Datum::Dict(items.into());
+                self.format(&copy, indent + 13, allowance + 1, level);
+                self.put(")");
+            }
+            Form::Namespace => {
+                let name = if name == "SimpleNamespace" {
+                    "namespace"
+                } else {
+                    &name
+                };
+                let inner = indent + name.len() + 1;
+                self.put(&format!("{name}("));
+                self.namespace(datum, inner, allowance + 1, level)?;
+                self.put(")");
+            }
+            Form::DefaultDict => {
+                let factory = evaluator.attribute(datum, "default_factory")?;
+                let (factory, _) = self.line(&factory, self.room);
+                self.put(&format!("{name}({factory},"));
+                self.new_line(inner);
+                self.dict(datum, inner, allowance + 1, level)?;
+                self.put(")");
+            }
+            Form::Counter => {
+                // The most common first, those of the same count as they came.
+                let mut items = self.sorted(evaluator.items(datum)?, |(_, count)| count)?;
+                let mut stable = Vec::new();
+                while let Some((_, last)) = items.last() {
+                    let last = last.clone();
+                    let mut start = items.len();
+                    while start > 0 && evaluator.equal(&items[start - 1].1, &last)? {
+                        start -= 1;
+                    }
+                    stable.extend(items.split_off(start.min(items.len() - 1)));
+                }
+                self.put(&format!("{name}({{"));
+                self.items(&stable, inner, allowance + 2, level);
+                self.put("})");
+            }
+            Form::OrderedDict => {
+                let pairs = evaluator.items(datum)?.into_iter();
+                let pairs = pairs.map(|(key, value)| Datum::tuple(vec![key, value]));
+                let pairs = Datum::list(pairs.collect());
+                self.put(&format!("{name}("));
+                self.format(&pairs, inner, allowance + 1, level);
+                self.put(")");
+            }
+            Form::Deque => {
+                let longest = evaluator.attribute(datum, "maxlen")?;
+                let members = evaluator.iterate(datum)?;
+                self.put(&format!("{name}(["));
+                if matches!(longest, Datum::None) {
+                    self.members(&members, inner, allowance + 2, level);
+                    self.put("])");
+                } else {
+                    self.members(&members, inner, 2, level);
+                    self.put("],");
+                    self.new_line(inner);
+                    let (longest, _) = self.line(&longest, self.room);
+                    self.put(&format!("maxlen={longest})"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn dict(
+        &mut self,
+        datum: &Datum,
+        indent: usize,
+        allowance: usize,
+        level: usize,
+    ) -> Result<(), EvalError> {
+        let items = self.sorted_items(datum)?;
+        self.put("{");
+        self.items(&items, indent, allowance + 1, level);
+        self.put("}");
+        Ok(())
+    }
+
+    fn items(&mut self, items: &[(Datum, Datum)], indent: usize, allowance: usize, level: usize) {
+        let indent = indent + 1;
+        for (index, (key, value)) in items.iter().enumerate() {
+            if self.cut {
+                return;
+            }
+            let last = index + 1 == items.len();
+            let (key, whole) = self.line(key, self.room);
+            self.cut |= !whole;
+            self.put(&key);
+            self.put(": ");
+            let at = indent + key.chars().count() + 2;
+            self.format(value, at, if last { allowance } else { 1 }, level);
+            if !last {
+                self.put(",");
+                self.new_line(indent);
+            }
+        }
+    }
+
+    fn members(&mut self, members: &[Datum], indent: usize, allowance: usize, level: usize) {
+        let indent = indent + 1;
+        for (index, member) in members.iter().enumerate() {
+            if self.cut {
+                return;
+            }
+            if index > 0 {
+                self.put(",");
+                self.new_line(indent);
+            }
+            let last = index + 1 == members.len();
+            self.format(member, indent, if last { allowance } else { 1 }, level);
+        }
+    }
+
+    fn namespace(
+        &mut self,
+        datum: &Datum,
+        indent: usize,
+        allowance: usize,
+        level: usize,
+    ) -> Result<(), EvalError> {
+        let Datum::Object(object) = datum else {
+            return Ok(());
+        };
+        let attributes = self
+            .evaluator
+            .look
+            .instance_attributes(*object, self.room)?;
+        for (index, (name, value)) in attributes.iter().enumerate() {
+            let last = index + 1 == attributes.len();
+            self.put(&format!("{name}="));
+            let at = indent + name.chars().count() + 1;
+            if self.open.contains(value) {
+                self.put("...");
+            } else {
+                self.format(
+                    &Datum::Object(*value),
+                    at,
+                    if last { allowance } else { 1 },
+                    level,
+                );
+            }
+            if !last {
+                self.put(",");
+                self.new_line(indent);
+            }
+        }
+        Ok(())
+    }
+
+    fn sorted_items(&self, datum: &Datum) -> Result<Vec<(Datum, Datum)>, EvalError> {
+        self.sorted(self.evaluator.items(datum)?, |(key, _)| key)
+    }
+
+    /// `_safe_key`: by `<`, and where that is not defined by the type's text and the address.
+    fn sorted<T: Clone>(
+        &self,
+        items: Vec<T>,
+        key: impl Fn(&T) -> &Datum,
+    ) -> Result<Vec<T>, EvalError> {
+        self.evaluator.merge_sorted(items, &|a, b| {
+            let (a, b) = (key(a), key(b));
+            match self.evaluator.ordered(a, "<", b) {
+                Ok(less) => Ok(less),
+                Err(error @ (EvalError::Cancelled | EvalError::Limit { .. })) => Err(error),
+                Err(_) => {
+                    let rank = |datum: &Datum| {
+                        let address = datum.address().unwrap_or_default();
+                        (self.class_text(datum), address)
+                    };
+                    Ok(rank(a) < rank(b))
+                }
+            }
+        })
+    }
+
+    /// `str(type(x))`.
+    fn class_text(&self, datum: &Datum) -> String {
+        self.evaluator.look.whatis_class(datum).unwrap_or_default()
     }
 }

@@ -42,6 +42,18 @@ impl Scope {
         }
     }
 
+    /// A scope without a name in it.
+    pub(super) fn nowhere() -> Scope {
+        Scope {
+            frame: None,
+            locals_dict: Addr::NULL,
+            globals: Addr::NULL,
+            builtins: Addr::NULL,
+            extra: Vec::new(),
+            cancelled: None,
+        }
+    }
+
     /// Adds a name that is found before all others: the convenience variables of a prompt.
     pub fn define(&mut self, name: impl Into<String>, datum: Datum) {
         let name = name.into();

@@ -2,7 +2,7 @@
 
 use super::{Datum, Iterated, View};
 use crate::model::{Addr, Value};
-use crate::python::literal::{complex, float, octets, string};
+use crate::python::repr::{complex_text, float_text};
 use crate::python::{Limits, Look};
 
 impl Look<'_> {
@@ -119,12 +119,12 @@ impl Writer<'_, '_> {
             Datum::NotImplemented => self.put("NotImplemented"),
             Datum::Bool(truth) => self.put(if *truth { "True" } else { "False" }),
             Datum::Int(value) => self.put(&value.to_string()),
-            Datum::Float(value) => self.put(&float(*value)),
-            Datum::Complex(real, imaginary) => self.put(&complex(*real, *imaginary)),
-            Datum::Str(points) => self.put(&string(points)),
-            Datum::Bytes(bytes) => self.put(&octets(bytes)),
+            Datum::Float(value) => self.put(&float_text(*value)),
+            Datum::Complex(real, imaginary) => self.put(&complex_text(*real, *imaginary)),
+            Datum::Str(points) => self.put(&self.look.text_literal(points)),
+            Datum::Bytes(bytes) => self.put(&self.look.bytes_literal(bytes)),
             Datum::ByteArray(bytes) => {
-                self.put(&format!("bytearray({})", octets(bytes)));
+                self.put(&format!("bytearray({})", self.look.bytes_literal(bytes)));
             }
             Datum::List(members) => self.members("[", members, "]"),
             Datum::Tuple(members) => {

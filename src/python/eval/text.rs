@@ -19,6 +19,11 @@ pub(super) fn to_points(text: &str) -> Vec<u32> {
     text.chars().map(u32::from).collect()
 }
 
+/// `str.isspace()` of one character (`_PyUnicode_IsWhitespace`): Unicode's, and the four separators of ASCII.
+pub(super) fn is_space(point: u32) -> bool {
+    (0x1c..=0x1f).contains(&point) || char::from_u32(point).is_some_and(char::is_whitespace)
+}
+
 impl Evaluator<'_, '_> {
     /// `repr(x)`, whole.
     pub(super) fn repr(&self, datum: &Datum) -> Result<Vec<u32>, EvalError> {

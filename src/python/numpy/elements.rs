@@ -7,7 +7,6 @@ use super::page::{self, THRESHOLD};
 use super::real::Real;
 use super::release::Release;
 use crate::model::Addr;
-use crate::python::literal;
 use crate::python::{Look, LookError};
 
 /// Elements that are written for one array. Only one of many dimensions, each longer than twice the edge, has more.
@@ -84,13 +83,15 @@ impl Elements<'_, '_, '_> {
                 }
                 Ok(texts)
             }
-            Element::Bytes => self.each(dtype, places, |bytes| literal::octets(trimmed(bytes, 1))),
+            Element::Bytes => self.each(dtype, places, |bytes| {
+                self.look.bytes_literal(trimmed(bytes, 1))
+            }),
             Element::Text => self.each(dtype, places, |bytes| {
                 let points: Vec<u32> = trimmed(bytes, 4)
                     .chunks_exact(4)
                     .map(|unit| u32::from_le_bytes([unit[0], unit[1], unit[2], unit[3]]))
                     .collect();
-                literal::string(&points)
+                self.look.text_literal(&points)
             }),
             Element::Opaque => self.each(dtype, places, hexadecimal),
             Element::Record(fields) => self.records(fields, places),

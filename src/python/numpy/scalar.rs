@@ -8,7 +8,7 @@ use super::release::Release;
 use super::tables::NUMPY_1;
 use crate::model::Addr;
 use crate::python::object::TypeInfo;
-use crate::python::{Look, LookError, literal};
+use crate::python::{Look, LookError};
 
 /// Bytes of a void scalar that are read.
 const LONGEST_VOID: u64 = 64 * 1024;
@@ -133,11 +133,11 @@ impl Look<'_> {
             }
             Kind::Text => {
                 let text = self.text(object, LONGEST_TEXT)?;
-                named(name, literal::string(&text.code_points))
+                named(name, self.text_literal(&text.code_points))
             }
             Kind::Bytes => {
                 let (bytes, _) = self.bytes_object(object, LONGEST_TEXT)?;
-                named(name, literal::octets(&bytes))
+                named(name, self.bytes_literal(&bytes))
             }
             Kind::Moment | Kind::Span => {
                 let unit = TimeUnit {

@@ -30,6 +30,7 @@ pub(in crate::python) use writer::Writer;
 
 use super::look::Look;
 use crate::model::{Addr, Value};
+pub(super) use numbers::{complex_text, float_text};
 
 /// Values that are remembered for the length of a walk, and the longest of them in bytes of text: 8 MiB in all.
 const MOST_KNOWN: usize = 2_000;

@@ -102,18 +102,30 @@ pub(in crate::python) fn float_text(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.to_string();
     }
-    let scientific = format!("{value:e}");
+    let scientific = even(value, format!("{value:e}"));
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if value != 0.0 && !(-4..16).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{digits}e{sign}{:02}", exponent.abs());
     }
-    let plain = format!("{value}");
-    if plain.contains('.') {
-        plain
+    // The same digits without an exponent.
+    let count = digits.bytes().filter(u8::is_ascii_digit).count() as i32;
+    let decimals = (count - 1 - exponent).max(1);
+    format!("{value:.*}", decimals.unsigned_abs() as usize)
+}
+
+/// Of two shortest texts that are equally near, Python takes the even one; Rust may take the other.
+fn even(value: f64, shortest: String) -> String {
+    let digits = shortest
+        .bytes()
+        .take_while(|byte| *byte != b'e')
+        .filter(u8::is_ascii_digit);
+    let rounded = format!("{value:.*e}", digits.count().saturating_sub(1));
+    if rounded.parse() == Ok(value) {
+        rounded
     } else {
-        plain + ".0"
+        shortest
     }
 }
 
@@ -130,6 +142,10 @@ mod tests {
             (1e16, "1e+16"),
             (1.5e-5, "1.5e-05"),
             (0.0001, "0.0001"),
+            (-9_007_199_254_740_992.0 * 0.1, "-900719925474099.2"),
+            (123_456_789.125, "123456789.125"),
+            (f64::MIN_POSITIVE, "2.2250738585072014e-308"),
+            (5e-324, "5e-324"),
             (f64::NEG_INFINITY, "-inf"),
         ];
         for (value, text) in texts {

@@ -5,9 +5,9 @@ use super::dialect::Dialect;
 use super::dispatch::{Known, native};
 use super::printable::is_printable;
 use crate::model::{Addr, LengthUnit};
-use crate::python::LookError;
 use crate::python::layout::Minor;
 use crate::python::object::TypeInfo;
+use crate::python::{Look, LookError};
 
 pub(super) const TYPES: &[Known] = &[
     native("builtins.str", string),
@@ -126,5 +126,41 @@ fn quote_bytes(writer: &mut Writer<'_, '_>, bytes: &[u8], length: u64, escapes_a
         writer.put(quote.encode_utf8(&mut [0; 4]));
     } else {
         writer.cut();
+    }
+}
+
+impl Look<'_> {
+    /// What `repr()` gives in this interpreter for a `str` of these code points.
+    pub(in crate::python) fn text_literal(&self, code_points: &[u32]) -> String {
+        let version = self.layout().version;
+        let has = |quote: char| code_points.contains(&(quote as u32));
+        let quote = if has('\'') && !has('"') { '"' } else { '\'' };
+        let mut text = String::from(quote);
+        text.extend(
+            code_points
+                .iter()
+                .map(|&point| escaped(point, quote, version)),
+        );
+        text.push(quote);
+        text
+    }
+
+    /// What `repr()` gives for these `bytes`.
+    pub(in crate::python) fn bytes_literal(&self, bytes: &[u8]) -> String {
+        let version = self.layout().version;
+        let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
+            '"'
+        } else {
+            '\''
+        };
+        let mut text = format!("b{quote}");
+        for &byte in bytes {
+            match byte {
+                0x7f.. => text.push_str(&format!("\\x{byte:02x}")),
+                _ => text.push_str(&escaped(byte.into(), quote, version)),
+            }
+        }
+        text.push(quote);
+        text
     }
 }

@@ -136,7 +136,7 @@ impl Evaluator<'_, '_> {
 /// `float.hex()`.
 fn hexadecimal(value: f64) -> String {
     if !value.is_finite() {
-        return crate::python::literal::float(value);
+        return crate::python::repr::float_text(value);
     }
     let sign = if value.is_sign_negative() { "-" } else { "" };
     let bits = value.to_bits();

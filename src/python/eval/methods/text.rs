@@ -5,7 +5,7 @@ use std::sync::Arc;
 use num_traits::ToPrimitive;
 
 use super::{Arguments, occurrences, replaced, search, window};
-use crate::python::eval::text::to_string;
+use crate::python::eval::text::{is_space, to_string};
 use crate::python::eval::{Datum, EvalError, Evaluator, sequence};
 use crate::python::object::Builtin;
 
@@ -315,11 +315,6 @@ impl Evaluator<'_, '_> {
             points.iter().map(|&point| point as u8).collect(),
         )))
     }
-}
-
-/// `str.isspace()` of one character (`_PyUnicode_IsWhitespace`): Unicode's, and the four separators of ASCII.
-fn is_space(point: u32) -> bool {
-    (0x1c..=0x1f).contains(&point) || char::from_u32(point).is_some_and(char::is_whitespace)
 }
 
 fn recased(text: &str, name: &str) -> String {
