@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::pages::Pages;
+use super::pages::{Habits, Pages};
 use super::{Budget, ReadError, Spent};
 use crate::model::Addr;
 
@@ -25,6 +25,12 @@ pub trait ReadMemory {
     /// needs the cache of [`Memory`].
     fn lend(&self, _address: Addr, _length: usize) -> Option<&[u8]> {
         None
+    }
+
+    /// Reads the first few of several pieces, or all, in one system call, and says how many. None where that is no
+    /// cheaper than one after the other.
+    fn read_first(&self, _pieces: &mut [Piece]) -> usize {
+        0
     }
 
     /// The range around `address` that can be read as one, so that a cache may fetch more than it was asked for.
@@ -124,6 +130,16 @@ impl<'p> Memory<'p> {
             self.spent.set(self.spent.get().or(Some(late)));
         }
         self.check(address)
+    }
+
+    /// Fetches what another walk used, where the source can do so cheaply.
+    pub fn fetch_habits(&self, habits: &Habits) {
+        habits.fetch(&mut self.pages.borrow_mut(), self.source);
+    }
+
+    /// Remembers what this walk used.
+    pub fn keep_habits(&self, habits: &Habits) {
+        habits.keep(&self.pages.borrow());
     }
 
     /// Forgets what was read, so that the next read sees the target as it then is.

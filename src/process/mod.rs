@@ -22,6 +22,7 @@ pub use budget::{Budget, Spent};
 pub use error::{ProcessError, ReadError};
 pub use mapping::{Backing, Mapping, Mappings, Protection};
 pub use memory::{Memory, Piece, ReadMemory};
+pub use pages::Habits;
 
 use crate::model::{Absence, Addr, Pid, ThreadState, Tid};
 

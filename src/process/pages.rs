@@ -1,10 +1,11 @@
 //! The pages of an inferior that one walk has fetched.
 
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::ReadMemory;
+use super::{Piece, ReadMemory};
 use crate::model::Addr;
 
 /// Bytes.
@@ -23,7 +24,7 @@ const MOST: usize = 8192;
 pub(super) struct Pages {
     places: FxHashMap<u64, Place>,
     /// Bytes of one call each.
-    runs: Vec<Box<[u8]>>,
+    runs: Vec<Vec<u8>>,
     /// How often something was fetched of a region, by the region's number.
     fetches: FxHashMap<u64, u32>,
     /// The page that was asked for last: most questions are for the same one.
@@ -35,6 +36,58 @@ struct Place {
     run: u32,
     /// In the run, in pages.
     page: u32,
+    /// Somebody asked for it.
+    used: bool,
+}
+
+/// The pages that walks through like processes use: those forked from one parent have nearly everything at the same
+/// addresses. What is there is read of each process anew; only the questions are known before, and asked at once.
+#[derive(Debug, Clone, Default)]
+pub struct Habits(Arc<Mutex<Arc<[u64]>>>);
+
+/// Pages that are fetched out of habit at most: 8 MiB.
+const MOST_HABITS: usize = 2048;
+
+/// Failures after which a process is not like the others.
+const MOST_FAILURES: usize = 8;
+
+impl Habits {
+    pub(super) fn keep(&self, pages: &Pages) {
+        let used = pages.places.iter().filter(|(_, place)| place.used);
+        let mut used: Vec<u64> = used.map(|(page, _)| *page).collect();
+        used.sort_unstable();
+        used.truncate(MOST_HABITS);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = used.into();
+    }
+
+    pub(super) fn fetch(&self, pages: &mut Pages, source: &dyn ReadMemory) {
+        let wanted = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let runs = wanted.chunk_by(|page, next| page + 1 == *next);
+        let mut pieces: Vec<Piece> = runs
+            .filter_map(|run| {
+                let address = Addr(run.first()? * PAGE);
+                Some(Piece::new(address, run.len() * PAGE as usize))
+            })
+            .collect();
+        let (mut failures, mut rest) = (0, &mut pieces[..]);
+        while !rest.is_empty() && failures < MOST_FAILURES {
+            let count = source.read_first(rest);
+            for piece in &mut rest[..count] {
+                pages.insert(piece.address.0 / PAGE, std::mem::take(&mut piece.bytes));
+            }
+            if count == 0 {
+                // The one that failed is left out.
+                failures += 1;
+                rest = &mut rest[1..];
+            } else {
+                rest = &mut rest[count..];
+            }
+        }
+    }
 }
 
 impl Pages {
@@ -48,9 +101,10 @@ impl Pages {
         let place = match self.last {
             Some((last, place)) if last == page => place,
             _ => {
-                let place = *self.places.get(&page)?;
-                self.last = Some((page, place));
-                place
+                let place = self.places.get_mut(&page)?;
+                place.used = true;
+                self.last = Some((page, *place));
+                *place
             }
         };
         let start = u64::from(place.page) * PAGE;
@@ -108,17 +162,24 @@ impl Pages {
 
     fn read(&mut self, source: &dyn ReadMemory, pages: Range<u64>) -> bool {
         let count = pages.end - pages.start;
-        let mut bytes = vec![0; (count * PAGE) as usize].into_boxed_slice();
-        let (Ok(()), Ok(run)) = (
-            source.read(Addr(pages.start * PAGE), &mut bytes),
-            u32::try_from(self.runs.len()),
-        ) else {
+        let mut bytes = vec![0; (count * PAGE) as usize];
+        let found = source.read(Addr(pages.start * PAGE), &mut bytes);
+        found.is_ok() && self.insert(pages.start, bytes)
+    }
+
+    fn insert(&mut self, first: u64, bytes: Vec<u8>) -> bool {
+        let Ok(run) = u32::try_from(self.runs.len()) else {
             return false;
         };
-        self.runs.push(bytes);
-        for (at, page) in (0..).zip(pages) {
-            self.places.insert(page, Place { run, page: at });
+        for (page, at) in (0..bytes.len() as u64 / PAGE).zip(0..) {
+            let place = Place {
+                run,
+                page: at,
+                used: false,
+            };
+            self.places.insert(first.wrapping_add(page), place);
         }
+        self.runs.push(bytes);
         true
     }
 }
@@ -173,6 +234,47 @@ mod tests {
         }
         assert!(pages.bytes(Addr(109 * PAGE)).is_some());
         assert_eq!(*source.asked.borrow(), [(107, 1), (106, 1), (108, 2)]);
+    }
+
+    /// Like `Numbered`, with a call for several pieces.
+    struct Batched(Numbered);
+
+    impl ReadMemory for Batched {
+        fn read(&self, address: Addr, buffer: &mut [u8]) -> Result<(), ReadError> {
+            self.0.read(address, buffer)
+        }
+
+        fn read_first(&self, pieces: &mut [Piece]) -> usize {
+            let mut count = 0;
+            for piece in pieces {
+                if self.0.read(piece.address, &mut piece.bytes).is_err() {
+                    break;
+                }
+                count += 1;
+            }
+            count
+        }
+
+        fn extent(&self, address: Addr) -> Option<Range<Addr>> {
+            self.0.extent(address)
+        }
+    }
+
+    #[test]
+    fn habits_are_what_was_used_and_fail_alone() {
+        let (source, habits) = (Batched(Numbered::default()), Habits::default());
+        *habits.0.lock().unwrap() = [101, 102, 105, 107].into();
+        let mut pages = Pages::default();
+        habits.fetch(&mut pages, &source);
+        for (page, is_there) in [(101, true), (102, true), (105, false), (107, true)] {
+            assert_eq!(pages.places.contains_key(&page), is_there, "{page}");
+        }
+        assert_eq!(
+            pages.bytes(Addr(102 * PAGE + 1)).unwrap()[0],
+            byte(102 * PAGE + 1)
+        );
+        habits.keep(&pages);
+        assert_eq!(**habits.0.lock().unwrap(), [102]);
     }
 
     #[test]

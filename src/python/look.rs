@@ -47,9 +47,11 @@ impl<'p> Look<'p> {
     }
 
     pub fn within(process: &'p dyn Process, located: &'p Located, budget: Arc<Budget>) -> Look<'p> {
+        let memory = Memory::within(process, budget);
+        memory.fetch_habits(&located.habits);
         Look {
             process,
-            memory: Memory::within(process, budget),
+            memory,
             located,
             types: RefCell::default(),
             codes: RefCell::default(),
@@ -74,5 +76,11 @@ impl<'p> Look<'p> {
 
     pub(super) fn layout(&self) -> &'static Layout {
         self.located.layout
+    }
+}
+
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        self.memory.keep_habits(&self.located.habits);
     }
 }

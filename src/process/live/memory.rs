@@ -71,25 +71,31 @@ impl Reader {
             let wanted: usize = pieces.iter().map(|piece| piece.bytes.len()).sum();
             let address = pieces.first().map_or(Addr::NULL, |piece| piece.address);
             let length = wanted as u64;
-            let remote: Vec<RemoteIoVec> = pieces
-                .iter()
-                .map(|piece| RemoteIoVec {
-                    base: piece.address.0 as usize,
-                    len: piece.bytes.len(),
-                })
-                .collect();
-            let mut local: Vec<IoSliceMut<'_>> = pieces
-                .iter_mut()
-                .map(|piece| IoSliceMut::new(&mut piece.bytes))
-                .collect();
-            let pid_of_task = nix::unistd::Pid::from_raw(task.0.cast_signed());
-            match process_vm_readv(pid_of_task, &mut local, &remote) {
+            match transfer_pieces(*task, pieces) {
                 Ok(count) if count == wanted => {}
                 Err(Errno::ESRCH) => return Err(ReadError::Gone { pid, address }),
                 Ok(_) | Err(_) => return Err(ReadError::Unmapped { address, length }),
             }
         }
         Ok(())
+    }
+
+    /// Reads pieces in one system call: as many as one takes, and as there are before one that cannot be read. Says how
+    /// many. None where there is no such system call.
+    pub fn read_first(&self, pieces: &mut [Piece]) -> usize {
+        let Reader::SystemCall(task) = self else {
+            return 0;
+        };
+        let most = pieces.len().min(MOST_PIECES);
+        let pieces = &mut pieces[..most];
+        let mut filled = transfer_pieces(*task, pieces).unwrap_or(0);
+        for (index, piece) in pieces.iter().enumerate() {
+            match filled.checked_sub(piece.bytes.len()) {
+                Some(rest) => filled = rest,
+                None => return index,
+            }
+        }
+        most
     }
 
     /// One system call: how many bytes came.
@@ -109,4 +115,21 @@ impl Reader {
                 .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0))),
         }
     }
+}
+
+/// One system call for several pieces: how many bytes came.
+fn transfer_pieces(task: Tid, pieces: &mut [Piece]) -> Result<usize, Errno> {
+    let remote: Vec<RemoteIoVec> = pieces
+        .iter()
+        .map(|piece| RemoteIoVec {
+            base: piece.address.0 as usize,
+            len: piece.bytes.len(),
+        })
+        .collect();
+    let mut local: Vec<IoSliceMut<'_>> = pieces
+        .iter_mut()
+        .map(|piece| IoSliceMut::new(&mut piece.bytes))
+        .collect();
+    let pid = nix::unistd::Pid::from_raw(task.0.cast_signed());
+    process_vm_readv(pid, &mut local, &remote)
 }

@@ -118,6 +118,16 @@ impl ReadMemory for LiveProcess {
         self.reader.read_together(self.pid, pieces)
     }
 
+    fn read_first(&self, pieces: &mut [Piece]) -> usize {
+        let may_be_read = |piece: &&Piece| {
+            let extent = self.space.extent(piece.address);
+            let end = piece.address.plus(piece.bytes.len() as u64);
+            extent.is_some_and(|extent| end <= extent.end)
+        };
+        let count = pieces.iter().take_while(may_be_read).count();
+        self.reader.read_first(&mut pieces[..count])
+    }
+
     fn extent(&self, address: Addr) -> Option<Range<Addr>> {
         self.space.extent(address)
     }

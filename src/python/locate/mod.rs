@@ -20,7 +20,7 @@ use super::layout::{ALL, Layout, Minor, layout_of};
 use super::{Look, PythonError};
 use crate::model::Addr;
 use crate::process::elf::load_bias;
-use crate::process::{Backing, Mapping, Process};
+use crate::process::{Backing, Habits, Mapping, Process};
 
 /// The CPython of one process: plain data, good for as long as the process does not exec.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Located {
     pub runtime: Addr,
     /// What the user should know and what is no error.
     pub notes: Vec<String>,
+    /// What walks through this process and those that are like it read.
+    pub(super) habits: Habits,
 }
 
 impl Located {
@@ -252,6 +254,7 @@ fn at(
         layout,
         runtime,
         notes: Vec::new(),
+        habits: Habits::default(),
     };
     if let Some(expected) = &layout.runtime.debug_offsets {
         located.notes = check::compare_offsets(process, expected, runtime, version)?;
@@ -292,6 +295,7 @@ fn guess(
             layout,
             runtime,
             notes: Vec::new(),
+            habits: Habits::default(),
         };
         let assumed = Version {
             minor: layout.version.0,
