@@ -319,6 +319,10 @@ fn several_processes_are_listed_and_gone_to() {
     assert!(lines[3].ends_with("stop()"), "{lines:?}");
     begins_with(6, &[&first]);
     begins_with(7, &[">", &second]);
+    let answer = pmdb(["attach", &first, &second, "-c", "proc prompt.py"]);
+    let expected =
+        format!("Several processes are called 'prompt.py': say which of {first}, {second}");
+    assert_eq!(answer.stdout, format!("*** {expected}\n"), "{answer:?}");
     // One that is named and cannot be read is a failure; the other is looked at.
     let nobody = i32::MAX.to_string();
     let answer = pmdb(["attach", &nobody, &first, "-c", "p job"]);

@@ -224,8 +224,11 @@ impl Writer<'_> {
             };
             table.row(vec![
                 mark(entry.focused),
-                Cell::new(pid),
-                Cell::new(labels.of(index)),
+                Cell::new(&pid),
+                Cell::new(match labels.of(index) {
+                    label if label == pid && !report.name.is_empty() => &report.name,
+                    label => label,
+                }),
                 Cell::new(interpreter),
                 Cell::new(command),
             ]);

@@ -387,11 +387,21 @@ impl Repl {
             let pid = entry.report.pid;
             pid.is_some_and(|pid| pid.to_string() == wanted)
         };
-        labels
+        let found = labels.iter().position(|label| label == wanted);
+        if let Some(index) = found.or_else(|| entries.iter().position(of_pid)) {
+            return Ok(index);
+        }
+        let named: Vec<String> = entries
             .iter()
-            .position(|label| label == wanted)
-            .or_else(|| entries.iter().position(of_pid))
-            .ok_or_else(|| Trouble::Words(format!("No process '{wanted}'; `procs` lists them")))
+            .filter(|entry| entry.report.name == wanted)
+            .filter_map(|entry| Some(entry.report.pid?.to_string()))
+            .collect();
+        Err(Trouble::Words(if named.is_empty() {
+            format!("No process '{wanted}'; `procs` lists them")
+        } else {
+            let pids = named.join(", ");
+            format!("Several processes are called '{wanted}': say which of {pids}")
+        }))
     }
 
     /// What stands in the prompt where there is more than one process.
