@@ -250,7 +250,12 @@ impl Look<'_> {
             .collect();
         let mut items = Vec::new();
         let mut node = self.memory.pointer(object.plus(layout.odict_first))?;
-        while !node.is_null() && items.len() < limit.min(length as usize) {
+        let wanted = limit.min(length as usize);
+        // A ring of nodes that are not in the dict is damage, and ends too.
+        for _ in 0..length {
+            if node.is_null() || items.len() >= wanted {
+                break;
+            }
             let key = self.memory.pointer(node.plus(layout.odict_node_key))?;
             // A node whose key is not there is being added or taken away.
             if let Some(value) = values.get(&key) {
