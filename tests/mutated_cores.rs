@@ -95,7 +95,11 @@ impl Layout {
 
 /// Runs pmdb on a core, in one of the ways that reach all of it.
 fn look(core: &Path, seed: u64) -> Answer {
-    const WAYS: [&[&str]; 3] = [&["--locals", "--json"], &["--locals"], &["--flat"]];
+    const WAYS: [&[&str]; 3] = [
+        &["--locals", "--tasks", "--json"],
+        &["--locals", "--tasks"],
+        &["--flat"],
+    ];
     let way = WAYS[seed as usize % WAYS.len()];
     let words = ["stack", "--core"].map(OsString::from).into_iter();
     let words = words.chain([core.into()]);

@@ -11,6 +11,7 @@ use object::read::elf::{ElfFile64, ProgramHeader, Sym, VersionTable};
 use object::{LittleEndian, Object, ObjectSection, ObjectSymbol};
 use thiserror::Error;
 
+use super::mapped::map;
 use super::{Backing, Mapping};
 use crate::model::{Addr, BuildId};
 
@@ -53,9 +54,7 @@ pub struct LoadSegment {
 
 impl Elf {
     pub fn open(file: &File) -> Result<Elf, ElfError> {
-        // SAFETY: the file may be truncated while it is mapped, and a read then raises SIGBUS. Executables and
-        // libraries are replaced by rename, not rewritten in place, while something runs them (ETXTBSY).
-        let bytes = unsafe { Mmap::map(file)? };
+        let bytes = map(file, None)?;
         Ok(Elf { bytes })
     }
 

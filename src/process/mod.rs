@@ -9,6 +9,7 @@ pub mod elf;
 mod error;
 pub mod family;
 pub mod live;
+pub mod mapped;
 mod mapping;
 mod memory;
 mod pages;

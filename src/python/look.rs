@@ -1,6 +1,6 @@
 //! One walk through one interpreter process.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,6 +36,9 @@ pub struct Look<'p> {
     pub(super) values: RefCell<FxHashMap<(u64, Limits), Value>>,
     /// Names of static types by their address, once one could not be read of a type itself.
     pub(super) nameless: RefCell<Option<HashMap<u64, String>>>,
+    /// Objects that are being written inside each other, in all values at once: what writes one may ask for the value
+    /// of another.
+    pub(super) writing: Cell<usize>,
     /// By the address of a type: how its instances are futures, if they are.
     pub(super) futures: RefCell<HashMap<u64, Option<FutureClass>>>,
 }
@@ -60,6 +63,7 @@ impl<'p> Look<'p> {
             modules: RefCell::default(),
             values: RefCell::default(),
             nameless: RefCell::default(),
+            writing: Cell::default(),
             futures: RefCell::default(),
         }
     }

@@ -12,7 +12,7 @@ use crate::model::{Addr, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
 use crate::process::core::{CoreOptions, CoreProcess};
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
-use crate::process::{Budget, Process, ProcessError, Source, ThreadStatus, still};
+use crate::process::{Budget, Process, ProcessError, Source, ThreadStatus, mapped, still};
 pub use crate::python::Limits;
 use crate::python::{Effort, Located, Locator, Look, PythonThread};
 
@@ -140,12 +140,24 @@ pub(super) fn identify(process: &dyn Process) -> ProcessReport {
     }
 }
 
+/// What there is to say if files that pmdb had mapped were cut while they were read.
+fn note_of_lost_pages(before: usize) -> Option<String> {
+    let lost = mapped::lost_pages().saturating_sub(before);
+    (lost > 0).then(|| {
+        format!(
+            "{lost} pages of files that pmdb had open were cut off while they were read, and read as zeros: a core \
+             that is written anew, or a program replaced in place; try again"
+        )
+    })
+}
+
 fn look_at(
     process: &dyn Process,
     locator: &Locator,
     options: &StackOptions,
     budget: &Arc<Budget>,
 ) -> ProcessReport {
+    let lost = mapped::lost_pages();
     let mut report = identify(process);
     match locator.locate(process, Effort::Thorough) {
         Ok(located) => {
@@ -163,6 +175,7 @@ fn look_at(
             report.error = Some(error.to_string());
         }
     }
+    report.notes.extend(note_of_lost_pages(lost));
     let is_whole = report.error.is_none() && report.threads.iter().all(|t| t.note.is_none());
     if !is_whole && let Some(change) = process.has_changed() {
         report.error = Some(change.to_string());

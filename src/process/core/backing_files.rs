@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use memmap2::{Mmap, MmapOptions};
+use memmap2::Mmap;
 use nix::libc;
 
 use super::image::{build_id, is_elf};
 use super::mapped_files::FileName;
 use crate::model::BuildId;
+use crate::process::mapped::map;
 
 /// Bytes.
 const PAGE: u64 = 4096;
@@ -146,9 +147,7 @@ impl Expected {
         let metadata = file.metadata().map_err(missing)?;
         // To the end of its last page, which a mapping fills with zeros (mmap(2)), as it did for the process.
         let length = metadata.len().next_multiple_of(PAGE) as usize;
-        // SAFETY: the file may be truncated while it is mapped, and a read then raises SIGBUS. Executables and
-        // libraries are replaced by rename and not rewritten in place; other files take that risk.
-        let bytes = unsafe { MmapOptions::new().len(length).map(file).map_err(missing)? };
+        let bytes = map(file, Some(length)).map_err(missing)?;
         let proof = self.prove(&bytes, &metadata)?;
         Ok(Opened {
             bytes,

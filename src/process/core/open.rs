@@ -1,12 +1,10 @@
 //! Opening a core: from a path to a [`CoreProcess`].
 
 use std::fs::{self, File};
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use memmap2::Mmap;
 use nix::libc;
 
 use super::address_space::AddressSpace;
@@ -20,6 +18,7 @@ use super::notes::Notes;
 use super::signal::FatalSignal;
 use super::{Condition, CoreOptions, CoreProcess};
 use crate::model::ThreadState;
+use crate::process::mapped::map;
 use crate::process::{Identity, ProcessError, Source};
 
 /// How much of the beginning of a file's first mapping is compared with the file, in bytes: a page.
@@ -31,7 +30,7 @@ impl CoreProcess {
     pub fn open(path: &Path, options: CoreOptions) -> Result<CoreProcess, ProcessError> {
         let (file, modified) = open_regular(path)?;
         let (file, cut) = decompressed(path, file)?;
-        let core = map(&file).map_err(|error| ProcessError::Io {
+        let core = map(&file, None).map_err(|error| ProcessError::Io {
             action: "map",
             path: path.to_path_buf(),
             error,
@@ -85,7 +84,7 @@ impl CoreProcess {
             error,
         };
         let (file, _) = open_regular(&path)?;
-        let id = build_id(&map(&file).map_err(io_error)?);
+        let id = build_id(&map(&file, None).map_err(io_error)?);
         let of_that_build =
             id.and_then(|id| self.files.iter().position(|file| file.has_build_id(&id)));
         match of_that_build.or(self.executable) {
@@ -105,12 +104,6 @@ pub(super) fn below(sysroot: Option<&Path>, path: &Path) -> PathBuf {
         Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
         None => path.to_path_buf(),
     }
-}
-
-fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: a read raises SIGBUS if somebody truncates the file meanwhile. Its length was taken when it was mapped,
-    // and nothing that lies past it is touched; a core is written once.
-    unsafe { Mmap::map(file) }
 }
 
 fn open_regular(path: &Path) -> Result<(File, Option<SystemTime>), ProcessError> {

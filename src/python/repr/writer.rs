@@ -4,6 +4,10 @@ use super::Limits;
 use crate::model::{Absence, Addr, LengthUnit, Value};
 use crate::python::{Look, LookError};
 
+/// Objects inside each other, whatever depth of containers is asked for: a cycle may lead through what is no container
+/// (a range whose start is itself, a task whose name is). Each level takes some KiB of pmdb's stack.
+const DEEPEST: usize = 100;
+
 /// Writes one value and what it holds. Once the room is used up, everything that is put is dropped, so that who writes
 /// need not ask; who loops should, by [`Writer::is_full`].
 pub(in crate::python) struct Writer<'l, 'p> {
@@ -118,10 +122,17 @@ impl<'l, 'p> Writer<'l, 'p> {
         if self.cut {
             return;
         }
+        let depth = self.look.writing.get();
+        if depth >= DEEPEST {
+            self.put("…");
+            return;
+        }
+        self.look.writing.set(depth + 1);
         let written = self.look.type_of(object).and_then(|kind| {
             let write = self.look.write_of(&kind);
             write(self, object, &kind)
         });
+        self.look.writing.set(depth);
         if let Err(error) = written {
             self.put(&error.absence().to_string());
         }
