@@ -90,13 +90,14 @@ def live(goals):
     with tempfile.NamedTemporaryFile() as file:
         clock = Clock(file.name)
         with inferior("threads.py", threads, depth, file.name) as (pid, _):
-            # In the merged form equal threads are shown once: flat is the same work as the peers', and more text.
+            # Text folds what repeats; JSON has every frame, as the peers' answers do.
+            counted = '"function": "level"'
             cases = [
                 Case("(nothing: the clock's noise)", ["sleep", "0.2"]),
                 Case("pmdb stack", [PMDB, "stack", pid], "in level"),
-                Case("pmdb stack --flat", [PMDB, "stack", "--flat", pid], "in level", frames),
+                Case("pmdb stack --json", [PMDB, "stack", "--json", pid], counted, frames),
                 Case("pmdb stack --locals", [PMDB, "stack", "--locals", "--flat", pid], "in level", frames),
-                Case("pmdb stack --pause", [PMDB, "stack", "--pause", "--flat", pid], "in level", frames),
+                Case("pmdb stack --pause", [PMDB, "stack", "--pause", "--json", pid], counted, frames),
                 Case("pmdb stack --pause --locals", [PMDB, "stack", "--pause", "--locals", "--flat", pid], "in level", frames),
             ]
             if PYSPY:
@@ -163,7 +164,7 @@ def core(goals):
         frames = 8 * 31
         cases = [
             Case("pmdb stack --core", [PMDB, "stack", "--core", path], "in level"),
-            Case("pmdb stack --core --flat", [PMDB, "stack", "--flat", "--core", path], "in level", frames),
+            Case("pmdb stack --core --json", [PMDB, "stack", "--json", "--core", path], '"function": "level"', frames),
             Case("pmdb stack --core --locals", [PMDB, "stack", "--locals", "--flat", "--core", path], "in level", frames),
         ]
         if PYSTACK:
