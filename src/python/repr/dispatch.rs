@@ -2,7 +2,7 @@
 
 use super::{
     Writer, arrays, callables, classes, collections, containers, enums, exceptions, execution,
-    futures, instances, library, locks, numbers, records, text, views,
+    futures, identifiers, instances, library, locks, numbers, records, text, times, views,
 };
 use crate::model::Addr;
 use crate::python::object::TypeInfo;
@@ -64,6 +64,8 @@ static FAMILIES: &[&[Known]] = &[
     library::TYPES,
     locks::TYPES,
     arrays::TYPES,
+    times::TYPES,
+    identifiers::TYPES,
     instances::TYPES,
     futures::TYPES,
 ];

@@ -14,6 +14,7 @@ mod enums;
 mod exceptions;
 mod execution;
 mod futures;
+mod identifiers;
 mod instances;
 mod library;
 mod locks;
@@ -22,6 +23,7 @@ mod printable;
 mod printable_table;
 mod records;
 mod text;
+mod times;
 mod views;
 mod writer;
 

@@ -87,6 +87,12 @@ fn memory(writer: &mut Writer<'_, '_>, object: Addr, _: &TypeInfo) -> Result<(),
     } else {
         "memory"
     };
+    let layout = &writer.look.layout().object;
+    let buffer = object.plus(layout.memoryview_view + layout.buffer_buf);
+    let data = writer.look.memory.pointer(buffer)?;
+    if let Some(segment) = writer.look.segment_of(data).filter(|_| !is_released) {
+        writer.lies_in(segment);
+    }
     writer.put(&format!("<{what} at {object}>"));
     Ok(())
 }
