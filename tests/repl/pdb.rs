@@ -80,6 +80,7 @@ p len
 p key in ('k', 'l'), not rest
 None
 1, 2
+pp {name: name * 30 for name in 'abcdef'}
 pp self.queue
 whatis self
 whatis Worker
@@ -92,6 +93,7 @@ whatis key + 1
 source self.run
 source Worker.run
 source calls
+source Worker
 source 1 / 0
 display job
 display nothing
