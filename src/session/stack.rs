@@ -172,7 +172,14 @@ fn look_at(
         }
         Err(error) => {
             report.rank = who::rank(|name| process.environment(name));
-            report.error = Some(error.to_string());
+            let cut = report
+                .notes
+                .iter()
+                .find(|note| note.starts_with("truncated"));
+            report.error = Some(match cut {
+                Some(cut) => format!("{error}; the core is {cut}"),
+                None => error.to_string(),
+            });
         }
     }
     report.notes.extend(note_of_lost_pages(lost));
