@@ -12,6 +12,12 @@ pub enum LookError {
     Read(#[from] ReadError),
     #[error("{what} at {address} is damaged, or was changing while it was read")]
     Torn { what: &'static str, address: Addr },
+    #[error("the stack is deeper than {limit} frames, of which the newest are shown")]
+    TooDeep { limit: usize },
+    #[error(
+        "the frame at {address} is empty, and what called it is not known: whoever wrote the core left out its memory"
+    )]
+    Blank { address: Addr },
 }
 
 impl LookError {
@@ -21,6 +27,9 @@ impl LookError {
             LookError::Read(error) => error.absence(),
             LookError::Torn { what, address } => Absence::Torn {
                 what: format!("{what} at {address}"),
+            },
+            LookError::TooDeep { .. } | LookError::Blank { .. } => Absence::Torn {
+                what: self.to_string(),
             },
         }
     }

@@ -33,9 +33,15 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// Whether another look may find more of it.
+    pub fn is_torn(&self) -> bool {
+        may_be_whole_later(&self.broken)
+    }
+
     /// What the reader of the stack should know.
     pub fn note(&self) -> Option<String> {
         match &self.broken {
+            Some(error @ LookError::TooDeep { .. }) => Some(error.to_string()),
             Some(error) => Some(format!("not all frames could be read: {error}")),
             None if self.moving => Some(
                 "it ran on while its stack was read, so that callers and callees may be of two moments; --pause \
@@ -51,6 +57,14 @@ impl Stack {
 struct Chain {
     frames: Vec<Addr>,
     broken: Option<LookError>,
+}
+
+/// Whether what ended a stack may not be there at another moment.
+fn may_be_whole_later(broken: &Option<LookError>) -> bool {
+    !matches!(
+        broken,
+        None | Some(LookError::TooDeep { .. } | LookError::Blank { .. })
+    )
 }
 
 impl Look<'_> {
@@ -71,12 +85,26 @@ impl Look<'_> {
                 Ok(frame) => stack.frames.extend(frame),
                 // An older frame can be told although a newer one is being made or taken down.
                 Err(error) => {
+                    let error = match self.is_blank(address) {
+                        true => LookError::Blank { address },
+                        false => error,
+                    };
                     let first = stack.broken.take();
                     stack.broken = Some(first.unwrap_or(error));
                 }
             }
         }
         stack
+    }
+
+    /// Whether a core has nothing but zeros for a frame. gcore writes them for all of a mapping in which one page
+    /// cannot be read, such as the guard page of a thread's stack, where the frames of calls from C are.
+    fn is_blank(&self, frame: Addr) -> bool {
+        let is_core = matches!(self.process.identity().source, Source::Core(_));
+        let header = usize::try_from(self.frame_header()).unwrap_or_default();
+        is_core
+            && (self.memory.bytes(frame, header))
+                .is_ok_and(|bytes| bytes.iter().all(|&byte| byte == 0))
     }
 
     /// Whether a frame is on the stack of the thread state at `thread`.
@@ -126,7 +154,7 @@ impl Look<'_> {
             chain = self.chain(thread);
             let all_read = chain.frames.iter().all(|frame| read.contains(frame));
             let agrees = self.agree(&mut pieces, chain.frames.first(), attempt);
-            if agrees && all_read && chain.broken.is_none() {
+            if agrees && all_read && !may_be_whole_later(&chain.broken) {
                 return (chain, false);
             }
         }
@@ -143,7 +171,11 @@ impl Look<'_> {
         loop {
             let address = match next {
                 Ok(address) if address.is_null() => return chain,
-                Ok(address) if seen.insert(address) && seen.len() <= DEEPEST => address,
+                Ok(_) if chain.frames.len() == DEEPEST => {
+                    chain.broken = Some(LookError::TooDeep { limit: DEEPEST });
+                    return chain;
+                }
+                Ok(address) if seen.insert(address) => address,
                 Ok(address) => {
                     let what = "the chain of frames";
                     chain.broken = Some(LookError::Torn { what, address });

@@ -273,7 +273,7 @@ fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> T
     let mut stack = look.stack(thread.address);
     // It was changing: what comes next is from another moment, and mostly whole.
     for _ in 0..MOST_LOOKS {
-        if stack.broken.is_none() || look.spent().is_some() {
+        if !stack.is_torn() || look.spent().is_some() {
             break;
         }
         look.forget();

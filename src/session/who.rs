@@ -51,6 +51,7 @@ const HELPERS: &[(&str, &str)] = &[
         "semaphore_tracker",
     ),
     ("from multiprocessing.forkserver", "forkserver"),
+    ("import sys; from multiprocessing.forkserver", "forkserver"),
     ("from multiprocessing.spawn", "spawned worker"),
     (
         "from joblib.externals.loky.backend.resource_tracker",
@@ -230,6 +231,10 @@ mod tests {
         check(
             "python3|-s|-c|from multiprocessing.resource_tracker import main;main(4)",
             "resource_tracker",
+        );
+        check(
+            "python3|-B|-c|import sys; from multiprocessing.forkserver import main; main(11, 12, **{})",
+            "forkserver",
         );
         check(
             "python3|-c|from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5)|--multiprocessing-fork",

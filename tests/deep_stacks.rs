@@ -1,0 +1,41 @@
+//! Stacks deeper than anybody reads: cut, said to be, and no reason to wait.
+
+mod support;
+
+use support::{Fixture, on_each_python, pmdb};
+
+const PROGRAM: &str = "\
+import sys, threading
+sys.setrecursionlimit(10 ** 6)
+threading.stack_size(1 << 30)
+def dive(depth):
+    if depth == 0:
+        print('ready', flush=True)
+        sys.stdin.read()
+    else:
+        dive(depth - 1)
+thread = threading.Thread(target=dive, args=(60_000,), daemon=True)
+thread.start()
+thread.join()
+";
+
+#[test]
+fn stack_deeper_than_the_limit_is_cut_and_said_to_be() {
+    on_each_python(|python| {
+        let fixture = Fixture::python_text(python, PROGRAM, &[]);
+        let answer = pmdb(["stack", &fixture.pid().to_string()]);
+        let text = &answer.succeeded().stdout;
+        // The oldest three of the newest 50,000, the others that are like them, and the one at the end.
+        assert!(
+            text.contains("[Previous line repeated 49996 more times]"),
+            "{text}"
+        );
+        let end = text.trim_end().lines().rev().take(2).collect::<Vec<_>>();
+        assert!(
+            end[0].ends_with("deeper than 50000 frames, of which the newest are shown"),
+            "{text}"
+        );
+        assert!(end[1].contains("line 7, in dive"), "{text}");
+        assert!(!text.contains("not everything was read"), "{text}");
+    });
+}
