@@ -5,11 +5,13 @@
 //! (`docs/internals/layouts.md`). What differs in kind between versions is an enum here, so that no reader asks for
 //! a version.
 
+mod data;
 mod execution;
 mod objects;
 mod states;
 mod tables;
 
+pub use data::*;
 pub use execution::*;
 pub use objects::*;
 pub use states::*;
@@ -36,6 +38,7 @@ pub struct Layout {
     pub generator: GeneratorLayout,
     pub function: FunctionLayout,
     pub object: ObjectLayout,
+    pub data: DataLayout,
     pub set: SetLayout,
     /// `_asyncio`'s task and future.
     pub asyncio: AsyncioLayout,

@@ -18,5 +18,6 @@ mod tables;
 
 pub(in crate::python) use elements::WriteObject;
 pub use ndarray::ArrayFacts;
+pub(in crate::python) use real::half;
 pub(in crate::python) use release::Release;
 pub(in crate::python) use scalar::is_scalar;

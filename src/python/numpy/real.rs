@@ -152,7 +152,7 @@ impl Real {
 }
 
 /// IEEE 754 binary16.
-fn half(bits: u16) -> f64 {
+pub(in crate::python) fn half(bits: u16) -> f64 {
     let fraction = f64::from(bits & 0x3ff);
     let magnitude = match bits >> 10 & 0x1f {
         0 => fraction * 2_f64.powi(-24),

@@ -1,8 +1,9 @@
 //! Which function writes the instances of a type.
 
 use super::{
-    Writer, arrays, callables, classes, collections, containers, enums, exceptions, execution,
-    futures, identifiers, instances, library, locks, numbers, records, text, times, views,
+    Writer, arrays, callables, classes, collections, containers, decimals, enums, exceptions,
+    execution, futures, identifiers, instances, library, locks, numbers, packed, records, text,
+    times, views,
 };
 use crate::model::Addr;
 use crate::python::object::TypeInfo;
@@ -64,6 +65,8 @@ static FAMILIES: &[&[Known]] = &[
     library::TYPES,
     locks::TYPES,
     arrays::TYPES,
+    decimals::TYPES,
+    packed::TYPES,
     times::TYPES,
     identifiers::TYPES,
     instances::TYPES,

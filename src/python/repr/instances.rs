@@ -1,7 +1,7 @@
 //! Objects whose class says nothing of its own about their text: the class and the attributes.
 
 use super::dispatch::{Known, Write, native};
-use super::{Writer, classes, containers, numbers, text};
+use super::{Writer, classes, containers, numbers, packed, text};
 use crate::model::Addr;
 use crate::python::LookError;
 use crate::python::object::{Builtin, TypeInfo};
@@ -22,6 +22,10 @@ pub(super) fn instance(
         _ => {}
     }
     let name = writer.look.qualified_type_name(kind.address)?;
+    let payload = match payload(kind.builtin) {
+        None if kind.builtin == Builtin::Other => native_payload(writer, object, kind)?,
+        payload => payload,
+    };
     let bare = format!("<{name} object at {object}>");
     writer.nested(object, &bare, &bare, |writer| {
         let attributes = if writer.is_in_instance {
@@ -29,7 +33,6 @@ pub(super) fn instance(
         } else {
             writer.look.instance_attributes(object, writer.wanted())?
         };
-        let payload = payload(kind.builtin);
         writer.put(&format!("<{name} object at {object}"));
         if let Some(write) = payload {
             writer.put(": ");
@@ -45,6 +48,26 @@ pub(super) fn instance(
         writer.put(">");
         Ok(())
     })
+}
+
+/// What writes the contents of an object of a C type that says nothing of them itself. Says in which segment they lie.
+fn native_payload(
+    writer: &mut Writer<'_, '_>,
+    object: Addr,
+    kind: &TypeInfo,
+) -> Result<Option<Write>, LookError> {
+    for class in writer.look.mro(kind.address)? {
+        let class = writer.look.type_at(class)?;
+        match class.module.as_str() {
+            // Up to 3.8.
+            "mmap" if class.name == "mmap" => {
+                packed::lies_in(writer, object)?;
+                return Ok(Some(packed::mapping_facts));
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// What writes the builtin value that an instance of a subclass holds.

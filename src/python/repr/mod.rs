@@ -4,10 +4,12 @@
 //! [`dispatch`] finds the one for a type by the `__repr__` that Python would run (`docs/internals/values.md`).
 
 mod arrays;
+mod c_numbers;
 mod callables;
 mod classes;
 mod collections;
 mod containers;
+mod decimals;
 mod dialect;
 mod dispatch;
 mod enums;
@@ -19,6 +21,7 @@ mod instances;
 mod library;
 mod locks;
 mod numbers;
+mod packed;
 mod printable;
 mod printable_table;
 mod records;

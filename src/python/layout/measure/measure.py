@@ -2,7 +2,7 @@
 
 PYTHON is the interpreter to measure; its headers must be installed with it. `layout.template` is the table with
 questions in place of numbers. Most are answered by a C program compiled against that version's own headers, the
-rest by `probe.py`, which PYTHON itself runs on live objects. See docs/internals/layouts.md.
+rest by `probe.py` and `probe_data.py`, which PYTHON itself runs on live objects. See docs/internals/layouts.md.
 
 Questions, several of them separated by `|` (the first that the version can answer counts):
     $(A.b)          offsetof(A, b)
@@ -12,7 +12,7 @@ Questions, several of them separated by `|` (the first that the version can answ
     $(bit A.b.c)    first bit, counted within A.b, of the bit field A.b.c
     $(value X)      an integer constant
     $(distance F)   how many bytes before an object `F(object)` points
-    $(probe x)      measured by probe.py
+    $(probe x)      measured by probe.py or probe_data.py
     $?(A.b)         Some(offset), or None where the version has no such member
     $needs(A.b)     nothing, but the alternative it stands in holds only where A.b exists
     $[ X $or Y $]   the first alternative all of whose questions have answers
@@ -201,7 +201,8 @@ def measure(python):
     questions = questions_of((HERE / "layout.template").read_text())
     questions |= {f"_Py_DebugOffsets.{member}" for member, _ in pairs} | {question for _, question in pairs}
     answers = ask_compiler(includes, sorted(q for q in questions if not q.startswith("probe ")))
-    probed = subprocess.run([python, HERE / "probe.py"], check=True, capture_output=True, text=True).stdout
+    probes = [HERE / "probe.py", HERE / "probe_data.py"]
+    probed = "".join(subprocess.run([python, "-B", probe], check=True, stdout=subprocess.PIPE, text=True).stdout for probe in probes)
     answers.update((f"probe {name}", int(offset)) for name, offset in map(str.split, probed.splitlines()))
     return answers, pairs, about[2], about[3]
 
