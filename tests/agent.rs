@@ -16,6 +16,7 @@ const PATIENCE: Duration = support::PATIENCE;
 
 /// An agent that has stopped the main thread at a line.
 struct Debugged {
+    injection: Injection,
     channel: Channel,
 }
 
@@ -24,9 +25,8 @@ fn attach(fixture: &Fixture) -> Debugged {
     let process = LiveProcess::open(pid).expect("it lives");
     let located = locate(&process).expect("it is Python");
     let (injection, channel) = Injection::begin(&process, &located, pid).expect("it computes");
-    let mut debugged = Debugged { channel };
+    let mut debugged = Debugged { injection, channel };
     assert_eq!(debugged.event(), Event::Hello);
-    injection.tidy().expect("it has started");
     let stop = debugged.event();
     assert!(
         matches!(&stop, Event::Stopped { reason, .. } if reason == "attach"),
@@ -72,6 +72,7 @@ impl Debugged {
     fn leave(mut self) {
         let answer = self.answer(&Command::Leave);
         assert_eq!(answer.error, None);
+        self.injection.tidy().expect("it has left");
     }
 }
 

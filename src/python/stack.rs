@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use super::LookError;
+use super::agent::OWN_FILE;
 use super::frame::PythonFrame;
 use super::layout::{CurrentFrame, FrameLayout};
 use super::look::Look;
@@ -67,6 +68,11 @@ fn may_be_whole_later(broken: &Option<LookError>) -> bool {
     )
 }
 
+/// While a thread stands still, the newest frames of its stack are pmdb's own.
+fn is_of_agent(frame: &PythonFrame) -> bool {
+    frame.code.file == OWN_FILE
+}
+
 impl Look<'_> {
     /// The stack of the thread state at `thread`.
     pub fn stack(&self, thread: Addr) -> Stack {
@@ -82,7 +88,9 @@ impl Look<'_> {
                 .map_err(LookError::from)
                 .and_then(|()| self.frame(address))
             {
-                Ok(frame) => stack.frames.extend(frame),
+                Ok(frame) => stack
+                    .frames
+                    .extend(frame.filter(|frame| !is_of_agent(frame))),
                 // An older frame can be told although a newer one is being made or taken down.
                 Err(error) => {
                     let error = match self.is_blank(address) {
@@ -119,8 +127,9 @@ impl Look<'_> {
             if address.is_null() {
                 return None;
             }
-            if let Some(frame) = self.frame(address).ok()? {
-                return Some(frame);
+            match self.frame(address).ok()? {
+                Some(frame) if !is_of_agent(&frame) => return Some(frame),
+                _ => {}
             }
             address = self.caller(address).ok()?;
         }

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::breakpoints::{Breakpoint, BreakpointRequest, Change};
 use super::syntax::Span;
 use crate::model::{Addr, Frame, Local, Pid, ProcessReport, Thread, Tid, Value};
+pub use crate::python::agent::Resume;
 
 /// What a face asks for. Everything is about the focus: one process, one of its threads, one frame of that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +78,28 @@ pub enum Request {
     SelectException {
         number: usize,
     },
+    /// Stop the process at the next line of its main thread, which then comes as an event.
+    Hold,
+    /// Let the thread that stands still go on. What comes of it is waited for with `Wait`.
+    Resume {
+        how: Resume,
+    },
+    /// Wait a moment for events.
+    Wait,
+    /// Take out of the process all that holding needed, and let it go on.
+    Release,
+    SetBreakpoint(BreakpointRequest),
+    Breakpoints,
+    ChangeBreakpoint {
+        number: u32,
+        change: Change,
+    },
+    /// Set the line that the newest frame goes on from.
+    Jump {
+        line: u32,
+    },
+    /// What the frame returns at which a thread stands still.
+    Returned,
 }
 
 impl Request {
@@ -139,6 +163,7 @@ pub enum Response {
     Names(Vec<String>),
     Displays(Vec<Display>),
     Exceptions(Vec<ExceptionEntry>),
+    Breakpoints(Vec<Breakpoint>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,4 +263,28 @@ pub enum Event {
         value: String,
         old: String,
     },
+    /// A thread stands still, and has the focus.
+    Stopped(Stop),
+    /// A log point was passed.
+    Logged { number: u32, text: String },
+    /// A statement of the user wrote to `sys.stdout`.
+    Printed { text: String },
+}
+
+/// Why a thread stands still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    pub thread: Option<Tid>,
+    /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`.
+    pub reason: String,
+    /// Those that it stopped at.
+    pub breakpoints: Vec<u32>,
+    /// Conditions that raised, by the number of the breakpoint.
+    pub complaints: Vec<(u32, String)>,
+    /// `repr()` of what the frame returns.
+    pub value: Option<String>,
+    /// What was raised.
+    pub error: Option<String>,
+    /// Temporary breakpoints that this stop has deleted.
+    pub deleted: Vec<Breakpoint>,
 }

@@ -42,7 +42,7 @@ pub enum SessionError {
     #[error("{text}")]
     Evaluation { text: String },
     #[error(
-        "this prompt only looks, and a statement would run code in the process: give an expression"
+        "a statement runs code in the process, which is running: `stop` it first, or give an expression"
     )]
     Statement,
     #[error("Unable to display {expression}: {why}")]
@@ -51,6 +51,35 @@ pub enum SessionError {
     NotDisplayed { expression: String },
     #[error("{why}")]
     Unreadable { why: String },
+    /// The agent could not get in, or is of no use any more.
+    #[error("{why}")]
+    NotHeld { why: String },
+    #[error("{who} is dead: nothing can be run or stepped in it, only looked at")]
+    Dead { who: String },
+    #[error("no thread of the process stands still: `stop` stops it")]
+    NotStopped,
+    #[error("the process is running: `stop` stops it, and until then it can be looked at")]
+    Running { pid: Pid },
+    #[error(
+        "the main thread of process {pid} has run no Python code for {seconds} s: it is in C code or waits, and can only be looked at (`where`); try again when it is back"
+    )]
+    InNative { pid: Pid, seconds: u64 },
+    #[error("it still runs in process {pid}; the answer will be lost")]
+    StillRunning { pid: Pid },
+    #[error("Not yet returned!")]
+    NotReturned,
+    #[error("You can only jump within the bottom frame")]
+    NotNewest,
+    #[error("No breakpoint numbered {number}")]
+    NoSuchBreakpoint { number: u32 },
+    #[error("{file}: no such file, neither as a path nor beside the files of this stack")]
+    NoSuchFile { file: String },
+    #[error("Blank or comment")]
+    BlankLine,
+    #[error("End of file")]
+    BeyondEnd,
+    #[error("The specified object '{name}' is not a function or was not found along sys.path.")]
+    NotAFunction { name: String },
     /// The user asked for it to be given up.
     #[error("interrupted")]
     Interrupted,

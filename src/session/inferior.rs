@@ -4,7 +4,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use super::api::{Event, ExceptionEntry, FrameStep, ThreadEntry};
+use super::breakpoints::Breakpoints;
 use super::error::SessionError;
+use super::held::Held;
 use super::interrupt::Interruptible;
 use super::stack::{Target, identify, thread_facts};
 use super::tasks::add_tasks;
@@ -31,6 +33,13 @@ pub(super) struct Inferior {
     pub began: Option<SystemTime>,
     pub ended: bool,
     pub view: Option<View>,
+    /// If the agent is in it.
+    pub held: Option<Held>,
+    /// The thread state of the thread that stands still, or stood still last.
+    pub standing_thread: Option<Addr>,
+    pub breakpoints: Breakpoints,
+    /// `repr()` of what the frame returned at which a thread stands still.
+    pub returned: Option<String>,
 }
 
 impl Inferior {
@@ -45,6 +54,12 @@ impl Inferior {
         };
         let mut report = identify(&*process);
         let python = locator.locate(&*process, Effort::Thorough);
+        // Nothing can be found in one that has ended meanwhile.
+        if python.is_err()
+            && let Some(error @ ProcessError::Gone { .. }) = process.has_changed()
+        {
+            return Err(error);
+        }
         let look = python
             .as_ref()
             .ok()
@@ -78,6 +93,10 @@ impl Inferior {
             signalled,
             ended: false,
             view: None,
+            held: None,
+            standing_thread: None,
+            breakpoints: Breakpoints::default(),
+            returned: None,
         })
     }
 
@@ -128,7 +147,7 @@ impl Inferior {
     }
 
     /// The thread states, the main thread first.
-    fn threads(&self, interrupted: &AtomicBool) -> Result<Vec<PythonThread>, SessionError> {
+    pub fn threads(&self, interrupted: &AtomicBool) -> Result<Vec<PythonThread>, SessionError> {
         let no_threads = |why: String| SessionError::NoThreads {
             who: self.who(),
             why,

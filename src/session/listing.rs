@@ -80,6 +80,31 @@ impl Library {
             .collect()
     }
 
+    /// Whether a breakpoint makes sense at a line, as far as the text tells (`checkline`, `Lib/pdb.py`). What cannot be read is
+    /// not judged.
+    pub fn check_line(
+        &mut self,
+        inferior: &Inferior,
+        file: &str,
+        line: u32,
+    ) -> Result<(), SessionError> {
+        let Some(source) = self.file(inferior, file) else {
+            return Ok(());
+        };
+        let Some(text) = source.line(line) else {
+            return Err(SessionError::BeyondEnd);
+        };
+        let text = text.trim();
+        let is_blank = text.is_empty()
+            || text.starts_with('#')
+            || text.starts_with("\"\"\"")
+            || text.starts_with("'''");
+        if is_blank {
+            return Err(SessionError::BlankLine);
+        }
+        Ok(())
+    }
+
     /// Lines of the focused frame's file.
     pub fn list(&mut self, inferior: &mut Inferior, lines: Lines) -> Result<Listing, SessionError> {
         let (view, seen) = inferior.frame()?;

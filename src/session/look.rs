@@ -69,6 +69,13 @@ impl Session {
         self.interrupted.clone()
     }
 
+    /// Whether a thread of the focused process stands still.
+    pub fn stands_still(&self) -> bool {
+        self.inferiors
+            .get(self.focus)
+            .is_some_and(Inferior::stands_still)
+    }
+
     /// What happened since this was asked last.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
@@ -128,7 +135,14 @@ impl Session {
             Request::Arguments => Response::Variables(asking.arguments(inferior)?),
             Request::Locals => Response::Variables(asking.locals(inferior)?),
             Request::Globals => Response::Variables(asking.globals(inferior)?),
+            Request::Evaluate { text } if inferior.held_frame().is_some() => {
+                let limits = self.limits;
+                Response::Value(inferior.own_value(&text, &limits, &self.interrupted)?)
+            }
             Request::Evaluate { text } => Response::Value(asking.value(inferior, &text)?),
+            Request::Execute { text } if inferior.held_frame().is_some() => {
+                Response::Text(inferior.run_statement(&text, &self.interrupted)?)
+            }
             Request::Execute { text } => Response::Value(asking.execute(inferior, &text)?),
             Request::Pretty { text, width } => {
                 Response::Text(asking.pretty(inferior, &text, width)?)
@@ -166,6 +180,40 @@ impl Session {
             Request::SelectException { number } => {
                 inferior.select_exception(number, flag)?;
                 self.focused_frame()?
+            }
+            Request::Hold => {
+                let events = inferior.hold(flag)?;
+                self.events.extend(events);
+                Response::Done
+            }
+            Request::Resume { how } => {
+                inferior.resume(how)?;
+                Response::Done
+            }
+            Request::Wait => {
+                let events = inferior.wait(flag)?;
+                self.events.extend(events);
+                Response::Done
+            }
+            Request::Release => {
+                inferior.release()?;
+                Response::Done
+            }
+            Request::SetBreakpoint(request) => {
+                let library = &mut self.library;
+                Response::Breakpoints(vec![inferior.set_breakpoint(&request, library, flag)?])
+            }
+            Request::Breakpoints => Response::Breakpoints(inferior.breakpoints.list().to_vec()),
+            Request::ChangeBreakpoint { number, change } => {
+                Response::Breakpoints(vec![inferior.change_breakpoint(number, &change, flag)?])
+            }
+            Request::Jump { line } => {
+                inferior.jump(line, flag)?;
+                self.focused_frame()?
+            }
+            Request::Returned => {
+                let text = inferior.returned.clone().ok_or(SessionError::NotReturned)?;
+                Response::Text(text)
             }
         })
     }
@@ -217,6 +265,15 @@ impl Session {
             exception,
             note: view.note.clone(),
         }))
+    }
+}
+
+impl Drop for Session {
+    /// No process is left with anything in it. One that cannot be asked now frees itself when it notices that pmdb is gone.
+    fn drop(&mut self) {
+        for inferior in &mut self.inferiors {
+            let _ = inferior.release();
+        }
     }
 }
 

@@ -6,10 +6,13 @@
 
 mod api;
 mod blocks;
+mod breakpoints;
+mod control;
 mod convenience;
 mod display;
 mod error;
 mod evaluate;
+mod held;
 mod inferior;
 mod interrupt;
 mod listing;
@@ -24,7 +27,8 @@ pub mod who;
 
 pub use api::{
     Display, Event, ExceptionEntry, FrameEntry, FrameStep, Lines, Listing, ListingLine,
-    ProcessEntry, Request, Response, StackListing, ThreadEntry,
+    ProcessEntry, Request, Response, Resume, StackListing, Stop, ThreadEntry,
 };
+pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place};
 pub use error::SessionError;
 pub use look::{Session, SessionOptions};

@@ -12,8 +12,8 @@ use crate::faces::render::{command, printable, source, state};
 use crate::model::{Absence, Frame, Language, Local, ProcessReport, Value};
 use crate::session::source::Sources;
 use crate::session::{
-    Display, Event, ExceptionEntry, FrameEntry, Listing, ListingLine, ProcessEntry, StackListing,
-    ThreadEntry,
+    Breakpoint, Display, Event, ExceptionEntry, FrameEntry, Listing, ListingLine, ProcessEntry,
+    StackListing, Stop, ThreadEntry,
 };
 
 /// Characters of an exception in a list, as in pdb.
@@ -61,6 +61,11 @@ impl Writer<'_> {
 
     /// `> file(line)function()` and `-> source`.
     pub fn frame(&mut self, entry: &FrameEntry) -> io::Result<()> {
+        self.frame_returning(entry, None)
+    }
+
+    /// The same of a frame that returns: `> file(line)function()->value`.
+    pub fn frame_returning(&mut self, entry: &FrameEntry, value: Option<&str>) -> io::Result<()> {
         let mark = if entry.focused { ">" } else { " " };
         let mark = self.palette.paint(Role::Prompt, mark);
         let path = entry.path.as_deref().unwrap_or("<unknown>");
@@ -68,7 +73,9 @@ impl Writer<'_> {
         let line = line.map_or("None".to_string(), |line| line.to_string());
         let name = short_name(&entry.frame);
         let (path, name) = (printable::one_line(path), printable::one_line(&name));
-        writeln!(self.out, "{mark} {path}({line}){name}()")?;
+        let value = value.map(|value| format!("->{}", printable::one_line(value)));
+        let value = value.unwrap_or_default();
+        writeln!(self.out, "{mark} {path}({line}){name}(){value}")?;
         if let Some(note) = &entry.frame.note {
             writeln!(self.out, "-> [{}]", printable::one_line(note))?;
         }
@@ -236,6 +243,68 @@ impl Writer<'_> {
         table.write(self.out, self.palette, None)
     }
 
+    /// What pdb says before it shows the frame.
+    fn stop(&mut self, stop: &Stop) -> io::Result<()> {
+        for (number, why) in &stop.complaints {
+            self.problem(&format!("Error in condition of breakpoint {number}: {why}"))?;
+        }
+        for breakpoint in &stop.deleted {
+            let place = printable::one_line(&breakpoint.place()).into_owned();
+            writeln!(
+                self.out,
+                "Deleted breakpoint {} at {place}",
+                breakpoint.number
+            )?;
+        }
+        match stop.reason.as_str() {
+            "call" => self.line("--Call--"),
+            "return" => self.line("--Return--"),
+            "exception" => self.text(stop.error.as_deref().unwrap_or_default()),
+            _ => Ok(()),
+        }
+    }
+
+    /// pdb's table of breakpoints, with what pmdb has besides.
+    pub fn breakpoints(&mut self, list: &[Breakpoint]) -> io::Result<()> {
+        if list.is_empty() {
+            return Ok(());
+        }
+        self.line("Num Type         Disp Enb   Where")?;
+        for one in list {
+            let kind = if one.log.is_some() {
+                "log point"
+            } else {
+                "breakpoint"
+            };
+            let disposition = if one.temporary { "del " } else { "keep" };
+            let enabled = if one.enabled { "yes" } else { "no " };
+            let place = printable::one_line(&one.place()).into_owned();
+            writeln!(
+                self.out,
+                "{:<4}{kind:<12} {disposition} {enabled}   at {place}",
+                one.number
+            )?;
+            if let Some(condition) = &one.condition {
+                writeln!(
+                    self.out,
+                    "\tstop only if {}",
+                    printable::one_line(condition)
+                )?;
+            }
+            if let Some(text) = &one.log {
+                writeln!(self.out, "\tprint {}", printable::one_line(text))?;
+            }
+            if one.ignore > 0 {
+                writeln!(self.out, "\tignore next {} hits", one.ignore)?;
+            }
+            if one.hits > 0 {
+                let times = if one.hits == 1 { "time" } else { "times" };
+                writeln!(self.out, "\tbreakpoint already hit {} {times}", one.hits)?;
+            }
+        }
+        Ok(())
+    }
+
     pub fn event(&mut self, event: &Event) -> io::Result<()> {
         let text = match event {
             Event::MovedOn { thread: Some(tid) } => format!("[thread {tid} has moved on]"),
@@ -257,6 +326,11 @@ impl Writer<'_> {
                 let (value, old) = (printable::lines(value), printable::lines(old));
                 return writeln!(self.out, "display {text}: {value}  [old: {old}]");
             }
+            Event::Logged { text, .. } | Event::Printed { text } => {
+                let text = printable::lines(text);
+                return writeln!(self.out, "{}", text.trim_end_matches('\n'));
+            }
+            Event::Stopped(stop) => return self.stop(stop),
         };
         let text = printable::one_line(&text);
         writeln!(self.out, "{}", self.palette.paint(Role::Faint, text))

@@ -29,18 +29,38 @@ pub enum Action {
     Help,
     Quit,
     EndOfFile,
-    /// pdb has it, and a prompt that only looks cannot do it.
+    Control(Control),
+    /// pdb has it, and this prompt cannot do it.
     NeedsHold(Hold),
 }
 
-/// What a command would have to hold the process for.
+/// Why this prompt cannot do what pdb can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
-    Breakpoint,
-    Step,
-    Continue,
+    NotYet,
     Run,
-    Change,
+}
+
+/// What stops the process first, if no thread of it stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    Stop,
+    Break,
+    BreakOnce,
+    Log,
+    Clear,
+    Disable,
+    Enable,
+    Ignore,
+    Condition,
+    Step,
+    Next,
+    Until,
+    Return,
+    Continue,
+    Returned,
+    Jump,
+    Detach,
 }
 
 /// What the arguments of a command are, for completion.
@@ -65,6 +85,7 @@ pub enum Group {
     Source,
     Values,
     Processes,
+    Control,
     Prompt,
     Later,
 }
@@ -75,6 +96,7 @@ impl Group {
         Group::Source,
         Group::Values,
         Group::Processes,
+        Group::Control,
         Group::Prompt,
         Group::Later,
     ];
@@ -85,8 +107,9 @@ impl Group {
             Group::Source => "The source",
             Group::Values => "Values",
             Group::Processes => "Threads, exceptions, processes",
+            Group::Control => "Stopping, stepping, breakpoints",
             Group::Prompt => "The prompt",
-            Group::Later => "Commands of pdb that need the process to be held",
+            Group::Later => "Commands of pdb that pmdb does not have yet",
         }
     }
 }
@@ -130,6 +153,26 @@ impl Command {
 pub fn find(word: &str) -> Option<&'static Command> {
     let is_named = |command: &&Command| command.names().any(|name| name == word);
     COMMANDS.iter().find(is_named)
+}
+
+const fn control(
+    name: &'static str,
+    short: &'static [&'static str],
+    arguments: &'static str,
+    help: &'static str,
+    example: &'static str,
+    control: Control,
+) -> Command {
+    Command {
+        name,
+        short,
+        arguments,
+        help,
+        example,
+        operand: Operand::None,
+        group: Group::Control,
+        action: Action::Control(control),
+    }
 }
 
 const fn held(
@@ -438,45 +481,163 @@ Gives a command line a name. `%1` to `%9` in it stand for the words behind the n
         group: Group::Prompt,
         action: Action::EndOfFile,
     },
-    held("break", &["b"], "[[file:]line | function[, condition]]", "Sets a breakpoint.", Hold::Breakpoint),
-    held("tbreak", &[], "[[file:]line | function[, condition]]", "Sets a breakpoint for once.", Hold::Breakpoint),
-    held("clear", &["cl"], "[file:line | number…]", "Deletes breakpoints.", Hold::Breakpoint),
-    held("disable", &[], "number…", "Turns breakpoints off.", Hold::Breakpoint),
-    held("enable", &[], "number…", "Turns breakpoints on.", Hold::Breakpoint),
-    held("ignore", &[], "number [count]", "Lets a breakpoint pass some times.", Hold::Breakpoint),
-    held("condition", &[], "number [condition]", "Gives a breakpoint a condition.", Hold::Breakpoint),
-    held("commands", &[], "[number]", "Gives a breakpoint commands.", Hold::Breakpoint),
-    held("step", &["s"], "", "Runs to the next line, into calls.", Hold::Step),
-    held("next", &["n"], "", "Runs to the next line of the function.", Hold::Step),
-    held("until", &["unt"], "[line]", "Runs until a later line.", Hold::Step),
-    held("return", &["r"], "", "Runs until the function returns.", Hold::Step),
-    held("retval", &["rv"], "", "Prints what the function returned.", Hold::Step),
-    held("jump", &["j"], "line", "Sets the line to go on from.", Hold::Change),
-    held("continue", &["c", "cont"], "", "Lets the process go on.", Hold::Continue),
+    control(
+        "stop",
+        &[],
+        "",
+        "\
+Stops the process at the next line that its main thread runs, wherever it is. Commands that need a stopped process, such
+as `next` and `break`, do this first. `detach` lets it go again.",
+        "stop",
+        Control::Stop,
+    ),
+    control(
+        "break",
+        &["b"],
+        "[[file:]line | function[, condition]]",
+        "\
+Sets a breakpoint: in the current file or another, or where the body of a function begins. With a condition it stops only
+where that is true. Without an argument: lists the breakpoints.",
+        "break train.py:95, loss > 10",
+        Control::Break,
+    ),
+    control(
+        "tbreak",
+        &[],
+        "[[file:]line | function[, condition]]",
+        "Sets a breakpoint that is deleted when it has stopped the process.",
+        "tbreak step",
+        Control::BreakOnce,
+    ),
+    control(
+        "log",
+        &[],
+        "[file:]line text",
+        "\
+Prints a text whenever a line is reached, and goes on. The text is an f-string without its quotes.",
+        "log 95 loss is {loss}",
+        Control::Log,
+    ),
+    control(
+        "clear",
+        &["cl"],
+        "[file:line | number…]",
+        "Deletes breakpoints; without an argument all of them.",
+        "clear 1 2",
+        Control::Clear,
+    ),
+    control(
+        "disable",
+        &[],
+        "number…",
+        "Turns breakpoints off; they stay in the list.",
+        "disable 1",
+        Control::Disable,
+    ),
+    control(
+        "enable",
+        &[],
+        "number…",
+        "Turns breakpoints on again.",
+        "enable 1",
+        Control::Enable,
+    ),
+    control(
+        "ignore",
+        &[],
+        "number [count]",
+        "Lets a breakpoint pass that many times before it counts; without a count it counts again at once.",
+        "ignore 1 20",
+        Control::Ignore,
+    ),
+    control(
+        "condition",
+        &[],
+        "number [condition]",
+        "Gives a breakpoint a condition, or takes it away.",
+        "condition 1 i == 7",
+        Control::Condition,
+    ),
+    control(
+        "step",
+        &["s"],
+        "",
+        "Runs to the next line, also in a function that is called.",
+        "step",
+        Control::Step,
+    ),
+    control(
+        "next",
+        &["n"],
+        "",
+        "Runs to the next line of the current function, or to its return.",
+        "next",
+        Control::Next,
+    ),
+    control(
+        "until",
+        &["unt"],
+        "[line]",
+        "Runs to a later line of the function: out of a loop; or to the given line or one after it.",
+        "until 120",
+        Control::Until,
+    ),
+    control(
+        "return",
+        &["r"],
+        "",
+        "Runs until the current function returns.",
+        "return",
+        Control::Return,
+    ),
+    control(
+        "continue",
+        &["c", "cont"],
+        "",
+        "Lets the process go on to a breakpoint, to its end, or until Ctrl-C stops it.",
+        "continue",
+        Control::Continue,
+    ),
+    control(
+        "retval",
+        &["rv"],
+        "",
+        "Prints what the function returned, after `return` or at `--Return--`.",
+        "retval",
+        Control::Returned,
+    ),
+    control(
+        "jump",
+        &["j"],
+        "line",
+        "Sets the line of the newest frame that is run next.",
+        "jump 88",
+        Control::Jump,
+    ),
+    control(
+        "detach",
+        &[],
+        "",
+        "\
+Takes everything out of the process that stopping it needed, and lets it go on. The prompt goes on looking. `quit` does
+the same and leaves.",
+        "detach",
+        Control::Detach,
+    ),
+    held("commands", &[], "[number]", "Gives a breakpoint commands.", Hold::NotYet),
     held("run", &["restart"], "[argument…]", "Starts the program again.", Hold::Run),
-    held("interact", &[], "", "Runs statements in the frame.", Hold::Change),
-    held("debug", &[], "code", "Steps through a piece of code.", Hold::Change),
+    held("interact", &[], "", "Runs statements in the frame.", Hold::NotYet),
+    held("debug", &[], "code", "Steps through a piece of code.", Hold::NotYet),
 ];
 
 impl Hold {
     /// Why not, in one sentence.
     pub fn refusal(self, command: &str) -> String {
         match self {
-            Hold::Continue => format!(
-                "'{command}' has nothing to do: the process was not stopped and is running; `quit` leaves it as it is"
-            ),
             Hold::Run => format!(
                 "'{command}' is for a program that pmdb started, and this one it only looks at"
             ),
-            Hold::Breakpoint => format!(
-                "'{command}' needs breakpoints, which pmdb cannot set yet: this prompt only looks; `where` shows where the process is"
-            ),
-            Hold::Step => format!(
-                "'{command}' needs the process to be stopped, which pmdb cannot do yet: this prompt only looks; give `where` again to see where the process has got to"
-            ),
-            Hold::Change => format!(
-                "'{command}' would change the process, and this prompt only looks; `p` evaluates expressions without running code in it"
-            ),
+            Hold::NotYet => format!("pmdb does not have '{command}' yet"),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod commands;
 mod complete;
+mod control;
 mod help;
 mod line;
 mod prompt;

@@ -8,6 +8,7 @@ use super::help;
 use super::line::{Aliases, split_command, split_first};
 use crate::faces::render::label::Labels;
 use crate::faces::render::palette::Palette;
+use crate::faces::render::printable;
 use crate::model::ProcessReport;
 use crate::session::{
     FrameStep, Lines, ProcessEntry, Request, Response, Session, SessionError, ThreadEntry,
@@ -36,7 +37,7 @@ pub struct Repl {
 }
 
 /// Why a command did not do what it was told.
-enum Trouble {
+pub(super) enum Trouble {
     Session(SessionError),
     /// One sentence, and how the command is used.
     Usage(String, &'static Command),
@@ -89,7 +90,7 @@ impl Repl {
         Ok(ending)
     }
 
-    fn writer<'w>(&self, out: &'w mut dyn Write) -> Writer<'w> {
+    pub(super) fn writer<'w>(&self, out: &'w mut dyn Write) -> Writer<'w> {
         Writer {
             out,
             palette: self.palette,
@@ -103,7 +104,7 @@ impl Repl {
         Ok(refreshed)
     }
 
-    fn show_events(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn show_events(&mut self, out: &mut dyn Write) -> io::Result<()> {
         for event in self.session.take_events() {
             self.writer(out).event(&event)?;
         }
@@ -181,10 +182,12 @@ impl Repl {
             return Err(Trouble::Words(why.to_string()));
         }
         let text = text.to_string();
-        if let Response::Value(value) = self.session.ask(Request::Execute { text })?
-            && value.type_name != "NoneType"
-        {
-            self.writer(out).value(&value)?;
+        match self.session.ask(Request::Execute { text })? {
+            Response::Value(value) if value.type_name != "NoneType" => {
+                self.writer(out).value(&value)?;
+            }
+            Response::Text(text) => write!(out, "{}", printable::lines(&text))?,
+            _ => {}
         }
         Ok(())
     }
@@ -289,6 +292,7 @@ impl Repl {
                 return Ok(());
             }
             Action::Help => return self.help(arguments, out),
+            Action::Control(control) => return self.control(control, arguments, out),
             Action::NeedsHold(hold) => return Err(Trouble::Words(hold.refusal(word))),
             Action::Quit | Action::EndOfFile => return Ok(()),
         };
@@ -314,6 +318,7 @@ impl Repl {
                 .iter()
                 .try_for_each(|display| writer.display(display)),
             Response::Exceptions(entries) => writer.exceptions(entries),
+            Response::Breakpoints(list) => writer.breakpoints(list),
         }
     }
 
@@ -461,7 +466,7 @@ pub(super) fn process_labels(entries: &[ProcessEntry]) -> Vec<String> {
         .collect()
 }
 
-fn optional_number(text: &str, otherwise: &str) -> Result<Option<i64>, Trouble> {
+pub(super) fn optional_number(text: &str, otherwise: &str) -> Result<Option<i64>, Trouble> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -472,7 +477,7 @@ fn optional_number(text: &str, otherwise: &str) -> Result<Option<i64>, Trouble> 
 }
 
 /// A whole number; one that is too large for us is the largest that is not.
-fn number(text: &str) -> Option<i64> {
+pub(super) fn number(text: &str) -> Option<i64> {
     let text = text.trim();
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

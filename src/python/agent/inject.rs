@@ -64,7 +64,24 @@ impl Injection {
         }
     }
 
-    /// Takes away the text that started the agent. Once it has said hello, nobody reads it any more.
+    /// Makes the main thread of a process in which the agent is stop at its next line.
+    pub fn interrupt(&self, process: &dyn Process, located: &Located) -> Result<(), AgentError> {
+        let hold = Hold::seize(self.pid)?;
+        let look = Look::new(process, located);
+        let ring = look.pending_calls(self.pid)?;
+        let text = script::interruption();
+        place(
+            &hold,
+            &look,
+            &ring,
+            &self.furniture,
+            &text,
+            self.functions.run,
+        )
+        .map(drop)
+    }
+
+    /// Takes away the page for the text, once the agent has left: then nobody reads it any more.
     pub fn tidy(&self) -> Result<(), AgentError> {
         self.furniture.take_away_text(&mut Hold::seize(self.pid)?)
     }

@@ -52,6 +52,11 @@ pub enum Command {
     Breakpoints {
         list: Vec<WantedBreakpoint>,
     },
+    /// Where the body of the function begins that an expression gives.
+    Locate {
+        frame: u32,
+        text: String,
+    },
     Jump {
         frame: u32,
         line: u32,
@@ -99,7 +104,7 @@ pub enum Event {
     Stopped {
         /// As the process itself numbers it.
         thread: Tid,
-        /// `attach`, `breakpoint`, `step`, `next`, `until`, `return`, `call`, `exception`.
+        /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`.
         reason: String,
         #[serde(default)]
         breakpoints: Vec<u32>,

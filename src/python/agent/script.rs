@@ -43,6 +43,13 @@ pub(super) fn bootstrap(ends: Ends, length: usize) -> Vec<u8> {
     .into_bytes()
 }
 
+/// What `PyRun_SimpleString` runs to stop a process in which the agent is: its main thread stops at its next line.
+pub(super) fn interruption() -> Vec<u8> {
+    b"try:\n __import__('sys')._pmdb_agent.stop_soon(__import__('sys')._getframe(1), 'interrupt')\n\
+      except BaseException:\n pass\n\0"
+        .to_vec()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ It has no thread of its own. It runs when the interpreter calls one of its hooks
 """
 
 OWN_FILE = "<pmdb>"
+OWN_NAME = "_pmdb_agent"
 
 
 class Agent:
@@ -116,6 +117,19 @@ class Agent:
         self.engine.breakpoints_changed()
         return {}
 
+    def do_locate(self, frame, command):
+        """Where the body of a function begins: the file and the line of its first instruction behind the `def`."""
+        global_names, local_names = self.evaluator.scope(self.selected(frame, command))
+        try:
+            value = eval(command["text"], global_names, local_names)
+        except BaseException as error:
+            return {"error": describe_error(error)}
+        value = getattr(value, "__func__", value)
+        code = getattr(value, "__code__", None)
+        if code is None:
+            return {"error": "not a function or a method"}
+        return {"text": self.breakpoints.path(code.co_filename), "line": first_line_of_body(code)}
+
     def do_jump(self, frame, command):
         if frame is not self.selected(frame, command):
             return {"error": "You can only jump within the bottom frame"}
@@ -138,6 +152,7 @@ class Agent:
         "evaluate": do_evaluate,
         "execute": do_execute,
         "breakpoints": do_breakpoints,
+        "locate": do_locate,
         "jump": do_jump,
         "resume": do_resume,
         "leave": do_leave,
@@ -157,6 +172,8 @@ class Agent:
         self.step = None
         self.has_left = True
         self.engine.remove()
+        if sys.__dict__.get(OWN_NAME) is self:
+            del sys.__dict__[OWN_NAME]
         if last_words is not None:
             self.channel.send(last_words)
         for number in (self.channel.commands, self.channel.answers, self.channel.kept):
@@ -168,6 +185,8 @@ class Agent:
 
 # What the text that starts the agent puts into the namespace: three file descriptors, and the frame that it interrupted.
 agent = Agent(Channel(commands, answers, kept))
+# So that the session finds it again while the program runs and nothing else refers to it.
+sys.__dict__[OWN_NAME] = agent
 agent.channel.send({"event": "hello"})
 agent.stop_soon(frame, "attach")
 del agent, frame

@@ -42,6 +42,10 @@ def lines_of_code(code):
     return lines
 
 
+def first_line_of_body(code):
+    return next((line for line in lines_of_code(code) if line > code.co_firstlineno), code.co_firstlineno)
+
+
 class Breakpoints:
     """By file and line. A breakpoint on a function that was not there when it was set is known by the function's name."""
 
@@ -90,9 +94,8 @@ class Breakpoints:
                 # The line of `def` belongs to who defines the function, though the code object names it too.
                 if breakpoint.line in lines and (breakpoint.line != code.co_firstlineno or code.co_name in ("<module>", "<lambda>")):
                     placed.setdefault(breakpoint.line, []).append(breakpoint)
-            body = [line for line in lines if line > code.co_firstlineno] or [code.co_firstlineno]
             for breakpoint in in_function:
-                placed.setdefault(body[0], []).append(breakpoint)
+                placed.setdefault(first_line_of_body(code), []).append(breakpoint)
         # The code object is kept, so that its id stays its own.
         self.placed[id(code)] = (code, placed)
         return placed

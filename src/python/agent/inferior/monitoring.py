@@ -96,7 +96,7 @@ class Monitoring(Tracing):
             line = frame.f_lineno
             hits = self.agent.breakpoints.hits(frame.f_code, line)
             if not (hits and self.agent.line_reached(frame, hits)):
-                self.agent.stop(frame, {"reason": step.reason})
+                self.agent.stop(frame, {"reason": step.line_reason()})
             if hits:
                 self.seen = (frame, line)
         return self.going_on()

@@ -28,6 +28,10 @@ class Step:
             return cls(thread, how, frame.f_back, frame)
         return None
 
+    def line_reason(self):
+        """Why it stops at a line: the thread was asked to stop, or it was told how far to go."""
+        return self.reason if self.reason in ("attach", "interrupt") else "step"
+
     def stops_in(self, frame):
         if self.frame is None:
             return True

@@ -57,7 +57,7 @@ class Tracing:
         if hits and self.agent.line_reached(frame, hits):
             return self.going_on()
         if step is not None and step.stops_in(frame):
-            self.agent.stop(frame, {"reason": step.reason})
+            self.agent.stop(frame, {"reason": step.line_reason()})
         return self.going_on()
 
     def call(self, frame, step):

@@ -1,0 +1,177 @@
+//! The breakpoints of a process that is held, as the user numbers them.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::SessionError;
+use crate::python::agent::WantedBreakpoint;
+
+/// Where the user wants to stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// A line of the focused frame's file.
+    Line(u32),
+    /// A line of a file, as the user wrote its name.
+    FileLine { file: String, line: u32 },
+    /// The body of the function that an expression gives; if there is none yet, of any function with that name.
+    Function(String),
+}
+
+/// A breakpoint as a face asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakpointRequest {
+    pub place: Place,
+    pub condition: Option<String>,
+    /// It is deleted when it stops the process.
+    pub temporary: bool,
+    /// The text of a log point, an f-string without its quotes: it is printed, and the process goes on.
+    pub log: Option<String>,
+}
+
+/// A breakpoint as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breakpoint {
+    pub number: u32,
+    /// As the process itself sees it. Nothing if it waits for a function with the name in `function`.
+    pub file: Option<String>,
+    pub line: Option<u32>,
+    pub function: Option<String>,
+    pub condition: Option<String>,
+    pub temporary: bool,
+    pub log: Option<String>,
+    pub enabled: bool,
+    /// Hits that do not count yet.
+    pub ignore: u32,
+    /// Times that it stopped the process.
+    pub hits: u64,
+}
+
+impl Breakpoint {
+    /// `/srv/app.py:12`, or the function's name.
+    pub fn place(&self) -> String {
+        match (&self.file, self.line, &self.function) {
+            (Some(file), Some(line), _) => format!("{file}:{line}"),
+            (_, _, Some(function)) => function.clone(),
+            _ => String::new(),
+        }
+    }
+}
+
+/// What a [`Place`] is in the process: a line of a file; or only a name, as long as there is no such function.
+pub(super) struct Spot {
+    pub file: Option<String>,
+    pub line: Option<u32>,
+    pub function: Option<String>,
+}
+
+impl Spot {
+    pub fn at(file: String, line: u32) -> Spot {
+        Spot {
+            file: Some(file),
+            line: Some(line),
+            function: None,
+        }
+    }
+}
+
+/// All of one process.
+#[derive(Debug, Default)]
+pub(super) struct Breakpoints {
+    list: Vec<Breakpoint>,
+    last: u32,
+}
+
+/// How one or several breakpoints are changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    Enable,
+    Disable,
+    Clear,
+    Ignore(u32),
+    Condition(Option<String>),
+}
+
+impl Breakpoints {
+    /// Adds one at a place that has been found.
+    pub fn add(
+        &mut self,
+        request: &BreakpointRequest,
+        Spot {
+            file,
+            line,
+            function,
+        }: Spot,
+    ) -> Breakpoint {
+        self.last += 1;
+        let breakpoint = Breakpoint {
+            number: self.last,
+            file,
+            line,
+            function,
+            condition: request.condition.clone(),
+            temporary: request.temporary,
+            log: request.log.clone(),
+            enabled: true,
+            ignore: 0,
+            hits: 0,
+        };
+        self.list.push(breakpoint.clone());
+        breakpoint
+    }
+
+    pub fn list(&self) -> &[Breakpoint] {
+        &self.list
+    }
+
+    /// Changes one; what it was like before if it is deleted, else what it is like now.
+    pub fn change(&mut self, number: u32, change: &Change) -> Result<Breakpoint, SessionError> {
+        let index = self.list.iter().position(|one| one.number == number);
+        let index = index.ok_or(SessionError::NoSuchBreakpoint { number })?;
+        if *change == Change::Clear {
+            return Ok(self.list.remove(index));
+        }
+        let breakpoint = &mut self.list[index];
+        match change {
+            Change::Enable => breakpoint.enabled = true,
+            Change::Disable => breakpoint.enabled = false,
+            Change::Ignore(count) => breakpoint.ignore = *count,
+            Change::Condition(condition) => breakpoint.condition.clone_from(condition),
+            Change::Clear => {}
+        }
+        Ok(breakpoint.clone())
+    }
+
+    /// The process has stopped at these: the temporary ones among them, which are deleted by that.
+    pub fn hit(&mut self, numbers: &[u32]) -> Vec<Breakpoint> {
+        for breakpoint in &mut self.list {
+            if numbers.contains(&breakpoint.number) {
+                breakpoint.hits += 1;
+                // The agent has counted them down.
+                breakpoint.ignore = 0;
+            }
+        }
+        let (gone, kept) = std::mem::take(&mut self.list)
+            .into_iter()
+            .partition(|one| one.temporary && numbers.contains(&one.number));
+        self.list = kept;
+        gone
+    }
+
+    /// What the agent is to watch.
+    pub fn wanted(&self) -> Vec<WantedBreakpoint> {
+        let enabled = self.list.iter().filter(|breakpoint| breakpoint.enabled);
+        enabled
+            .map(|breakpoint| WantedBreakpoint {
+                number: breakpoint.number,
+                file: breakpoint.file.clone(),
+                line: breakpoint.line,
+                function: breakpoint.function.clone(),
+                condition: breakpoint.condition.clone(),
+                ignore: breakpoint.ignore,
+                temporary: breakpoint.temporary,
+                log: breakpoint.log.clone(),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,328 @@
+//! Requests that need the process to be held: stopping, going on, breakpoints, statements.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::api::{Event, Stop};
+use super::breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Spot};
+use super::error::SessionError;
+use super::held::Held;
+use super::inferior::Inferior;
+use super::listing::Library;
+use super::view::{Subject, View};
+use crate::model::{Pid, Tid, Value};
+use crate::python::Limits;
+use crate::python::agent::{self, Answer, Command, Resume};
+
+/// How long one `Wait` waits at most.
+const GLANCE: Duration = Duration::from_millis(100);
+
+impl Inferior {
+    fn live_pid(&self) -> Result<Pid, SessionError> {
+        match self.report.pid {
+            Some(_) if self.is_core() => Err(SessionError::Dead { who: self.who() }),
+            Some(pid) => Ok(pid),
+            None => Err(SessionError::Dead { who: self.who() }),
+        }
+    }
+
+    /// Stops the process at the next line of its main thread, unless a thread of it stands still already.
+    pub fn hold(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
+        if self.stands_still() {
+            return Ok(Vec::new());
+        }
+        let pid = self.live_pid()?;
+        let located = self.located()?.clone();
+        match &mut self.held {
+            Some(held) => {
+                held.interrupt(&*self.process, &located)?;
+                Ok(Vec::new())
+            }
+            None => {
+                let (held, event) = Held::begin(&*self.process, &located, pid, interrupted)?;
+                self.held = Some(held);
+                self.happened(event, interrupted)
+            }
+        }
+    }
+
+    pub fn stands_still(&self) -> bool {
+        self.held
+            .as_ref()
+            .is_some_and(|held| held.standing().is_some())
+    }
+
+    fn held(&mut self) -> Result<&mut Held, SessionError> {
+        self.held.as_mut().ok_or(SessionError::NotStopped)
+    }
+
+    /// The frame of the thread that stands still which has the focus, if it has.
+    pub fn held_frame(&self) -> Option<u32> {
+        let standing = self.held.as_ref()?.standing()?;
+        let view = self.view.as_ref()?;
+        let is_focused =
+            self.standing_thread == Some(view.thread) && view.subject == Subject::Thread;
+        (is_focused && standing.thread.0 != 0).then(|| u32::try_from(view.selected).ok())?
+    }
+
+    fn required_frame(&self) -> Result<u32, SessionError> {
+        self.held_frame().ok_or(SessionError::NotStopped)
+    }
+
+    /// Lets the process go on. What comes of it is waited for with `wait`.
+    pub fn resume(&mut self, how: Resume) -> Result<(), SessionError> {
+        let frame = self.held_frame().unwrap_or(0);
+        self.held()?.resume(frame, how)
+    }
+
+    /// What has happened; nothing if nothing has, for a while.
+    pub fn wait(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
+        match self.held()?.next_event(GLANCE, interrupted) {
+            Ok(Some(event)) => self.happened(event, interrupted),
+            Ok(None) => Ok(Vec::new()),
+            // The pipes end when the process does.
+            Err(error) => match self.refresh(interrupted) {
+                Ok(events) if self.ended => {
+                    self.held = None;
+                    Ok(events)
+                }
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// What an event of the agent means for a face.
+    fn happened(
+        &mut self,
+        event: agent::Event,
+        interrupted: &AtomicBool,
+    ) -> Result<Vec<Event>, SessionError> {
+        match event {
+            agent::Event::Stopped {
+                thread,
+                reason,
+                breakpoints,
+                complaints,
+                value,
+                error,
+            } => {
+                let deleted = self.breakpoints.hit(&breakpoints);
+                if !deleted.is_empty() {
+                    self.send_breakpoints(interrupted)?;
+                }
+                self.focus_on(thread, interrupted)?;
+                self.returned.clone_from(&value);
+                let complaints = complaints
+                    .into_iter()
+                    .map(|complaint| (complaint.number, complaint.error))
+                    .collect();
+                Ok(vec![Event::Stopped(Stop {
+                    thread: self.view.as_ref().and_then(|view| view.tid),
+                    reason,
+                    breakpoints,
+                    complaints,
+                    value,
+                    error,
+                    deleted,
+                })])
+            }
+            agent::Event::Log { number, text, .. } => Ok(vec![Event::Logged { number, text }]),
+            agent::Event::Output { text } => Ok(vec![Event::Printed { text }]),
+            agent::Event::Hello | agent::Event::Failed { .. } => Ok(Vec::new()),
+        }
+    }
+
+    /// Puts the focus on the newest frame of the thread that stands still.
+    fn focus_on(&mut self, inner: Tid, interrupted: &AtomicBool) -> Result<(), SessionError> {
+        let threads = self.threads(interrupted)?;
+        let standing = threads.iter().find(|thread| {
+            let status = thread.status.as_ref();
+            status.is_some_and(|status| status.inner_tid == inner)
+        });
+        let standing = standing.ok_or(SessionError::NoSuchThread)?;
+        let tid = standing.status.as_ref().map(|status| status.tid);
+        let mut view = View::new(standing.address, tid);
+        if let Some(old) = self.view.take() {
+            view.displays = old.displays;
+        }
+        self.standing_thread = Some(standing.address);
+        self.view = Some(view);
+        self.refresh(interrupted).map(drop)
+    }
+
+    fn command(
+        &mut self,
+        command: &Command,
+        interrupted: &AtomicBool,
+    ) -> Result<(Answer, String), SessionError> {
+        let (answer, printed) = self.held()?.command(command, interrupted)?;
+        match answer.error {
+            Some(text) => Err(SessionError::Evaluation { text }),
+            None => Ok((answer, printed)),
+        }
+    }
+
+    /// What the process itself says that an expression is, in the focused frame of the thread that stands still.
+    pub fn own_value(
+        &mut self,
+        text: &str,
+        limits: &Limits,
+        interrupted: &AtomicBool,
+    ) -> Result<Value, SessionError> {
+        let frame = self.required_frame()?;
+        self.held()?.evaluate(frame, text, limits, interrupted)
+    }
+
+    /// Runs a statement in the focused frame: what it prints, and the value if it is an expression.
+    pub fn run_statement(
+        &mut self,
+        text: &str,
+        interrupted: &AtomicBool,
+    ) -> Result<String, SessionError> {
+        let frame = self.required_frame()?;
+        let text = text.to_string();
+        let (answer, mut printed) = self.command(&Command::Execute { frame, text }, interrupted)?;
+        if let Some(value) = answer.text.filter(|value| !value.is_empty()) {
+            printed += &value;
+            printed.push('\n');
+        }
+        Ok(printed)
+    }
+
+    pub fn jump(&mut self, line: u32, interrupted: &AtomicBool) -> Result<(), SessionError> {
+        let frame = self.required_frame()?;
+        if frame != 0 {
+            return Err(SessionError::NotNewest);
+        }
+        self.command(&Command::Jump { frame, line }, interrupted)?;
+        self.refresh(interrupted).map(drop)
+    }
+
+    /// Sets a breakpoint, which is checked against the source.
+    pub fn set_breakpoint(
+        &mut self,
+        request: &BreakpointRequest,
+        library: &mut Library,
+        interrupted: &AtomicBool,
+    ) -> Result<Breakpoint, SessionError> {
+        let spot = self.find_place(&request.place, library, interrupted)?;
+        let breakpoint = self.breakpoints.add(request, spot);
+        match self.send_breakpoints(interrupted) {
+            Ok(()) => Ok(breakpoint),
+            // A condition that is no Python, for instance.
+            Err(error) => {
+                let _ = self.breakpoints.change(breakpoint.number, &Change::Clear);
+                let _ = self.send_breakpoints(interrupted);
+                Err(error)
+            }
+        }
+    }
+
+    fn find_place(
+        &mut self,
+        place: &Place,
+        library: &mut Library,
+        interrupted: &AtomicBool,
+    ) -> Result<Spot, SessionError> {
+        match place {
+            Place::Line(line) => {
+                let (_, seen) = self.frame()?;
+                let frame = seen.described.clone();
+                let file = self.path_of(&frame).ok_or(SessionError::NoSource {
+                    why: "the frame has no file".to_string(),
+                })?;
+                library.check_line(self, &file, *line)?;
+                Ok(Spot::at(file, *line))
+            }
+            Place::FileLine { file, line } => {
+                let found = self
+                    .find_file(file, library)
+                    .ok_or(SessionError::NoSuchFile { file: file.clone() })?;
+                library.check_line(self, &found, *line)?;
+                Ok(Spot::at(found, *line))
+            }
+            Place::Function(name) => {
+                let frame = self.required_frame()?;
+                let text = name.clone();
+                match self.command(&Command::Locate { frame, text }, interrupted) {
+                    Ok((answer, _)) => Ok(Spot {
+                        file: answer.text,
+                        line: answer.line,
+                        function: Some(name.clone()),
+                    }),
+                    // Not there yet: its module may still be imported.
+                    Err(SessionError::Evaluation { text }) if text.starts_with("NameError") => {
+                        Ok(Spot {
+                            file: None,
+                            line: None,
+                            function: Some(name.clone()),
+                        })
+                    }
+                    Err(SessionError::Evaluation { .. }) => {
+                        Err(SessionError::NotAFunction { name: name.clone() })
+                    }
+                    Err(other) => Err(other),
+                }
+            }
+        }
+    }
+
+    /// A file as the user names it: a whole path, or one beside the file of a frame, with or without `.py`.
+    fn find_file(&self, name: &str, library: &mut Library) -> Option<String> {
+        let named = [name.to_string(), format!("{name}.py")];
+        if name.starts_with('/') {
+            return named
+                .into_iter()
+                .find(|file| library.file(self, file).is_some());
+        }
+        let frames = self.view.as_ref().map_or(&[][..], |view| &view.frames);
+        let paths: Vec<String> = frames
+            .iter()
+            .filter_map(|seen| self.path_of(&seen.described))
+            .collect();
+        for name in &named {
+            let ending = format!("/{name}");
+            if let Some(path) = paths.iter().find(|path| path.ends_with(&ending)) {
+                return Some(path.clone());
+            }
+            let folders = paths.iter().filter_map(|path| path.rsplit_once('/'));
+            let mut beside = folders.map(|(folder, _)| format!("{folder}/{name}"));
+            if let Some(path) = beside.find(|path| library.file(self, path).is_some()) {
+                return Some(path);
+            }
+        }
+        let folder = self.process.working_folder()?;
+        let in_folder = |name: &String| folder.join(name).display().to_string();
+        named
+            .iter()
+            .map(in_folder)
+            .find(|path| library.file(self, path).is_some())
+    }
+
+    fn send_breakpoints(&mut self, interrupted: &AtomicBool) -> Result<(), SessionError> {
+        let list = self.breakpoints.wanted();
+        self.command(&Command::Breakpoints { list }, interrupted)
+            .map(drop)
+    }
+
+    pub fn change_breakpoint(
+        &mut self,
+        number: u32,
+        change: &Change,
+        interrupted: &AtomicBool,
+    ) -> Result<Breakpoint, SessionError> {
+        let changed = self.breakpoints.change(number, change)?;
+        self.send_breakpoints(interrupted)?;
+        Ok(changed)
+    }
+
+    /// Takes everything out of the process again and lets it go on.
+    pub fn release(&mut self) -> Result<(), SessionError> {
+        let Some(held) = self.held.take() else {
+            return Ok(());
+        };
+        self.standing_thread = None;
+        let located = self.located()?.clone();
+        held.end(&*self.process, &located)
+    }
+}

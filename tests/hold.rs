@@ -1,0 +1,240 @@
+//! Stopping, stepping and breakpoints at the prompt, in processes that were started without a thought of debugging.
+
+mod support;
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use nix::sys::signal::{Signal, kill};
+use support::{Fixture, any_python, dump_core, fixture_path, on_each_python, pmdb_with_input};
+
+/// What the prompt prints for some commands, without the folder of the fixture.
+fn told(fixture: &Fixture, commands: &[&str]) -> String {
+    let pid = fixture.pid().to_string();
+    let answer = pmdb_with_input(["attach", &pid], &(commands.join("\n") + "\n"));
+    let folder = fixture_path("").display().to_string();
+    answer.stdout.replace(&folder, "")
+}
+
+/// What the fixture says of itself.
+fn state(fixture: &mut Fixture) -> String {
+    fixture.write_line("tell");
+    fixture.read_line()
+}
+
+#[test]
+fn a_session_of_pdb_commands() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "working.py", &[]);
+        let before = state(&mut fixture);
+        let commands = [
+            // Wherever it is, it comes by here.
+            "tbreak working.py:11, x == 7",
+            "continue",
+            "p x",
+            "next",
+            "p x, y",
+            "!y = 100",
+            "next",
+            "p z",
+            "!print('printed', x)",
+            "x + 1",
+            "step",
+            "retval",
+            "step",
+            "up",
+            "p total_is_not_here",
+            "down",
+            "break double, x % 2 == 0",
+            "ignore 2 2",
+            "condition 2 x % 4 == 0",
+            "break",
+            "continue",
+            "p x",
+            "clear 2",
+            "log 12 x is {x!r}",
+            "until",
+            "return",
+            "jump 11",
+            "whatis double",
+            "break 9",
+            "break nowhere.py:3",
+            "break 99999",
+            "condition 77 x",
+            "detach",
+        ];
+        let session = told(&fixture, &commands);
+        let (start, rest) = session
+            .split_once("Breakpoint 1 at working.py:11\n")
+            .expect(&session);
+        assert!(start.starts_with("> working.py("), "{start}");
+        let expected = "\
+Deleted breakpoint 1 at working.py:11
+> working.py(11)double()
+-> y = x * 2
+7
+> working.py(12)double()
+-> z = y + 1
+(7, 14)
+> working.py(13)double()
+-> return z
+101
+printed 7
+8
+--Return--
+> working.py(13)double()->101
+-> return z
+101
+> working.py(18)work()
+-> for i in range(rounds):
+> working.py(45)main()
+-> work(100)
+*** NameError: name 'total_is_not_here' is not defined
+> working.py(18)work()
+-> for i in range(rounds):
+Breakpoint 2 at working.py:11
+Will ignore next 2 crossings of breakpoint 2.
+New condition set for breakpoint 2.
+Num Type         Disp Enb   Where
+2   breakpoint   keep yes   at working.py:11
+\tstop only if x % 4 == 0
+\tignore next 2 hits
+> working.py(11)double()
+-> y = x * 2
+16
+Deleted breakpoint 2 at working.py:11
+Log point 3 at working.py:12
+x is 16
+> working.py(12)double()
+-> z = y + 1
+--Return--
+> working.py(13)double()->33
+-> return z
+";
+        assert!(
+            rest.starts_with(expected),
+            "{rest}\n--- instead of\n{expected}"
+        );
+        let rest = &rest[expected.len()..];
+        for (expected, why) in [
+            ("Function double", "whatis"),
+            ("*** Blank or comment", "an empty line"),
+            ("*** nowhere.py: no such file", "no file"),
+            ("*** End of file", "no such line"),
+            ("*** No breakpoint numbered 77", "no such number"),
+            ("[the process goes on]", "detach"),
+        ] {
+            assert!(rest.contains(expected), "{why}: {rest}");
+        }
+        assert_eq!(state(&mut fixture), before);
+    });
+}
+
+#[test]
+fn leaving_without_detach_leaves_nothing() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "working.py", &[]);
+        let before = state(&mut fixture);
+        told(&fixture, &["break 12, x == 3", "continue", "quit"]);
+        assert_eq!(state(&mut fixture), before);
+        told(&fixture, &["stop"]);
+        assert_eq!(state(&mut fixture), before);
+    });
+}
+
+#[test]
+fn if_pmdb_is_killed_the_process_goes_on() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "working.py", &[]);
+        let before = state(&mut fixture);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pmdb"))
+            .args(["attach", &fixture.pid().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it was built");
+        let mut input = child.stdin.take().expect("piped");
+        std::io::Write::write_all(&mut input, b"tbreak 12, x == 5\ncontinue\np 'here'\n")
+            .expect("it reads");
+        let mut lines =
+            std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("piped")));
+        while !lines
+            .next()
+            .expect("it comes to this")
+            .expect("text")
+            .contains("here")
+        {}
+        let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+        kill(pid, Signal::SIGKILL).expect("it is our child");
+        child.wait().expect("it is our child");
+        // All but the page of 4 KiB that the text for waking lies in is gone: `tell` would show the rest.
+        assert_eq!(state(&mut fixture), before);
+    });
+}
+
+#[test]
+fn what_waits_in_c_is_said_to() {
+    let program = "\
+import sys, time
+print('ready', flush=True)
+sys.stdin.readline()
+print('awake', flush=True)
+";
+    on_each_python(|python| {
+        let mut fixture = Fixture::python_text(python, program, &[]);
+        let pid = fixture.pid().to_string();
+        let begin = Instant::now();
+        let answer = pmdb_with_input(["attach", &pid], "next\nwhere\n");
+        assert!(
+            answer.stdout.contains("has run no Python code for"),
+            "{}",
+            answer.stdout
+        );
+        assert!(begin.elapsed() < support::PATIENCE);
+        fixture.write_line("wake up");
+        assert_eq!(fixture.read_line(), "awake");
+    });
+}
+
+#[test]
+fn a_process_that_ends_while_it_is_waited_for_has_ended() {
+    let program = "\
+import sys
+print('ready', flush=True)
+sys.stdin.readline()
+for i in range(3):
+    x = i
+";
+    let Some(python) = any_python() else { return };
+    let mut fixture = Fixture::python_text(python, program, &[]);
+    let pid = fixture.pid().to_string();
+    fixture.write_line("go");
+    let answer = pmdb_with_input(["attach", &pid], "stop\ncontinue\ncontinue\n");
+    // It may be over before it could be stopped.
+    let text = format!("{}{}", answer.stdout, answer.stderr);
+    assert!(
+        text.contains("ended") || text.contains("no process"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_dead_are_not_stepped() {
+    let Some(python) = any_python() else { return };
+    let mut command = python.command();
+    command
+        .arg("-c")
+        .arg("print('ready', flush=True); import sys; sys.stdin.read()");
+    let Some(core) = dump_core(&command, Signal::SIGABRT) else {
+        return;
+    };
+    let path = core.path.display().to_string();
+    let answer = pmdb_with_input(["open", &path], "next\n");
+    assert!(
+        answer
+            .stdout
+            .contains("is dead: nothing can be run or stepped in it"),
+        "{}",
+        answer.stdout
+    );
+}
