@@ -100,7 +100,10 @@ async def main(long):
             print('ready', flush=True)
             sys.stdin.read()
     return task
-asyncio.run(main('x' * 5000))
+import linecache
+text = 'def generated():\\n    asyncio.run(main(\"x\" * 5000))\\ngenerated()\\n'
+linecache.cache['<made up>'] = (len(text), None, text.splitlines(True), '<made up>')
+exec(compile(text, '<made up>', 'exec'))
 ";
 
 #[test]
@@ -116,6 +119,7 @@ fn every_field_of_an_answer_is_documented() {
         let pid = fixture.pid().to_string();
         for words in [
             &["stack", "--locals", "--json", &pid][..],
+            &["stack", "--tasks", "--locals", "--json", &pid],
             &["ps", "--json", &pid],
         ] {
             let answer = pmdb(words).succeeded().json();
@@ -131,6 +135,10 @@ fn every_field_of_an_answer_is_documented() {
         ("Exception", "suppress_context"),
         ("Thread", "daemon"),
         ("Process", "phase"),
+        ("Process", "event_loops"),
+        ("Event loop", "tasks"),
+        ("Task", "awaits"),
+        ("Frame", "source"),
     ] {
         let field = (section.to_string(), name.to_string());
         assert!(

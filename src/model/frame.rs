@@ -32,6 +32,9 @@ pub struct Frame {
     pub line: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<ColumnRange>,
+    /// The text of that line, of code that is in no file and whose source the process itself keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Empty unless locals were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locals: Vec<Local>,

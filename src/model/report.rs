@@ -35,6 +35,10 @@ pub struct ProcessReport {
     pub core: Option<String>,
     /// Why nothing, or not everything, could be read.
     pub error: Option<String>,
+    /// When it was started, in milliseconds since the epoch; of a core, when that was written, since it does not tell.
+    /// Source files that were written later may not be what it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_ms: Option<u64>,
     /// What the reader should know and what is no error: the core is truncated, the stack moved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

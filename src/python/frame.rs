@@ -93,6 +93,7 @@ impl Look<'_> {
             file: Some(code.file.clone()),
             line: frame.position.line,
             columns: frame.position.columns,
+            source: (frame.position.line).and_then(|line| self.kept_line(&code.file, line)),
             locals,
             note,
         }

@@ -12,6 +12,7 @@ pub mod eval;
 mod exception;
 mod frame;
 mod generator;
+mod kept_source;
 pub mod layout;
 mod lines;
 pub mod locate;

@@ -14,6 +14,7 @@ use crate::model::Addr;
 const WANTED: &[&str] = &[
     "os",
     "threading",
+    "linecache",
     "multiprocessing.process",
     "billiard.process",
     "multiprocess.process",

@@ -1,7 +1,6 @@
 //! One process of a session: where it is read from, the Python in it, and what the focus is on.
 
 use std::sync::atomic::AtomicBool;
-use std::time::SystemTime;
 
 use super::api::{Event, ExceptionEntry, FrameStep, ThreadEntry};
 use super::breakpoints::Breakpoints;
@@ -29,8 +28,6 @@ pub(super) struct Inferior {
     python: Result<Located, String>,
     /// The thread that got the signal which ended the process.
     signalled: Option<Tid>,
-    /// When what its source files say may have been read; an edit after it is worth a warning.
-    pub began: Option<SystemTime>,
     pub ended: bool,
     pub view: Option<View>,
     /// If the agent is in it.
@@ -77,16 +74,8 @@ impl Inferior {
             }
             Err(why) => report.error = Some(why.clone()),
         }
-        let began = match target {
-            Target::Live(_) => process.started(),
-            // When it was started a core does not tell.
-            Target::Core { path, .. } => std::fs::metadata(path)
-                .and_then(|metadata| metadata.modified())
-                .ok(),
-        };
         Ok(Inferior {
             target: target.clone(),
-            began,
             process,
             report,
             python,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use super::api::{Lines, Listing, ListingLine};
@@ -43,7 +44,12 @@ impl Library {
     }
 
     pub fn file(&mut self, inferior: &Inferior, file: &str) -> Option<Arc<SourceFile>> {
-        self.sources.of_process(&inferior.report, file)
+        let of_file = self.sources.of_process(&inferior.report, file);
+        of_file.or_else(|| {
+            let never = AtomicBool::new(false);
+            let kept = inferior.look(&never, |look| look.kept_source(file)).ok()?;
+            Some(Arc::new(SourceFile::from_text(kept?)))
+        })
     }
 
     fn known_file(
@@ -208,10 +214,10 @@ impl Library {
         file: &str,
         source: &SourceFile,
     ) -> Option<String> {
-        let modified = source.modified()?;
-        if modified <= inferior.began? {
+        if !source.is_newer_than(&inferior.report) {
             return None;
         }
+        let modified = source.modified()?;
         let before = self.warned.insert(PathBuf::from(file), modified);
         (before != Some(modified)).then(|| file.to_string())
     }

@@ -103,6 +103,7 @@ fn look_at(entry: &TableEntry, locator: &Locator) -> Row {
         phase: None,
         core: None,
         error: None,
+        began_ms: None,
         notes: Vec::new(),
         usage: None,
         threads_without_python: 0,

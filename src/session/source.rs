@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use nix::fcntl::OFlag;
 
+use super::stack::milliseconds;
 use super::syntax::SyntaxMap;
 use crate::model::{Pid, ProcessReport};
 use crate::process::live;
@@ -56,6 +57,17 @@ impl SourceFile {
         };
         file.encoding = file.declared_encoding();
         file
+    }
+
+    /// Of what is in no file.
+    pub fn from_text(text: String) -> SourceFile {
+        SourceFile::new(text.into_bytes())
+    }
+
+    /// Whether it was written after the process began, which may then run other lines.
+    pub fn is_newer_than(&self, process: &ProcessReport) -> bool {
+        let modified = self.modified.and_then(milliseconds);
+        (modified.zip(process.began_ms)).is_some_and(|(modified, began)| modified > began)
     }
 
     pub fn modified(&self) -> Option<SystemTime> {

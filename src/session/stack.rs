@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rayon::prelude::*;
 
@@ -107,12 +108,29 @@ fn refused(target: &Target, error: String) -> ProcessReport {
         phase: None,
         core,
         error: Some(error),
+        began_ms: None,
         notes: Vec::new(),
         usage: None,
         threads_without_python: 0,
         threads: Vec::new(),
         event_loops: Vec::new(),
     }
+}
+
+/// When it began, or the latest moment at which it can have: when a process was started its core does not tell.
+fn began(process: &dyn Process) -> Option<SystemTime> {
+    match &process.identity().source {
+        Source::Live => process.started(),
+        Source::Core(path) => std::fs::metadata(path)
+            .and_then(|metadata| metadata.modified())
+            .ok(),
+    }
+}
+
+/// A time since the epoch, as [`ProcessReport::began_ms`] counts it.
+pub(crate) fn milliseconds(time: SystemTime) -> Option<u64> {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
 }
 
 /// Who a process is, without what Python says.
@@ -132,6 +150,7 @@ pub(super) fn identify(process: &dyn Process) -> ProcessReport {
             Source::Core(path) => Some(path.display().to_string()),
         },
         error: None,
+        began_ms: began(process).and_then(milliseconds),
         notes: process.notes(),
         usage: None,
         threads_without_python: 0,

@@ -129,7 +129,11 @@ fn write_source(
         return Ok(());
     };
     let source = printer.sources.of_process(process, file);
-    let Some(text) = source.and_then(|source| source.line(line)) else {
+    if (source.as_ref()).is_some_and(|source| source.is_newer_than(process)) {
+        printer.edited.insert(file.to_owned());
+    }
+    let line_of_file = source.and_then(|source| source.line(line));
+    let Some(text) = line_of_file.or_else(|| frame.source.clone()) else {
         return Ok(());
     };
     let shown = text.trim();

@@ -1,5 +1,6 @@
 //! Lines, indented by what they belong to.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, Write};
 
@@ -12,6 +13,8 @@ pub struct Printer<'a> {
     palette: Palette,
     pub sources: &'a mut Sources,
     margin: String,
+    /// Files from which a line was shown, and that were written after the process was started.
+    pub edited: BTreeSet<String>,
 }
 
 impl<'a> Printer<'a> {
@@ -21,6 +24,7 @@ impl<'a> Printer<'a> {
             palette,
             sources,
             margin: String::new(),
+            edited: BTreeSet::new(),
         }
     }
 

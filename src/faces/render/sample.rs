@@ -17,6 +17,7 @@ pub fn process(pid: u32, name: &str, threads: Vec<Thread>) -> ProcessReport {
         phase: None,
         core: None,
         error: None,
+        began_ms: None,
         notes: Vec::new(),
         usage: None,
         threads_without_python: 0,
@@ -50,6 +51,7 @@ pub fn frame(function: &str) -> Frame {
         file: Some("/nowhere/train.py".to_string()),
         line: u32::try_from(function.len()).ok(),
         columns: None,
+        source: None,
         locals: Vec::new(),
         note: None,
     }

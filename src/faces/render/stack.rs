@@ -40,15 +40,33 @@ pub fn write_report(
         Arrangement::Merged => {
             headings.write_processes(&mut printer)?;
             write_trees(&mut printer, &headings, all)?;
-            write_tasks_of_all(&mut printer, &headings, report)
+            write_tasks_of_all(&mut printer, &headings, report)?;
         }
         Arrangement::Folded => {
             headings.write_processes(&mut printer)?;
             write_sections(&mut printer, &headings, fold_equal(all))?;
-            write_tasks_of_all(&mut printer, &headings, report)
+            write_tasks_of_all(&mut printer, &headings, report)?;
         }
-        Arrangement::Flat => write_flat(&mut printer, report),
+        Arrangement::Flat => write_flat(&mut printer, report)?,
     }
+    write_edited(&mut printer)
+}
+
+/// Which of the lines of source may not be those that run.
+fn write_edited(printer: &mut Printer<'_>) -> io::Result<()> {
+    let edited = std::mem::take(&mut printer.edited);
+    if edited.is_empty() {
+        return Ok(());
+    }
+    printer.blank()?;
+    for file in edited {
+        let text = format!(
+            "{} was edited after the process started, which may run other lines than these",
+            printable::one_line(&file)
+        );
+        printer.line(printer.paint(Role::Problem, text))?;
+    }
+    Ok(())
 }
 
 fn write_flat(printer: &mut Printer<'_>, report: &Report) -> io::Result<()> {
