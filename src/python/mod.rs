@@ -38,7 +38,7 @@ pub use frame::PythonFrame;
 pub use generator::{GeneratorKind, GeneratorPhase};
 pub use locate::{Effort, Located, Locator, Version, locate};
 pub use look::Look;
-pub use numpy::ArrayFacts;
+pub use numpy::{ArrayFacts, ArrayView, NumpyScalar};
 pub use object::{Attribute, Field};
 pub use own_words::OwnWords;
 pub use repr::Limits;

@@ -24,6 +24,7 @@ mod binary;
 mod c;
 mod conversation;
 mod core;
+pub mod evaluation;
 mod fixture;
 pub mod mutate;
 mod python;

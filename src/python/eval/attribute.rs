@@ -58,6 +58,14 @@ impl Evaluator<'_, '_> {
         if let Some(part) = self.part_of_number(datum, name)? {
             return Ok(Some(part));
         }
+        let of_numpy = match datum {
+            Datum::Array(view) => self.array_attribute(view, name)?,
+            Datum::Scalar(scalar) => self.scalar_attribute(scalar, name)?,
+            _ => None,
+        };
+        if of_numpy.is_some() {
+            return Ok(of_numpy);
+        }
         match datum {
             Datum::Object(object) => self.object_attribute(*object, name),
             Datum::Method { function, receiver } => match name {
@@ -111,6 +119,14 @@ impl Evaluator<'_, '_> {
                             receiver: Arc::new(datum.clone()),
                         }
                     }
+                    Some("getset_descriptor" | "member_descriptor")
+                        if matches!(datum, Datum::Array(_) | Datum::Scalar(_)) =>
+                    {
+                        let owner = self.type_name(datum);
+                        return Err(EvalError::unsupported(format!(
+                            "`{owner}.{name}`, which is computed in C"
+                        )));
+                    }
                     _ => Datum::Object(found),
                 }))
             }
@@ -119,10 +135,17 @@ impl Evaluator<'_, '_> {
 
     /// `real`, `imag` and their like, which are getters in C.
     fn part_of_number(&self, datum: &Datum, name: &str) -> Result<Option<Datum>, EvalError> {
-        if !matches!(
+        let is_part = matches!(
             name,
             "real" | "imag" | "numerator" | "denominator" | "start" | "stop" | "step"
-        ) || !matches!(
+        );
+        if !is_part {
+            return Ok(None);
+        }
+        if let Some(scalar) = self.numpy_scalar(datum)? {
+            return Ok(self.numpy_part(&scalar, name));
+        }
+        if !matches!(
             self.builtin(datum)?,
             Builtin::Int | Builtin::Bool | Builtin::Float | Builtin::Complex
         ) {
@@ -257,6 +280,11 @@ impl Evaluator<'_, '_> {
         if name == "__module__" && kind.builtin == Builtin::Function {
             let at = object.plus(self.look.layout().function.module);
             return Ok(Some(Datum::Object(self.look.memory.pointer(at)?)));
+        }
+        if let Some("getset_descriptor" | "member_descriptor") = by.static_name()
+            && let Some(found) = self.numpy_attribute(object, name)?
+        {
+            return Ok(Some(found));
         }
         if name == "maxlen" && self.is_deque(object)? {
             let at = object.plus(self.look.layout().object.deque_maxlen);

@@ -182,6 +182,9 @@ impl Evaluator<'_, '_> {
 
     fn absolute(&self, datum: &Datum) -> Result<Datum, EvalError> {
         self.refuse_overrides(datum, &["__abs__"])?;
+        if let Some(answer) = self.numpy_absolute(datum)? {
+            return Ok(answer);
+        }
         Ok(match Number::of(&self.load(datum)?) {
             Some(Number::Int(value)) => Datum::Int(value.abs()),
             Some(Number::Float(value)) => Datum::Float(value.abs()),
@@ -429,6 +432,11 @@ impl Evaluator<'_, '_> {
             }
             _ => None,
         };
+        if let Some(digits) = digits
+            && let Some(answer) = self.numpy_round(datum, digits)?
+        {
+            return Ok(answer);
+        }
         match Number::of(&self.load(datum)?) {
             Some(Number::Int(value)) => Ok(Datum::Int(match digits {
                 Some(digits) if digits < 0 => round_int(&value, digits.unsigned_abs())?,

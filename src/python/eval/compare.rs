@@ -15,34 +15,16 @@ impl Evaluator<'_, '_> {
         let mut answer = Datum::Bool(true);
         for (op, right) in expr.ops.iter().zip(&expr.comparators) {
             let right = self.expression(right)?;
-            if let Some(datum) = self.array_comparison(&left, *op, &right)? {
-                answer = datum;
-            } else {
-                answer = Datum::Bool(self.compare(&left, *op, &right)?);
-            }
+            answer = match self.numpy_comparison(&left, *op, &right)? {
+                Some(answer) => answer,
+                None => Datum::Bool(self.compare(&left, *op, &right)?),
+            };
             if !self.truth(&answer)? {
                 return Ok(answer);
             }
             left = right;
         }
         Ok(answer)
-    }
-
-    fn array_comparison(
-        &self,
-        left: &Datum,
-        op: CmpOp,
-        right: &Datum,
-    ) -> Result<Option<Datum>, EvalError> {
-        if matches!(op, CmpOp::Is | CmpOp::IsNot | CmpOp::In | CmpOp::NotIn) {
-            return Ok(None);
-        }
-        for side in [left, right] {
-            if self.type_name(side) == "ndarray" {
-                return Err(EvalError::unsupported("a comparison of arrays"));
-            }
-        }
-        Ok(None)
     }
 
     pub(super) fn compare(
@@ -185,6 +167,10 @@ impl Evaluator<'_, '_> {
             return Ok(f == g && self.identical(r, s)?);
         }
         for side in [a, b] {
+            if matches!(side, Datum::Array(_) | Datum::Scalar(_)) {
+                let kind = self.type_name(side);
+                return Err(EvalError::unsupported(format!("`{kind}.__eq__`")));
+            }
             if self.builtin(side)? != Builtin::Other || !matches!(side, Datum::Object(_)) {
                 continue;
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use num_bigint::BigInt;
 
 use crate::model::Addr;
+use crate::python::numpy::{ArrayView, NumpyScalar};
 
 /// An object of the inferior, or a value that pmdb made itself and that exists nowhere in the inferior. Containers that
 /// pmdb made may hold objects of the inferior.
@@ -42,6 +43,10 @@ pub enum Datum {
     },
     /// What `dict.keys()` and its like give, read in full.
     View(View, Arc<Vec<Datum>>),
+    /// A part of an array of numpy, whose elements lie in the inferior.
+    Array(Arc<ArrayView>),
+    /// An element of such an array, or what was computed with one.
+    Scalar(Arc<NumpyScalar>),
     /// `zip(…)`, `enumerate(…)`, a generator expression: read in full when it was made.
     Iterator(Iterated, Arc<Vec<Datum>>),
 }

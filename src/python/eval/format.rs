@@ -185,6 +185,10 @@ impl Evaluator<'_, '_> {
     pub(super) fn format(&self, datum: &Datum, text: &str) -> Result<Vec<u32>, EvalError> {
         self.refuse_overrides(datum, &["__format__"])?;
         if text.is_empty() {
+            // A scalar of numpy is formatted as Python's own number.
+            if self.numpy_scalar(datum)?.is_some() {
+                return self.str(&self.load(datum)?);
+            }
             return self.str(datum);
         }
         let name = self.type_name(datum);

@@ -27,7 +27,7 @@ impl Look<'_> {
                 Datum::Method { function, .. } => {
                     format!("Method {}", self.function_name(*function)?)
                 }
-                other => format!("<class '{}'>", self.host_type_name(other)),
+                other => self.whatis_class(other)?,
             });
         };
         let kind = self.type_of(*object)?;
@@ -45,10 +45,12 @@ impl Look<'_> {
 
     /// The class of a value as `repr()` writes it.
     pub(super) fn whatis_class(&self, datum: &Datum) -> Result<String, EvalError> {
-        let Datum::Object(object) = datum else {
-            return Ok(format!("<class '{}'>", self.host_type_name(datum)));
+        let class = match datum {
+            Datum::Object(object) => self.type_of(*object)?.address,
+            Datum::Array(view) => view.class(),
+            Datum::Scalar(scalar) => scalar.class(),
+            other => return Ok(format!("<class '{}'>", self.host_type_name(other))),
         };
-        let class = self.type_of(*object)?.address;
         Ok(self.show(&Datum::Object(class), &Limits::default()).text)
     }
 

@@ -37,8 +37,19 @@ impl Evaluator<'_, '_> {
     /// `len(x)`.
     pub(super) fn len(&self, datum: &Datum) -> Result<BigInt, EvalError> {
         self.refuse_overrides(datum, &["__len__"])?;
+        if let Some(view) = self.array(datum)? {
+            return match view.shape().first() {
+                Some(&length) => Ok(length.into()),
+                None => Err(EvalError::type_error("len() of unsized object")),
+            };
+        }
         let count = |length: usize| Ok(BigInt::from(length));
-        match datum {
+        let loaded = match datum {
+            // Text and bytes that were taken out of an array.
+            Datum::Scalar(_) => self.load(datum)?,
+            _ => datum.clone(),
+        };
+        match &loaded {
             Datum::Str(points) => return count(points.len()),
             Datum::Bytes(bytes) | Datum::ByteArray(bytes) => return count(bytes.len()),
             Datum::List(members)
@@ -86,6 +97,9 @@ impl Evaluator<'_, '_> {
     /// All that iteration over a value gives.
     pub(super) fn iterate(&self, datum: &Datum) -> Result<Vec<Datum>, EvalError> {
         self.refuse_overrides(datum, &["__iter__"])?;
+        if let Some(view) = self.array(datum)? {
+            return self.rows(&view);
+        }
         let loaded = self.load(datum)?;
         match &loaded {
             Datum::List(members)

@@ -6,6 +6,7 @@ use num_traits::ToPrimitive;
 
 use super::{Datum, EvalError, Evaluator, Range};
 use crate::model::Addr;
+use crate::python::numpy::{NumpyScalar, Plain, ScalarKind, Width};
 use crate::python::object::{Builtin, Integer, TypeInfo};
 
 /// Names that are looked through for a None.
@@ -15,10 +16,11 @@ impl Evaluator<'_, '_> {
     /// A number, text, bytes, range, slice or singleton of the inferior (an instance of a subclass too) as pmdb's own;
     /// everything else unchanged.
     pub(super) fn load(&self, datum: &Datum) -> Result<Datum, EvalError> {
-        let Datum::Object(object) = datum else {
-            return Ok(datum.clone());
+        let object = match datum {
+            Datum::Object(object) => *object,
+            Datum::Scalar(scalar) => return Ok(plain(scalar).unwrap_or_else(|| datum.clone())),
+            _ => return Ok(datum.clone()),
         };
-        let object = *object;
         let kind = self.look.type_of(object)?;
         let layout = &self.look.layout().object;
         let memory = &self.look.memory;
@@ -65,7 +67,10 @@ impl Evaluator<'_, '_> {
                     part(layout.slice_step)?,
                 ]))
             }
-            _ => datum.clone(),
+            _ => match self.numpy_scalar(datum)? {
+                Some(scalar) => plain(&scalar).unwrap_or_else(|| datum.clone()),
+                None => datum.clone(),
+            },
         })
     }
 
@@ -123,7 +128,16 @@ impl Evaluator<'_, '_> {
             Datum::Method { .. }
             | Datum::BuiltinMethod { .. }
             | Datum::View(..)
+            | Datum::Array(_)
             | Datum::Iterator(..) => Builtin::Other,
+            // Those of numpy's types that are subclasses.
+            Datum::Scalar(scalar) => match scalar.kind() {
+                ScalarKind::Real(Width::Double) => Builtin::Float,
+                ScalarKind::Complex(Width::Double) => Builtin::Complex,
+                ScalarKind::Text => Builtin::Str,
+                ScalarKind::Bytes => Builtin::Bytes,
+                _ => Builtin::Other,
+            },
         })
     }
 
@@ -139,7 +153,10 @@ impl Evaluator<'_, '_> {
                 Ok(self.look.memory.pointer(at)?)
             }
             Datum::None => self.class_of_none(),
-            Datum::Ellipsis
+            Datum::Array(view) => Ok(view.class()),
+            Datum::Scalar(scalar) if !scalar.class().is_null() => Ok(scalar.class()),
+            Datum::Scalar(_)
+            | Datum::Ellipsis
             | Datum::NotImplemented
             | Datum::Method { .. }
             | Datum::BuiltinMethod { .. }
@@ -217,6 +234,9 @@ impl Evaluator<'_, '_> {
     /// `bool(x)`.
     pub(super) fn truth(&self, datum: &Datum) -> Result<bool, EvalError> {
         self.refuse_overrides(datum, &["__bool__", "__len__"])?;
+        if let Some(view) = self.array(datum)? {
+            return self.array_truth(&view);
+        }
         Ok(match self.load(datum)? {
             Datum::None => false,
             Datum::Bool(truth) => truth,
@@ -240,6 +260,19 @@ impl Evaluator<'_, '_> {
             }
         })
     }
+}
+
+/// A scalar of numpy as Python's own number or text.
+fn plain(scalar: &NumpyScalar) -> Option<Datum> {
+    Some(match (scalar.kind(), scalar.plain()) {
+        (ScalarKind::Moment | ScalarKind::Span, _) | (_, Plain::Other) => return None,
+        (_, Plain::Bool(truth)) => Datum::Bool(truth),
+        (_, Plain::Int(value)) => Datum::int(value),
+        (_, Plain::Float(value)) => Datum::Float(value),
+        (_, Plain::Complex(real, imaginary)) => Datum::Complex(real, imaginary),
+        (_, Plain::Text(points)) => Datum::Str(Arc::new(points)),
+        (_, Plain::Bytes(bytes)) => Datum::Bytes(Arc::new(bytes)),
+    })
 }
 
 /// A length that has been paid for.

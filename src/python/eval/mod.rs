@@ -5,6 +5,9 @@
 //! (a property, a Python-level `__eq__`, a call) ends as [`EvalError::NeedsInterpreter`], which names it. How it works
 //! and why is in `docs/internals/evaluator.md`.
 
+mod array;
+mod array_method;
+mod array_scalar;
 mod attribute;
 mod budget;
 mod builtins;

@@ -37,6 +37,9 @@ impl Evaluator<'_, '_> {
     ) -> Result<Datum, EvalError> {
         self.refuse_overrides(left, &[special(op).0])?;
         self.refuse_overrides(right, &[special(op).1])?;
+        if let Some(answer) = self.numpy_binary(left, op, right)? {
+            return Ok(answer);
+        }
         let (a, b) = (self.load(left)?, self.load(right)?);
         // Flags keep their type under `|`, `&` and `^`, and bools theirs.
         if let (Datum::Bool(a), Datum::Bool(b)) = (&a, &b) {
@@ -273,6 +276,9 @@ impl Evaluator<'_, '_> {
             _ => ("__neg__", "-"),
         };
         self.refuse_overrides(operand, &[name])?;
+        if let Some(answer) = self.numpy_unary(op, operand)? {
+            return Ok(answer);
+        }
         let number = Number::of(&self.load(operand)?);
         Ok(match (op, number) {
             (UnaryOp::Invert, Some(Number::Int(value))) => Datum::Int(!value),

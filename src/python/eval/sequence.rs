@@ -13,7 +13,15 @@ use crate::python::object::Builtin;
 impl Evaluator<'_, '_> {
     /// `container[index]`.
     pub(super) fn subscript(&self, container: &Datum, index: &Datum) -> Result<Datum, EvalError> {
+        if let Some(view) = self.array(container)? {
+            return self.array_subscript(container, &view, index);
+        }
         self.refuse_overrides(container, &["__getitem__"])?;
+        if let Datum::Scalar(record) = container
+            && let Datum::Str(name) = self.load(index)?
+        {
+            return self.record_field(record, &super::text::to_string(&name));
+        }
         let kind = self.builtin(container)?;
         match kind {
             Builtin::Dict => return self.lookup(container, index),

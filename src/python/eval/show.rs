@@ -11,9 +11,13 @@ impl Look<'_> {
         if let Datum::Object(address) = datum {
             return self.value(*address, limits);
         }
+        match datum {
+            Datum::Array(view) => return self.view_value(view, limits),
+            Datum::Scalar(scalar) => return self.scalar_value(scalar, limits),
+            _ => {}
+        }
         let mut writer = Writer {
             look: self,
-            limits,
             text: String::new(),
             room: limits.characters,
             depth: limits.depth,
@@ -34,10 +38,17 @@ impl Look<'_> {
 
     pub(super) fn type_name_of(&self, datum: &Datum) -> String {
         match datum {
-            Datum::Object(object) => self.type_of(*object).map_or_else(
-                |_| "object".to_string(),
-                |kind| kind.plain_name().to_string(),
-            ),
+            Datum::Object(_) | Datum::Array(_) | Datum::Scalar(_) => {
+                let kind = match datum {
+                    Datum::Array(view) => self.type_at(view.class()),
+                    Datum::Scalar(scalar) => self.type_at(scalar.class()),
+                    other => self.type_of(other.address().unwrap_or_default()),
+                };
+                kind.map_or_else(
+                    |_| "object".to_string(),
+                    |kind| kind.plain_name().to_string(),
+                )
+            }
             other => self.host_type_name(other).to_string(),
         }
     }
@@ -52,7 +63,7 @@ impl Look<'_> {
     /// The name of the type of a value that pmdb made.
     pub(super) fn host_type_name(&self, datum: &Datum) -> &'static str {
         match datum {
-            Datum::Object(_) => "object",
+            Datum::Object(_) | Datum::Array(_) | Datum::Scalar(_) => "object",
             Datum::None => "NoneType",
             Datum::Ellipsis => "ellipsis",
             Datum::NotImplemented => "NotImplementedType",
@@ -80,7 +91,6 @@ impl Look<'_> {
 
 struct Writer<'l, 'p> {
     look: &'l Look<'p>,
-    limits: &'l Limits,
     text: String,
     room: usize,
     depth: usize,
@@ -100,10 +110,18 @@ impl Writer<'_, '_> {
     }
 
     fn object(&mut self, object: Addr) {
-        let mut limits = *self.limits;
-        limits.characters = self.room;
-        limits.depth = self.depth;
-        let value = self.look.value(object, &limits);
+        let value = self.look.value(object, &self.left());
+        self.value(&value);
+    }
+
+    fn left(&self) -> Limits {
+        Limits {
+            characters: self.room,
+            depth: self.depth,
+        }
+    }
+
+    fn value(&mut self, value: &Value) {
         self.put(value.text.trim_end_matches('…'));
         self.cut |= value.truncated;
     }
@@ -114,6 +132,8 @@ impl Writer<'_, '_> {
         }
         match datum {
             Datum::Object(object) => self.object(*object),
+            Datum::Array(view) => self.value(&self.look.view_value(view, &self.left())),
+            Datum::Scalar(scalar) => self.value(&self.look.scalar_value(scalar, &self.left())),
             Datum::None => self.put("None"),
             Datum::Ellipsis => self.put("Ellipsis"),
             Datum::NotImplemented => self.put("NotImplemented"),

@@ -70,6 +70,14 @@ impl Evaluator<'_, '_> {
     /// `str(x)`.
     pub(super) fn str(&self, datum: &Datum) -> Result<Vec<u32>, EvalError> {
         self.refuse_overrides(datum, &["__str__"])?;
+        if let Some(scalar) = self.numpy_scalar(datum)?
+            && let Some(text) = self.look.scalar_str(&scalar)
+        {
+            return Ok(to_points(&text));
+        }
+        if matches!(datum, Datum::Array(_)) {
+            return Err(EvalError::unsupported("`str()` of an array"));
+        }
         if let Datum::Str(points) = self.load(datum)? {
             return Ok(points.to_vec());
         }

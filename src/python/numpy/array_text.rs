@@ -3,7 +3,7 @@
 use super::dtype::{Dtype, Element};
 use super::dtype_text::shape_text;
 use super::elements::{Elements, MOST, WriteObject};
-use super::ndarray::Array;
+use super::ndarray::ArrayView;
 use super::page::{self, THRESHOLD, WIDTH};
 use super::release::Release;
 use crate::model::{Absence, Addr};
@@ -25,6 +25,16 @@ impl Look<'_> {
         objects: &mut dyn WriteObject,
     ) -> Result<ArrayText, LookError> {
         let array = self.array(object)?;
+        self.view_text(&array, name, objects)
+    }
+
+    /// The text of a part of an array.
+    pub(in crate::python) fn view_text(
+        &self,
+        array: &ArrayView,
+        name: &str,
+        objects: &mut dyn WriteObject,
+    ) -> Result<ArrayText, LookError> {
         let release = self.release_of(&array.dtype);
         let mut elements = Elements {
             look: self,
@@ -33,7 +43,7 @@ impl Look<'_> {
             alone: array.shape.is_empty(),
             scalar: false,
         };
-        let body = self.body(&array, name, &mut elements);
+        let body = self.body(array, name, &mut elements);
         let (body, absence) = match body {
             Ok(body) => (body, None),
             Err(error) => {
@@ -61,7 +71,7 @@ impl Look<'_> {
 
     fn body(
         &self,
-        array: &Array,
+        array: &ArrayView,
         name: &str,
         elements: &mut Elements<'_, '_, '_>,
     ) -> Result<String, LookError> {
@@ -101,7 +111,7 @@ fn is_implied(dtype: &Dtype, release: Release) -> bool {
 }
 
 /// Where the elements lie that are shown, in order.
-fn places(array: &Array, summarised: bool) -> Result<Vec<Addr>, LookError> {
+fn places(array: &ArrayView, summarised: bool) -> Result<Vec<Addr>, LookError> {
     let mut places = vec![array.data];
     for (&length, &stride) in array.shape.iter().zip(&array.strides) {
         let count = match summarised && length > 2 * page::EDGE {

@@ -9,7 +9,7 @@ pub(super) const NOT_A_TIME: i64 = i64::MIN;
 const NAMES: [&str; 15] = [
     "Y", "M", "W", "B", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic",
 ];
-const GENERIC: u32 = 14;
+pub(super) const GENERIC: u32 = 14;
 
 impl TimeUnit {
     pub(super) fn name(self) -> &'static str {

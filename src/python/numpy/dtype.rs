@@ -1,8 +1,9 @@
 //! `PyArray_Descr`: what one element is.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::layout::Layout;
+use super::scalar::ScalarKind;
 use super::tables::{NUMPY_1, NUMPY_2};
 use crate::model::Addr;
 use crate::python::object::Integer;
@@ -17,7 +18,7 @@ const ALIGNED_STRUCT: u8 = 0x80;
 
 /// The width of a real number, alone or as one half of a complex one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Width {
+pub(in crate::python) enum Width {
     Half,
     Single,
     Double,
@@ -60,7 +61,7 @@ pub(super) enum Element {
     Opaque,
     Record(Vec<Field>),
     Subarray {
-        base: Rc<Dtype>,
+        base: Arc<Dtype>,
         shape: Vec<u64>,
     },
     Moment(TimeUnit),
@@ -73,7 +74,7 @@ pub(super) enum Element {
 pub(super) struct Field {
     /// A `str`.
     pub name: Addr,
-    pub dtype: Rc<Dtype>,
+    pub dtype: Arc<Dtype>,
     pub offset: u64,
     pub title: Option<Addr>,
 }
@@ -93,9 +94,64 @@ pub(super) struct Dtype {
     pub aligned: bool,
     /// Of numpy.
     pub major: u32,
+    /// The dtype object; NULL for the type of a number that pmdb made.
+    pub address: Addr,
+}
+
+impl TimeUnit {
+    /// None (`NPY_FR_GENERIC`).
+    pub(super) const GENERIC: TimeUnit = TimeUnit {
+        number: super::calendar::GENERIC,
+        multiple: 1,
+    };
 }
 
 impl Dtype {
+    /// Of numbers in the machine's byte order.
+    pub(super) fn plain(kind: ScalarKind, unit: TimeUnit, scalar_type: Addr, major: u32) -> Dtype {
+        let (element, type_number, item_size) = match kind {
+            ScalarKind::Bool => (Element::Bool, 0, 1),
+            ScalarKind::Integer { bytes, signed } => {
+                let number = 2 * bytes.ilog2() as i32 + 1;
+                let number = if signed { number } else { number + 1 };
+                (Element::Integer { signed }, number, bytes)
+            }
+            ScalarKind::Real(width) => {
+                let number = match width {
+                    Width::Half => 23,
+                    Width::Single => 11,
+                    Width::Double => 12,
+                    Width::Extended => 13,
+                };
+                (Element::Real(width), number, width.bytes())
+            }
+            ScalarKind::Complex(width) => {
+                let number = match width {
+                    Width::Double => 15,
+                    Width::Extended => 16,
+                    _ => 14,
+                };
+                (Element::Complex(width), number, 2 * width.bytes())
+            }
+            ScalarKind::Moment => (Element::Moment(unit), 21, 8),
+            ScalarKind::Span => (Element::Span(unit), 22, 8),
+            ScalarKind::Text => (Element::Text, 19, 0),
+            ScalarKind::Bytes => (Element::Bytes, 18, 0),
+            ScalarKind::Void => (Element::Opaque, 20, 0),
+        };
+        Dtype {
+            element,
+            type_number,
+            item_size,
+            alignment: item_size,
+            byte_order: b'=',
+            scalar_type,
+            aligned: false,
+            major,
+            address: Addr::NULL,
+        }
+    }
+
     /// One whose elements may have any size.
     pub(super) fn is_flexible(&self) -> bool {
         matches!(
@@ -111,7 +167,7 @@ impl Dtype {
 
 impl Look<'_> {
     /// The dtype at an address. What kind of numpy made it is told by the size of its structure.
-    pub(super) fn dtype(&self, descr: Addr) -> Result<Rc<Dtype>, LookError> {
+    pub(super) fn dtype(&self, descr: Addr) -> Result<Arc<Dtype>, LookError> {
         self.nested_dtype(descr, 0)
     }
 
@@ -126,7 +182,7 @@ impl Look<'_> {
         }
     }
 
-    fn nested_dtype(&self, descr: Addr, depth: usize) -> Result<Rc<Dtype>, LookError> {
+    fn nested_dtype(&self, descr: Addr, depth: usize) -> Result<Arc<Dtype>, LookError> {
         if depth > DEEPEST {
             return Err(torn(descr));
         }
@@ -143,7 +199,7 @@ impl Look<'_> {
             None => self.compound(descr, layout, type_number, depth)?,
         };
         let flags = self.memory.u8(descr.plus(layout.descr_flags))?;
-        Ok(Rc::new(Dtype {
+        Ok(Arc::new(Dtype {
             element,
             type_number,
             item_size,
@@ -152,6 +208,7 @@ impl Look<'_> {
             scalar_type: self.memory.pointer(descr.plus(layout.descr_scalar_type))?,
             aligned: flags & ALIGNED_STRUCT != 0,
             major,
+            address: descr,
         }))
     }
 

@@ -28,6 +28,36 @@ impl Look<'_> {
         }
     }
 
+    /// `name`, `str`, `kind` and `char` of a dtype object; nothing for other objects and attributes.
+    pub(in crate::python) fn dtype_attribute(
+        &self,
+        object: Addr,
+        attribute: &str,
+    ) -> Result<Option<String>, LookError> {
+        if !matches!(attribute, "name" | "str" | "kind" | "char") {
+            return Ok(None);
+        }
+        let classes = self.mro(self.type_of(object)?.address)?;
+        let is_dtype = classes.into_iter().any(|class| {
+            let kind = self.type_at(class);
+            kind.is_ok_and(|kind| kind.module == "numpy" && kind.name == "dtype")
+        });
+        if !is_dtype {
+            return Ok(None);
+        }
+        let dtype = self.dtype(object)?;
+        match attribute {
+            "str" => Ok(Some(array_protocol(&dtype))),
+            "kind" => Ok(kind(&dtype).map(String::from)),
+            "char" => {
+                let number = usize::try_from(dtype.type_number).unwrap_or(usize::MAX);
+                Ok(CHARACTERS.chars().nth(number).map(String::from))
+            }
+            _ if dtype.is_flexible() => Ok(None),
+            _ => self.dtype_name(&dtype).map(Some),
+        }
+    }
+
     /// What an array says of its dtype: `float32`, `'<U5'`.
     pub(super) fn dtype_short(&self, dtype: &Dtype, release: Release) -> Result<String, LookError> {
         let foreign_order = dtype.byte_order == b'>' && release.says_byte_order();
@@ -193,6 +223,27 @@ fn order(dtype: &Dtype) -> &'static str {
         b'|' => "",
         _ => "<",
     }
+}
+
+/// `NPY_TYPECHAR`, by type number.
+const CHARACTERS: &str = "?bBhHiIlLqQfdgFDGOSUVMme";
+
+/// `dtype.kind`.
+fn kind(dtype: &Dtype) -> Option<char> {
+    Some(match &dtype.element {
+        Element::Bool => 'b',
+        Element::Integer { signed: true } => 'i',
+        Element::Integer { signed: false } => 'u',
+        Element::Real(_) => 'f',
+        Element::Complex(_) => 'c',
+        Element::Object => 'O',
+        Element::Bytes => 'S',
+        Element::Text => 'U',
+        Element::Opaque | Element::Record(_) | Element::Subarray { .. } => 'V',
+        Element::Moment(_) => 'M',
+        Element::Span(_) => 'm',
+        Element::Foreign => return None,
+    })
 }
 
 /// `dtype.str`: `<f8`, `|S3`, `>M8[ns]`.

@@ -12,7 +12,7 @@ use crate::python::{Look, LookError};
 /// Elements that are written for one array. Only one of many dimensions, each longer than twice the edge, has more.
 pub(super) const MOST: usize = 20_000;
 /// Bytes of one string that are read.
-const LONGEST_ITEM: u64 = 64 * 1024;
+pub(super) const LONGEST_ITEM: u64 = 64 * 1024;
 
 /// Writes objects that an array refers to, as `repr()` has them.
 pub(in crate::python) trait WriteObject {
@@ -120,17 +120,7 @@ impl Elements<'_, '_, '_> {
     fn bytes(&self, dtype: &Dtype, place: Addr) -> Result<Vec<u8>, LookError> {
         let length = dtype.item_size.min(LONGEST_ITEM);
         let mut bytes = self.look.memory.bytes(place, length as usize)?;
-        if dtype.byte_order == b'>' {
-            let unit = match &dtype.element {
-                Element::Complex(width) => width.bytes() as usize,
-                Element::Text => 4,
-                Element::Bytes | Element::Opaque => 1,
-                _ => bytes.len().max(1),
-            };
-            for part in bytes.chunks_exact_mut(unit) {
-                part.reverse();
-            }
-        }
+        in_machine_order(dtype, &mut bytes);
         Ok(bytes)
     }
 
@@ -142,12 +132,7 @@ impl Elements<'_, '_, '_> {
     ) -> Result<Vec<i128>, LookError> {
         let number = |place: &Addr| {
             let bytes = self.bytes(dtype, *place)?;
-            let negative = signed && bytes.last().is_some_and(|&byte| byte >> 7 == 1);
-            let mut wide = [if negative { 0xff } else { 0 }; 16];
-            for (wide, &byte) in wide.iter_mut().zip(&bytes) {
-                *wide = byte;
-            }
-            Ok(i128::from_le_bytes(wide))
+            Ok(wide(&bytes, signed))
         };
         places.iter().map(number).collect()
     }
@@ -272,6 +257,32 @@ fn real(width: Width, bytes: &[u8]) -> Option<Real> {
     Real::from_bytes(width, bytes)
 }
 
+/// Turns the bytes of one element round where they are in the other order.
+pub(super) fn in_machine_order(dtype: &Dtype, bytes: &mut [u8]) {
+    if dtype.byte_order != b'>' {
+        return;
+    }
+    let unit = match &dtype.element {
+        Element::Complex(width) => width.bytes() as usize,
+        Element::Text => 4,
+        Element::Bytes | Element::Opaque => 1,
+        _ => bytes.len().max(1),
+    };
+    for part in bytes.chunks_exact_mut(unit) {
+        part.reverse();
+    }
+}
+
+/// An integer of up to 16 bytes.
+pub(super) fn wide(bytes: &[u8], signed: bool) -> i128 {
+    let negative = signed && bytes.last().is_some_and(|&byte| byte >> 7 == 1);
+    let mut wide = [if negative { 0xff } else { 0 }; 16];
+    for (wide, &byte) in wide.iter_mut().zip(bytes) {
+        *wide = byte;
+    }
+    i128::from_le_bytes(wide)
+}
+
 /// Aligned to the right.
 fn justified(texts: Vec<String>) -> Vec<String> {
     let width = texts.iter().map(String::len).max().unwrap_or(0);
@@ -279,7 +290,7 @@ fn justified(texts: Vec<String>) -> Vec<String> {
 }
 
 /// Strings end where only NULs follow.
-fn trimmed(bytes: &[u8], unit: usize) -> &[u8] {
+pub(super) fn trimmed(bytes: &[u8], unit: usize) -> &[u8] {
     let used = bytes
         .iter()
         .rposition(|&byte| byte != 0)

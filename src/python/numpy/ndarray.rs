@@ -1,25 +1,28 @@
 //! `PyArrayObject`: where an array's elements are.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::dtype::Dtype;
 use super::tables::NUMPY_1;
 use crate::model::Addr;
+use crate::python::object::Builtin;
 use crate::python::{Look, LookError};
 
 /// `NPY_MAXDIMS` of numpy 2.
 const MOST_DIMENSIONS: i32 = 64;
 
-/// An array as it lies in memory.
-#[derive(Debug)]
-pub(super) struct Array {
-    pub dtype: Rc<Dtype>,
-    pub shape: Vec<u64>,
+/// An array as it lies in memory, or a part of one.
+#[derive(Debug, Clone)]
+pub struct ArrayView {
+    pub(super) dtype: Arc<Dtype>,
+    pub(super) shape: Vec<u64>,
     /// Bytes from one element to the next along each axis.
-    pub strides: Vec<i64>,
-    pub data: Addr,
+    pub(super) strides: Vec<i64>,
+    pub(super) data: Addr,
     /// Elements.
-    pub size: u64,
+    pub(super) size: u64,
+    /// `numpy.ndarray`, or a subclass.
+    pub(super) class: Addr,
 }
 
 /// What there is to know of an array without its elements.
@@ -55,6 +58,22 @@ impl Look<'_> {
         }))
     }
 
+    /// A numpy array, or a subclass's instance; `None` if the object is something else.
+    pub(in crate::python) fn array_view(
+        &self,
+        object: Addr,
+    ) -> Result<Option<ArrayView>, LookError> {
+        match self.type_of(object)?.builtin == Builtin::Other && self.is_array(object)? {
+            true => self.array(object).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// What owns the memory of an array's elements, if it is not the array; NULL if it is.
+    pub(in crate::python) fn array_base(&self, object: Addr) -> Result<Addr, LookError> {
+        Ok(self.memory.pointer(object.plus(NUMPY_1.base))?)
+    }
+
     /// By the classes of its class.
     fn is_array(&self, object: Addr) -> Result<bool, LookError> {
         let classes = self.mro(self.type_of(object)?.address)?;
@@ -66,7 +85,7 @@ impl Look<'_> {
         }))
     }
 
-    pub(super) fn array(&self, object: Addr) -> Result<Array, LookError> {
+    pub(super) fn array(&self, object: Addr) -> Result<ArrayView, LookError> {
         let torn = || LookError::Torn {
             what: "a numpy array",
             address: object,
@@ -92,8 +111,9 @@ impl Look<'_> {
                     .filter(|&size| size <= i64::MAX as u64)
             }),
         };
-        Ok(Array {
+        Ok(ArrayView {
             dtype,
+            class: self.type_of(object)?.address,
             size: size.ok_or_else(torn)?,
             shape,
             strides: strides.into_iter().map(|stride| stride as i64).collect(),

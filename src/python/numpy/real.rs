@@ -167,6 +167,32 @@ pub(in crate::python) fn half(bits: u16) -> f64 {
     }
 }
 
+/// The binary16 next to a number, the even one of two.
+pub(super) fn to_half(value: f64) -> u16 {
+    let sign = if value.is_sign_negative() { 1 << 15 } else { 0 };
+    let magnitude = value.abs();
+    if value.is_nan() {
+        return 0x7e00;
+    }
+    // Halfway between the largest and what would follow it.
+    if magnitude >= 65520.0 {
+        return sign | 0x7c00;
+    }
+    let exponent = match magnitude < 2_f64.powi(-14) {
+        true => 0,
+        false => (magnitude.to_bits() >> 52) as i32 - 1023 + 15,
+    };
+    let unit = 2_f64.powi(exponent.max(1) - 25);
+    // A carry out of the fraction goes into the exponent, as it should.
+    let steps = (magnitude / unit).round_ties_even() as u16;
+    let above = if exponent > 0 {
+        (exponent as u16 - 1) << 10
+    } else {
+        0
+    };
+    sign | (above + steps)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +250,12 @@ mod tests {
         };
         assert_eq!(half(0x2e66), "0.1");
         assert_eq!(half(0x7bff), "65500.");
+        for bits in (0..0x7c01).chain(0x8000..0xfc01) {
+            assert_eq!(to_half(super::half(bits)), bits);
+        }
+        assert_eq!(to_half(1.0 + 2_f64.powi(-11)), 0x3c00);
+        assert_eq!(to_half(1.0 + 3.0 * 2_f64.powi(-11)), 0x3c02);
+        assert_eq!(to_half(65519.9), 0x7bff);
         let mut third = [0; 16];
         third[..8].copy_from_slice(&0xaaaa_aaaa_aaaa_aaab_u64.to_le_bytes());
         third[8..10].copy_from_slice(&0x3ffd_u16.to_le_bytes());

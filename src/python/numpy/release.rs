@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use crate::model::Addr;
 use crate::python::object::Builtin;
 use crate::python::{Look, LookError};
 
@@ -36,6 +37,12 @@ impl Release {
         self >= Release(1, 25)
     }
 
+    /// Reductions go through all elements that follow each other in memory at once, not through 8,192 of them, and
+    /// buffers hold whole rows (the iterator's buffers are set up when it is made).
+    pub(super) fn reduces_whole(self) -> bool {
+        self >= Release(2, 3)
+    }
+
     /// A summarised array says its shape.
     pub(super) fn says_shape(self) -> bool {
         self >= Release(2, 2)
@@ -60,6 +67,16 @@ impl Look<'_> {
     }
 
     fn read_release(&self) -> Result<Option<Release>, LookError> {
+        match self.numpy_attribute("__version__")? {
+            Some(version) if self.type_of(version)?.builtin == Builtin::Str => {
+                Ok(parse(&self.name(version)?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A name of the module `numpy`, if the process has imported it.
+    pub(super) fn numpy_attribute(&self, name: &str) -> Result<Option<Addr>, LookError> {
         let layout = self.layout();
         let main = self.located.runtime.plus(layout.runtime.interpreters_main);
         let interpreter = self.memory.pointer(main)?;
@@ -69,12 +86,7 @@ impl Look<'_> {
             return Ok(None);
         };
         let names = self.memory.pointer(numpy.plus(layout.object.module_dict))?;
-        match self.dict_get_str(names, "__version__")? {
-            Some(version) if self.type_of(version)?.builtin == Builtin::Str => {
-                Ok(parse(&self.name(version)?))
-            }
-            _ => Ok(None),
-        }
+        self.dict_get_str(names, name)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::dispatch::{Known, native, python};
 use super::{Writer, instances};
-use crate::model::{Addr, LengthUnit};
-use crate::python::LookError;
-use crate::python::numpy::{WriteObject, is_scalar};
+use crate::model::{Addr, LengthUnit, Value};
+use crate::python::numpy::{ArrayView, NumpyScalar, WriteObject, is_scalar};
 use crate::python::object::TypeInfo;
+use crate::python::{Limits, Look, LookError};
 
 pub(super) const TYPES: &[Known] = &[
     native("numpy.ndarray", array),
@@ -52,22 +52,66 @@ impl WriteObject for Writer<'_, '_> {
     }
 }
 
-fn array(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Result<(), LookError> {
-    // `type(array).__name__`, and `array` for numpy's own.
-    let name = match (kind.module.as_str(), kind.name.as_str()) {
+impl Look<'_> {
+    /// A part of an array, as an array is shown.
+    pub(in crate::python) fn view_value(&self, view: &ArrayView, limits: &Limits) -> Value {
+        let kind = match self.type_at(view.class()) {
+            Ok(kind) => kind,
+            Err(error) => return Value::absent(error.absence()),
+        };
+        let mut writer = Writer::new(self, limits);
+        describe(&mut writer, view);
+        match self.view_text(view, plain_name(&kind), &mut writer) {
+            Ok(written) => {
+                writer.put(&written.text);
+                if let Some(absence) = written.absence {
+                    writer.misses(absence);
+                }
+            }
+            Err(error) => writer.put(&error.absence().to_string()),
+        }
+        Value {
+            type_name: kind.shown_name(),
+            ..writer.finish()
+        }
+    }
+
+    /// A scalar that pmdb took from an array, or computed.
+    pub(in crate::python) fn scalar_value(&self, scalar: &NumpyScalar, limits: &Limits) -> Value {
+        let mut writer = Writer::new(self, limits);
+        match self.scalar_value_text(scalar, &mut writer) {
+            Ok(text) => writer.put(&text),
+            Err(error) => writer.put(&error.absence().to_string()),
+        }
+        let kind = self.type_at(scalar.class());
+        Value {
+            type_name: kind.map_or_else(|_| "numpy.generic".to_string(), |kind| kind.shown_name()),
+            ..writer.finish()
+        }
+    }
+}
+
+/// `type(array).__name__`, and `array` for numpy's own.
+fn plain_name(kind: &TypeInfo) -> &str {
+    match (kind.module.as_str(), kind.name.as_str()) {
         ("numpy", "ndarray") => "array",
         (_, name) => name.rsplit('.').next().unwrap_or(name),
-    };
+    }
+}
+
+/// How many elements there are, and where they lie.
+fn describe(writer: &mut Writer<'_, '_>, view: &ArrayView) {
+    writer.count(view.size(), LengthUnit::Items);
+    if let Some(segment) = writer.look.segment_of(view.data()) {
+        writer.lies_in(segment);
+    }
+}
+
+fn array(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Result<(), LookError> {
+    let name = plain_name(kind);
     let look = writer.look;
-    if let Some(facts) = look.array_facts(object)? {
-        let size = facts
-            .shape
-            .iter()
-            .try_fold(1_u64, |size, &length| size.checked_mul(length));
-        writer.count(size.unwrap_or(u64::MAX), LengthUnit::Items);
-        if let Some(segment) = facts.segment {
-            writer.lies_in(segment);
-        }
+    if let Some(view) = look.array_view(object)? {
+        describe(writer, &view);
     }
     // Only an array of objects can hold itself.
     let cycle = format!("{name}(..., dtype=object)");

@@ -21,6 +21,16 @@ impl Evaluator<'_, '_> {
         name: &str,
         arguments: &Arguments,
     ) -> Result<Datum, EvalError> {
+        let of_numpy = if let Some(view) = self.array(receiver)? {
+            self.array_method(&view, name, arguments)?
+        } else if let Some(scalar) = self.numpy_scalar(receiver)? {
+            self.scalar_method(receiver, &scalar, name, arguments)?
+        } else {
+            None
+        };
+        if let Some(answer) = of_numpy {
+            return Ok(answer);
+        }
         let loaded = self.load(receiver)?;
         let answer = match (&loaded, self.builtin(&loaded)?) {
             (Datum::Str(points), _) => self.text_method(points, name, arguments)?,
