@@ -48,8 +48,7 @@ class Worker:
         if depth:
             return self.run(
                 depth - 1)
-        print('ready', flush=True)
-        [sys.stdin.read() for _ in range(1)]
+        [print('ready', flush=True) or sys.stdin.read() for _ in range(1)]
 Worker().run(2)
 ";
     on_each_python(|python| {
@@ -68,7 +67,7 @@ Worker().run(2)
                 (run, frame["line"].as_u64().unwrap())
             })
             .collect();
-        assert_eq!(lines, [(true, 8), (true, 5), (true, 5), (false, 9)]);
+        assert_eq!(lines, [(true, 7), (true, 5), (true, 5), (false, 8)]);
     });
 }
 
