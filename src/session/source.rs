@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use nix::fcntl::OFlag;
+use rustc_hash::FxHashMap;
 
 use super::stack::milliseconds;
 use super::syntax::SyntaxMap;
@@ -153,6 +154,8 @@ type FileId = (u64, u64, u64, i64, i64);
 #[derive(Debug, Default)]
 pub struct Sources {
     by_path: HashMap<PathBuf, Option<Arc<SourceFile>>>,
+    /// What a live process calls a file. Where that is takes system calls to find, and a stack names few files often.
+    by_name: FxHashMap<Pid, FxHashMap<String, Option<Arc<SourceFile>>>>,
     by_id: HashMap<FileId, Option<Arc<SourceFile>>>,
 }
 
@@ -167,16 +170,24 @@ impl Sources {
         if file.is_empty() || (file.starts_with('<') && file.ends_with('>')) {
             return None;
         }
-        let path = match (process.pid, &process.core) {
-            (Some(Pid(pid)), None) => live::path_of(Pid(pid), Path::new(file)),
-            _ => PathBuf::from(file),
+        let pid = match (process.pid, &process.core) {
+            (Some(pid), None) => pid,
+            _ => return self.at(Path::new(file)),
         };
-        self.at(&path)
+        let known = self.by_name.get(&pid).and_then(|names| names.get(file));
+        if let Some(known) = known {
+            return known.clone();
+        }
+        let source = self.at(&live::path_of(pid, Path::new(file)));
+        let names = self.by_name.entry(pid).or_default();
+        names.insert(file.to_string(), source.clone());
+        source
     }
 
     /// Looks for files anew from here on. What has not been written since is not read again.
     pub fn look_again(&mut self) {
         self.by_path.clear();
+        self.by_name.clear();
     }
 
     /// The file at a path of pmdb's own.
