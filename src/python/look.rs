@@ -14,7 +14,7 @@ use super::layout::Layout;
 use super::locate::Located;
 use super::modules::Modules;
 use super::numpy::Release;
-use super::object::TypeInfo;
+use super::object::{KeyHash, TypeInfo};
 use crate::model::{Addr, Value};
 use crate::process::{Budget, Memory, Process, Spent};
 
@@ -30,6 +30,8 @@ pub struct Look<'p> {
     pub(super) static_dicts: OnceCell<HashMap<u64, Addr>>,
     /// The numpy that the process has imported, once that was asked for.
     pub(super) numpy: OnceCell<Option<Release>>,
+    /// How the process hashes, once a dict has shown it; nothing if that is not known.
+    pub(super) key_hash: OnceCell<Option<KeyHash>>,
     /// By interpreter.
     pub(super) modules: RefCell<HashMap<u64, Rc<Modules>>>,
     /// Values as they are shown.
@@ -60,6 +62,7 @@ impl<'p> Look<'p> {
             codes: RefCell::default(),
             static_dicts: OnceCell::new(),
             numpy: OnceCell::new(),
+            key_hash: OnceCell::new(),
             modules: RefCell::default(),
             values: RefCell::default(),
             nameless: RefCell::default(),

@@ -1,7 +1,6 @@
 //! Modules of the standard library that pmdb looks into, by their names in `sys.modules`.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use super::LookError;
@@ -9,7 +8,7 @@ use super::look::Look;
 use super::object::Builtin;
 use crate::model::Addr;
 
-/// Those that are looked for, all in one pass over `sys.modules`. `billiard` is Celery's `multiprocessing`,
+/// Those that are looked for. `billiard` is Celery's `multiprocessing`,
 /// `multiprocess` that of pathos.
 const WANTED: &[&str] = &[
     "os",
@@ -19,9 +18,6 @@ const WANTED: &[&str] = &[
     "billiard.process",
     "multiprocess.process",
 ];
-
-/// Modules that are looked through. A large program has some thousands.
-const MOST_MODULES: usize = 100_000;
 
 /// The dicts of modules, by name.
 pub(super) type Modules = HashMap<&'static str, Addr>;
@@ -40,38 +36,21 @@ impl Look<'_> {
     fn find_modules(&self, interpreter: Addr) -> Result<Modules, LookError> {
         let layout = self.layout();
         let mut found = Modules::new();
-        let mut looked_at = 0;
         let modules = interpreter.plus(layout.interpreter.modules);
         let modules = self.memory.pointer(modules)?;
         if modules.is_null() {
             return Ok(found);
         }
-        self.each_dict_item(modules, &mut |key, module| {
-            looked_at += 1;
-            if looked_at > MOST_MODULES {
-                return Ok(ControlFlow::Break(()));
-            }
-            // Its length tells most names apart without a look at the text.
-            let length = self.memory.u64(key.plus(layout.text.length))?;
-            let mut candidates = WANTED.iter().filter(|name| name.len() as u64 == length);
-            if candidates.clone().next().is_none() {
-                return Ok(ControlFlow::Continue(()));
-            }
-            let name = self.name(key)?;
-            if let Some(&wanted) = candidates.find(|wanted| **wanted == name)
+        for &name in WANTED {
+            if let Some(module) = self.dict_get_str(modules, name)?
                 && self.type_of(module)?.builtin == Builtin::Module
             {
                 let dict = self
                     .memory
                     .pointer(module.plus(layout.object.module_dict))?;
-                found.insert(wanted, dict);
+                found.insert(name, dict);
             }
-            Ok(if found.len() == WANTED.len() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
-        })?;
+        }
         Ok(found)
     }
 

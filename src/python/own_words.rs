@@ -18,8 +18,7 @@ const PROCESS_MODULES: &[&str] = &[
 /// What those call the process that was not started by them.
 const MAIN_PROCESS: &str = "_MainProcess";
 
-/// Variables that are looked through, and bytes of one that are read.
-const MOST_VARIABLES: usize = 100_000;
+/// Bytes of a variable that are read.
 const LONGEST_VALUE: usize = 256;
 
 /// Names that a process has for itself, in the memory of its main interpreter.
@@ -76,18 +75,13 @@ impl Look<'_> {
             return Ok(None);
         };
         let mut found = HashMap::new();
-        let longest = wanted.iter().map(|name| name.len()).max().unwrap_or(0);
-        for (key, value) in self.dict_items(data, MOST_VARIABLES)? {
-            let (name, length) = self.bytes_object(key, longest)?;
-            let name = wanted
-                .iter()
-                .find(|wanted| wanted.len() as u64 == length && wanted.as_bytes() == name);
-            if let Some(name) = name
+        for &name in wanted {
+            if let Some(value) = self.dict_get_bytes(data, name.as_bytes())?
                 && self.type_of(value)?.builtin == Builtin::Bytes
             {
                 let (value, _) = self.bytes_object(value, LONGEST_VALUE)?;
                 let value = String::from_utf8_lossy(&value).into_owned();
-                found.insert((*name).to_string(), value);
+                found.insert(name.to_string(), value);
             }
         }
         Ok(Some(found))

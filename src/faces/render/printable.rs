@@ -24,6 +24,10 @@ pub fn shortened(text: &str, characters: usize) -> Cow<'_, str> {
 
 fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     let unsafe_here = |c: char| (c.is_control() || reorders(c)) && !kept(c);
+    // Most text is of these alone, and bytes are compared many at once.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     if !text.contains(unsafe_here) {
         return Cow::Borrowed(text);
     }

@@ -50,6 +50,8 @@ pub enum LongLayout {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextLayout {
     pub length: u64,
+    /// -1 until it was first asked for.
+    pub hash: u64,
     pub state: u64,
     /// Bit positions in `state`.
     pub kind_shift: u32,

@@ -11,6 +11,8 @@ pub(super) struct Binary {
     pub segments: Vec<LoadSegment>,
     /// Address of `_PyRuntime` as linked.
     pub runtime: Option<u64>,
+    /// Address of `_Py_HashSecret` as linked.
+    pub hash_secret: Option<u64>,
     /// From the constant `Py_Version` (3.11+), else from the file's name.
     pub version: Option<Version>,
     pub oddity: Option<Oddity>,
@@ -55,6 +57,7 @@ impl Binary {
         Binary {
             segments: elf.segments(),
             runtime,
+            hash_secret: symbol("_Py_HashSecret"),
             version: constant().or_else(|| Version::from_file_name(&name)),
             oddity: oddity(runtime, &name, symbol),
         }

@@ -28,6 +28,8 @@ pub struct Located {
     pub version: Version,
     pub layout: &'static Layout,
     pub runtime: Addr,
+    /// Where the secret lies that goes into the hashes of strings (`_Py_HashSecret`), if the file says.
+    pub(super) hash_secret: Option<Addr>,
     /// What the user should know and what is no error.
     pub notes: Vec<String>,
     /// What walks through this process and those that are like it read.
@@ -216,9 +218,14 @@ fn in_binary(
         }
         None => {}
     }
-    let runtime = load_bias(&binary.segments, mapping)?.plus(binary.runtime?);
+    let bias = load_bias(&binary.segments, mapping)?;
+    let runtime = bias.plus(binary.runtime?);
     let path = mapping.path().unwrap_or(Path::new(""));
-    Some(at(process, runtime, binary.version, path))
+    let mut found = at(process, runtime, binary.version, path);
+    if let Ok(located) = &mut found {
+        located.hash_secret = binary.hash_secret.map(|secret| bias.plus(secret));
+    }
+    Some(found)
 }
 
 /// The Python whose runtime is at an address. `version` is what its file says.
@@ -253,6 +260,7 @@ fn at(
         version,
         layout,
         runtime,
+        hash_secret: None,
         notes: Vec::new(),
         habits: Habits::default(),
     };
@@ -294,6 +302,7 @@ fn guess(
             version,
             layout,
             runtime,
+            hash_secret: None,
             notes: Vec::new(),
             habits: Habits::default(),
         };

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::containers::{PIECE, words};
+use super::dict_lookup::Lookup;
 use super::types::{DICT_SUBCLASS, STR_SUBCLASS};
 use crate::model::Addr;
 use crate::python::layout::{KeysForm, ValuesOrder};
@@ -14,13 +15,28 @@ const MOST_ENTRIES: u64 = 10_000_000;
 /// Entries of a table whose values are elsewhere: `SHARED_KEYS_MAX_SIZE` is 30, and up to 3.10 there was no limit.
 const MOST_SHARED: u64 = 65_536;
 
-/// Where a `PyDictKeysObject` has its entries.
-struct Table {
-    entries: Addr,
-    count: u64,
+/// Where a `PyDictKeysObject` has its entries, and the slots by which they are found.
+pub(super) struct Table {
+    pub entries: Addr,
+    pub count: u64,
     /// Bytes of an entry, and where the key is in it. The value follows the key.
-    entry: u64,
-    key: u64,
+    pub entry: u64,
+    pub key: u64,
+    /// A power of two; each slot holds the index of an entry, in so many bytes.
+    pub slots: u64,
+    pub index_width: u64,
+    pub indices: Addr,
+}
+
+impl Table {
+    /// Whether an entry begins with the hash of its key.
+    pub fn has_hash(&self) -> bool {
+        self.key != 0
+    }
+
+    pub fn entry_at(&self, index: u64) -> Option<Addr> {
+        (index < self.count).then(|| self.entries.plus(index.wrapping_mul(self.entry)))
+    }
 }
 
 impl Look<'_> {
@@ -54,19 +70,63 @@ impl Look<'_> {
         })
     }
 
-    /// The value of a `str` key in a dict. The hash of the target's strings is secret, so all keys are looked at, in
-    /// their order, up to the one that is wanted.
+    /// The value of a `str` key in a dict.
     pub fn dict_get_str(&self, dict: Addr, name: &str) -> Result<Option<Addr>, LookError> {
         let wanted: Vec<u32> = name.chars().map(u32::from).collect();
+        let hashed = name.is_ascii().then_some(name.as_bytes());
+        self.dict_get(dict, hashed, &|key| self.is_text(key, &wanted))
+    }
+
+    /// The value of a `bytes` key in a dict.
+    pub(in crate::python) fn dict_get_bytes(
+        &self,
+        dict: Addr,
+        name: &[u8],
+    ) -> Result<Option<Addr>, LookError> {
+        self.dict_get(dict, Some(name), &|key| {
+            let is_bytes = self.type_of(key)?.builtin == Builtin::Bytes;
+            Ok(is_bytes
+                && self.length(key)? == name.len() as u64
+                && self.bytes_object(key, name.len())?.0 == name)
+        })
+    }
+
+    /// The value of the key for which `is_key` says yes. Without the bytes that its hash is made of, or where how the
+    /// target hashes is not known, all keys are looked at, in their order.
+    fn dict_get(
+        &self,
+        dict: Addr,
+        hashed: Option<&[u8]>,
+        is_key: &dyn Fn(Addr) -> Result<bool, LookError>,
+    ) -> Result<Option<Addr>, LookError> {
+        if let Some(bytes) = hashed
+            && let Some(table) = self.own_table(dict)?
+        {
+            match self.lookup(&table, bytes, is_key)? {
+                Lookup::Found(value) => return Ok(Some(value)),
+                Lookup::Missing => return Ok(None),
+                Lookup::Unknown => {}
+            }
+        }
         let mut found = None;
         self.each_dict_item(dict, &mut |key, value| {
-            if self.is_text(key, &wanted)? {
+            if is_key(key)? {
                 found = Some(value);
                 return Ok(ControlFlow::Break(()));
             }
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(found)
+    }
+
+    /// The table of a dict that shares it with no other.
+    fn own_table(&self, dict: Addr) -> Result<Option<Table>, LookError> {
+        let layout = &self.layout().dict;
+        if !self.is_dict(dict)? || !self.memory.pointer(dict.plus(layout.values))?.is_null() {
+            return Ok(None);
+        }
+        let keys = self.memory.pointer(dict.plus(layout.keys))?;
+        self.table(keys).map(Some)
     }
 
     /// Whether an object is a `str` of these code points.
@@ -195,30 +255,38 @@ impl Look<'_> {
 
     fn table(&self, keys: Addr) -> Result<Table, LookError> {
         let layout = &self.layout().dict;
-        let (index_bytes, has_hash) = match layout.keys_form {
-            KeysForm::Sized { size } => {
-                let size = self.memory.u64(keys.plus(size))?;
-                // `DK_IXSIZE`, `Objects/dictobject.c` of CPython 3.10.
-                let width = match size {
-                    0..=0xff => 1,
-                    0x100..=0xffff => 2,
-                    0x1_0000..=0xffff_ffff => 4,
-                    _ => 8,
-                };
-                (size.saturating_mul(width), true)
-            }
+        let (slots, has_hash) = match layout.keys_form {
+            KeysForm::Sized { size } => (self.memory.u64(keys.plus(size))?, true),
             KeysForm::Log2 { index_bytes, kind } => {
-                let log2 = self.memory.u8(keys.plus(index_bytes))?;
-                let size = 1_u64.checked_shl(log2.into()).unwrap_or(u64::MAX);
-                (size, self.memory.u8(keys.plus(kind))? == 0)
+                let log2 = u32::from(self.memory.u8(keys.plus(index_bytes))?);
+                // The width of an index is a power of two as well, and so is part of the logarithm.
+                let width = match log2 {
+                    0..=7 => 0,
+                    8..=16 => 1,
+                    17..=33 => 2,
+                    _ => 3,
+                };
+                let slots = 1_u64.checked_shl(log2 - width).unwrap_or(u64::MAX);
+                (slots, self.memory.u8(keys.plus(kind))? == 0)
             }
         };
+        // `DK_IXSIZE`, `Objects/dictobject.c`.
+        let index_width = match slots {
+            0..=0xff => 1,
+            0x100..=0xffff => 2,
+            0x1_0000..=0xffff_ffff => 4,
+            _ => 8,
+        };
+        let indices = keys.plus(layout.keys_indices);
         let (entry, key) = if has_hash { (24, 8) } else { (16, 0) };
         Ok(Table {
-            entries: keys.plus(layout.keys_indices).plus(index_bytes),
+            entries: indices.plus(slots.saturating_mul(index_width)),
             count: self.memory.u64(keys.plus(layout.keys_nentries))?,
             entry,
             key,
+            slots,
+            index_width,
+            indices,
         })
     }
 }

@@ -78,8 +78,29 @@ impl Look<'_> {
         Ok((code_points, length))
     }
 
+    /// The bytes of a short `str` if it is one that is known to be ASCII, as nearly every name is.
+    pub(super) fn ascii(&self, object: Addr) -> Result<Option<Vec<u8>>, LookError> {
+        let layout = &self.layout().text;
+        let state = self.memory.u32(object.plus(layout.state))?;
+        let length = self.memory.u64(object.plus(layout.length))?;
+        let is_ascii = state >> layout.compact_shift & state >> layout.ascii_shift & 1 == 1;
+        let is_one_wide = state >> layout.kind_shift & 7 == 1;
+        if !is_ascii || !is_one_wide || length > LONGEST_NAME as u64 {
+            return Ok(None);
+        }
+        let bytes = self
+            .memory
+            .bytes(object.plus(layout.ascii_data), length as usize)?;
+        Ok(bytes.is_ascii().then_some(bytes))
+    }
+
     /// A `str` that names something; lone surrogates become U+FFFD.
     pub(in crate::python) fn name(&self, object: Addr) -> Result<String, LookError> {
+        if let Some(text) = self.ascii(object)?.map(String::from_utf8)
+            && let Ok(text) = text
+        {
+            return Ok(text);
+        }
         let text = self.text(object, LONGEST_NAME)?;
         let character = |point| char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER);
         Ok(text.code_points.into_iter().map(character).collect())

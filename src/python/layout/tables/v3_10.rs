@@ -125,6 +125,7 @@ pub static V3_10: Layout = Layout {
     },
     text: TextLayout {
         length: 16,
+        hash: 24,
         state: 32,
         kind_shift: 2,
         compact_shift: 5,

@@ -130,6 +130,7 @@ pub static V3_11: Layout = Layout {
     },
     text: TextLayout {
         length: 16,
+        hash: 24,
         state: 32,
         kind_shift: 2,
         compact_shift: 5,

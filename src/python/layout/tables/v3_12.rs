@@ -132,6 +132,7 @@ pub static V3_12: Layout = Layout {
     },
     text: TextLayout {
         length: 16,
+        hash: 24,
         state: 32,
         kind_shift: 2,
         compact_shift: 5,

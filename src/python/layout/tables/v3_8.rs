@@ -122,6 +122,7 @@ pub static V3_8: Layout = Layout {
     },
     text: TextLayout {
         length: 16,
+        hash: 24,
         state: 32,
         kind_shift: 2,
         compact_shift: 5,
