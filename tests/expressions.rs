@@ -26,11 +26,6 @@ fn same(python: &Python, said: &str, answered: &str) -> bool {
 fn compare(python: &Python, said: &BTreeMap<String, String>, look: &Look<'_>, scope: &Scope) {
     let mut wrong = Vec::new();
     for (expression, said) in said {
-        // pprint of 3.8 writes a SimpleNamespace on one line; pmdb writes it as later versions do.
-        let namespace = ["pp wide", "pp wide['space']"].contains(&expression.as_str());
-        if namespace && python.minor == 8 {
-            continue;
-        }
         let answered = answer(look, scope, expression);
         if !same(python, said, &answered) {
             wrong.push(format!(

@@ -306,14 +306,6 @@ impl Evaluator<'_, '_> {
         Ok(Datum::Int(base.modpow(&exponent, &modulus)))
     }
 
-    /// Adds as `sum()` does; floats with compensation, as CPython does from 3.12 on.
-    fn sum(&self, members: &[Datum], total: &mut Datum) -> Result<(), EvalError> {
-        for member in members {
-            *total = self.binary(total, Operator::Add, member)?;
-        }
-        Ok(())
-    }
-
     fn extreme(&self, name: &str, arguments: &Arguments) -> Result<Datum, EvalError> {
         let one = arguments.positional.len() == 1;
         let members = if one {

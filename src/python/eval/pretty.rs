@@ -1,5 +1,6 @@
 //! Values as `pprint.pformat` lays them out (`Lib/pprint.py`): on one line if there is room, else a member a line.
 
+use super::dialect::Dialect;
 use super::{Datum, EvalError, Evaluator, Scope};
 use crate::model::Addr;
 use crate::python::{Limits, Look};
@@ -38,6 +39,7 @@ enum Form {
     ByteArray,
     Proxy,
     Namespace,
+    DataClass,
     DefaultDict,
     Counter,
     OrderedDict,
@@ -201,12 +203,16 @@ impl Printer<'_, '_, '_> {
 
     fn form(&self, datum: &Datum) -> Result<Option<Form>, EvalError> {
         let look = self.evaluator.look;
+        let dialect = Dialect::of(look.layout().version);
         let (module, name) = match datum {
             Datum::Object(object) => {
                 let class = look.type_of(*object)?.address;
-                let Some((owner, _)) = look.class_lookup_from(class, "__repr__")? else {
+                let Some((owner, method)) = look.class_lookup_from(class, "__repr__")? else {
                     return Ok(None);
                 };
+                if dialect.lays_out_data_classes && look.is_data_class_repr(owner, method)? {
+                    return Ok(Some(Form::DataClass));
+                }
                 let owner = look.type_at(owner)?;
                 (owner.module.clone(), owner.name.clone())
             }
@@ -224,7 +230,7 @@ impl Printer<'_, '_, '_> {
             ("builtins", "bytes") => Form::Bytes,
             ("builtins", "bytearray") => Form::ByteArray,
             ("builtins", "mappingproxy") => Form::Proxy,
-            ("types", "SimpleNamespace") => Form::Namespace,
+            ("types", "SimpleNamespace") if dialect.lays_out_namespaces => Form::Namespace,
             ("collections", "defaultdict") => Form::DefaultDict,
             ("collections", "Counter") => Form::Counter,
             ("collections", "OrderedDict") => Form::OrderedDict,
@@ -293,7 +299,26 @@ impl Printer<'_, '_, '_> {
                 };
                 let inner = indent + name.len() + 1;
                 self.put(&format!("{name}("));
-                self.namespace(datum, inner, allowance + 1, level)?;
+                let Datum::Object(object) = datum else {
+                    return Ok(());
+                };
+                let attributes = evaluator.look.instance_attributes(*object, self.room)?;
+                let attributes = attributes.into_iter();
+                let items = attributes.map(|(name, value)| (name, Datum::Object(value)));
+                self.named(&items.collect::<Vec<_>>(), inner, allowance + 1, level);
+                self.put(")");
+            }
+            Form::DataClass => {
+                let Some((_, kind)) = evaluator.object_type(datum)? else {
+                    return Ok(());
+                };
+                let mut items = Vec::new();
+                for field in evaluator.look.data_class_fields(&kind)? {
+                    let value = evaluator.attribute(datum, &field)?;
+                    items.push((field, value));
+                }
+                self.put(&format!("{name}("));
+                self.named(&items, inner, allowance + 1, level);
                 self.put(")");
             }
             Form::DefaultDict => {
@@ -396,40 +421,28 @@ impl Printer<'_, '_, '_> {
         }
     }
 
-    fn namespace(
-        &mut self,
-        datum: &Datum,
-        indent: usize,
-        allowance: usize,
-        level: usize,
-    ) -> Result<(), EvalError> {
-        let Datum::Object(object) = datum else {
-            return Ok(());
-        };
-        let attributes = self
-            .evaluator
-            .look
-            .instance_attributes(*object, self.room)?;
-        for (index, (name, value)) in attributes.iter().enumerate() {
-            let last = index + 1 == attributes.len();
+    /// `_format_namespace_items`.
+    fn named(&mut self, items: &[(String, Datum)], indent: usize, allowance: usize, level: usize) {
+        for (index, (name, value)) in items.iter().enumerate() {
+            if self.cut {
+                return;
+            }
+            let last = index + 1 == items.len();
             self.put(&format!("{name}="));
             let at = indent + name.chars().count() + 1;
-            if self.open.contains(value) {
+            if value
+                .address()
+                .is_some_and(|value| self.open.contains(&value))
+            {
                 self.put("...");
             } else {
-                self.format(
-                    &Datum::Object(*value),
-                    at,
-                    if last { allowance } else { 1 },
-                    level,
-                );
+                self.format(value, at, if last { allowance } else { 1 }, level);
             }
             if !last {
                 self.put(",");
                 self.new_line(indent);
             }
         }
-        Ok(())
     }
 
     fn sorted_items(&self, datum: &Datum) -> Result<Vec<(Datum, Datum)>, EvalError> {

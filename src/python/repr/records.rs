@@ -118,7 +118,10 @@ fn data_class(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Res
 
 impl Look<'_> {
     /// The names of the fields of a dataclass that its `__repr__` shows, in their order.
-    fn data_class_fields(&self, kind: &TypeInfo) -> Result<Vec<String>, LookError> {
+    pub(in crate::python) fn data_class_fields(
+        &self,
+        kind: &TypeInfo,
+    ) -> Result<Vec<String>, LookError> {
         let mut names = Vec::new();
         let Some(fields) = self.class_lookup(kind.address, "__dataclass_fields__")? else {
             return Ok(names);
@@ -160,15 +163,27 @@ impl Look<'_> {
         if has("_fields")? && of_method.ends_with("collections/__init__.py") {
             return Ok(Some(named_tuple));
         }
+        Ok(self
+            .is_data_class_repr(owner.address, method)?
+            .then_some(data_class as Write))
+    }
+
+    /// Whether a `__repr__` of the class `owner` is one that `dataclasses` made.
+    pub(in crate::python) fn is_data_class_repr(
+        &self,
+        owner: Addr,
+        method: Addr,
+    ) -> Result<bool, LookError> {
+        let dict = self.class_dict(owner)?;
         // The function that it compiled is wrapped in one that knows recursion.
-        if has("__dataclass_fields__")?
+        if self.dict_get_str(dict, "__dataclass_fields__")?.is_some()
             && let Some(wrapped) = self.attribute_object(method, "__wrapped__")?
             && self.type_of(wrapped)?.static_name() == Some("function")
-            && file(wrapped)? == "<string>"
         {
-            return Ok(Some(data_class));
+            let code = wrapped.plus(self.layout().function.code);
+            return Ok(self.code(self.memory.pointer(code)?)?.file == "<string>");
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// What writes for a `__repr__` in C that many types share.
