@@ -23,6 +23,10 @@ pub enum ElfError {
     Malformed(#[from] object::read::Error),
 }
 
+/// What lies behind this many bytes of a file is not read. A sparse file takes no room on the disk, and can hold tables
+/// and constants without end; the largest programs that have been linked are below it.
+const LARGEST: u64 = 16 << 30;
+
 /// An ELF file, mapped.
 pub struct Elf {
     bytes: Mmap,
@@ -54,7 +58,9 @@ pub struct LoadSegment {
 
 impl Elf {
     pub fn open(file: &File) -> Result<Elf, ElfError> {
-        let bytes = map(file, None)?;
+        let length = file.metadata()?.len();
+        let cut = (length > LARGEST).then_some(LARGEST as usize);
+        let bytes = map(file, cut)?;
         Ok(Elf { bytes })
     }
 

@@ -37,7 +37,7 @@ fn lnotab(table: &[u8], first_line: i64, offset: i64) -> Position {
         if address > offset {
             break;
         }
-        line += i64::from(pair[1] as i8);
+        line = line.wrapping_add(i64::from(pair[1] as i8));
     }
     at_line(line)
 }
@@ -49,7 +49,7 @@ fn pairs(table: &[u8], first_line: i64, offset: i64) -> Position {
         end += i64::from(pair[0]);
         let delta = pair[1] as i8;
         if delta != -128 {
-            line += i64::from(delta);
+            line = line.wrapping_add(i64::from(delta));
         }
         if offset < end {
             return if delta == -128 {

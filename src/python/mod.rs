@@ -14,7 +14,7 @@ mod frame;
 mod generator;
 mod kept_source;
 pub mod layout;
-mod lines;
+pub mod lines;
 pub mod locate;
 mod look;
 mod message;

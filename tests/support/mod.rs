@@ -25,12 +25,15 @@ mod c;
 mod conversation;
 mod core;
 pub mod evaluation;
+pub mod expression;
 mod fixture;
 pub mod mutate;
+pub mod overlay;
 mod python;
 mod skip;
 mod terminal;
 mod venv;
+mod walk;
 
 pub use binary::{Answer, pmdb, pmdb_in, pmdb_with_input, pmdb_within};
 pub use c::c_program;
@@ -41,6 +44,7 @@ pub use python::{Executable, Python, any_python, on_each_python, on_pythons_from
 pub use skip::skip;
 pub use terminal::Terminal;
 pub use venv::venv;
+pub use walk::walk_all;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 /// Aliases may name each other in a circle.
 const MOST_EXPANSIONS: usize = 100;
+/// An alias that names itself and repeats its parameters doubles with each expansion. Bytes.
+const LONGEST_LINE: usize = 100_000;
 
 /// Names for command lines.
 #[derive(Debug, Default)]
@@ -53,9 +55,16 @@ impl Aliases {
             let Some(meaning) = self.get(name) else {
                 return Ok(line);
             };
-            line = substitute(name, meaning, arguments)?;
+            let expanded = substitute(name, meaning, arguments)?;
+            if expanded.len() > LONGEST_LINE {
+                return Err(format!(
+                    "The alias '{name}' makes a line of more than {LONGEST_LINE} characters"
+                ));
+            }
+            line = expanded;
         }
-        Err(format!("The alias in '{line}' leads back to itself"))
+        let name = line.split_whitespace().next().unwrap_or_default();
+        Err(format!("The alias '{name}' leads back to itself"))
     }
 }
 
@@ -148,6 +157,9 @@ mod tests {
         aliases.set("a", "b").unwrap();
         aliases.set("b", "a").unwrap();
         assert!(aliases.expand("a").is_err());
+        aliases.set("grow", "grow %* %*").unwrap();
+        let why = aliases.expand("grow text").unwrap_err();
+        assert!(why.len() < 100, "{why}");
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::session::{
 
 /// Columns of `pp`, as `pprint` has.
 const PRETTY_WIDTH: usize = 80;
+/// Commands of one line: an alias may end in itself (`alias a p 1 ;; a`).
+const MOST_COMMANDS: usize = 1_000;
 
 /// How a line ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +73,16 @@ impl Repl {
     pub fn run(&mut self, line: &str, out: &mut dyn Write) -> io::Result<Ending> {
         let mut rest = Some(line.trim().to_string());
         let mut ending = Ending::Done;
+        let mut count = 0;
         while let Some(line) = rest.take() {
+            count += 1;
+            if count > MOST_COMMANDS {
+                let why = format!(
+                    "This line makes more than {MOST_COMMANDS} commands: does an alias lead back to itself?"
+                );
+                self.writer(out).problem(&why)?;
+                return Ok(Ending::Failed);
+            }
             let line = match self.aliases.expand(&line) {
                 Ok(line) => line,
                 Err(why) => {

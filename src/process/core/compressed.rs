@@ -25,6 +25,11 @@ const MOST_HEADERS: usize = 16 << 20;
 /// What follows the memory in a core: one section header, of which the headers do not tell.
 const TRAILER: u64 = 4096;
 
+/// A stream is followed for this many bytes, or for this many times its own length if that is more. Zeros take no room
+/// on the disk, but time: some tenth of a second for each GiB, and a few MiB of zstd can hold a thousand GiB of them.
+const MOST_OUTPUT: u64 = 32 << 30;
+const MOST_RATIO: u64 = 1_000;
+
 /// What is left free on the disk, in bytes.
 const RESERVE: u64 = 64 << 20;
 
@@ -40,8 +45,13 @@ pub(super) enum Format {
 
 pub(super) struct Decompressed {
     pub file: File,
-    /// Why it ends before its end, if it does.
+    /// Why it ends before its end, if it does: a sentence.
     pub cut: Option<String>,
+}
+
+/// How many bytes a stream of a length may become.
+pub(super) fn allowance(compressed: u64) -> u64 {
+    compressed.saturating_mul(MOST_RATIO).max(MOST_OUTPUT)
 }
 
 impl Format {
@@ -82,11 +92,12 @@ impl Format {
     }
 }
 
-/// Decompresses a core as far as it goes. What is no core is refused after its first bytes.
+/// Decompresses a core as far as it goes, or to `most` bytes. What is no core is refused after its first bytes.
 pub(super) fn decompress(
     path: &Path,
     file: File,
     format: Format,
+    most: u64,
 ) -> Result<Decompressed, ProcessError> {
     let decoder = format.decoder(file).map_err(|error| ProcessError::Io {
         action: "decompress",
@@ -120,19 +131,35 @@ pub(super) fn decompress(
     let file = tempfile::tempfile_in(&folder).map_err(write_error)?;
     let mut output = SparseFile::new(file, free);
     output.write(&start.bytes).map_err(write_error)?;
-    let mut cut = start.cut;
+    let mut cut = start.cut.map(|why| damaged(&why));
     let mut buffer = vec![0; 1 << 20];
     while cut.is_none() && output.length() < needed.saturating_add(TRAILER) {
+        if output.length() >= most {
+            cut = Some(endless(output.length()));
+            break;
+        }
         match fill(&mut decoder, &mut buffer) {
             (0, None) => break,
             (count, error) => {
                 output.write(&buffer[..count]).map_err(write_error)?;
-                cut = error.map(|error| error.to_string());
+                cut = error.map(|error| damaged(&error.to_string()));
             }
         }
     }
     let file = output.finish().map_err(write_error)?;
     Ok(Decompressed { file, cut })
+}
+
+fn damaged(why: &str) -> String {
+    format!("the compressed file is damaged or cut off, and was read up to there ({why})")
+}
+
+fn endless(length: u64) -> String {
+    format!(
+        "the compressed file makes more of itself than a core does, and was left after {:.1} GiB; if it can be trusted, \
+         decompress it and open that",
+        length as f64 / (1_u64 << 30) as f64
+    )
 }
 
 /// The beginning of a core: enough to tell how long it is.
@@ -216,4 +243,61 @@ fn free_space(folder: &Path) -> u64 {
             .blocks_available()
             .saturating_mul(system.fragment_size())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, Write};
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    /// A core that says that it is 1 TiB long, and 64 MiB of zeros of it.
+    fn bomb() -> File {
+        let mut core = vec![0; 64 + 56];
+        core[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+        let mut put = |at: usize, bytes: &[u8]| core[at..at + bytes.len()].copy_from_slice(bytes);
+        // Type, machine, where the program headers are, their size and number.
+        put(0x10, &4_u16.to_le_bytes());
+        put(0x12, &62_u16.to_le_bytes());
+        put(0x20, &64_u64.to_le_bytes());
+        put(0x36, &56_u16.to_le_bytes());
+        put(0x38, &1_u16.to_le_bytes());
+        // `PT_LOAD`, and its length in the file and in memory.
+        put(64, &1_u32.to_le_bytes());
+        put(64 + 0x20, &(1_u64 << 40).to_le_bytes());
+        put(64 + 0x28, &(1_u64 << 40).to_le_bytes());
+        let mut encoder = GzEncoder::new(tempfile::tempfile().unwrap(), Compression::fast());
+        encoder.write_all(&core).unwrap();
+        for _ in 0..64 {
+            encoder.write_all(&[0; 1 << 20]).unwrap();
+        }
+        let mut file = encoder.finish().unwrap();
+        file.rewind().unwrap();
+        file
+    }
+
+    #[test]
+    fn a_stream_without_end_is_left() {
+        let most = 8 << 20;
+        let output = decompress(Path::new("core.gz"), bomb(), Format::Gzip, most).unwrap();
+        let length = output.file.metadata().unwrap().len();
+        assert!((most..most + (2 << 20)).contains(&length), "{length}");
+        assert!(output.cut.unwrap().contains("was left after"));
+    }
+
+    #[test]
+    fn a_stream_that_ends_early_is_cut_there() {
+        let output = decompress(Path::new("core.gz"), bomb(), Format::Gzip, u64::MAX).unwrap();
+        assert_eq!(output.file.metadata().unwrap().len(), (64 << 20) + 120);
+    }
+
+    #[test]
+    fn what_compresses_well_is_allowed_more() {
+        assert_eq!(allowance(10), MOST_OUTPUT);
+        assert_eq!(allowance(1 << 30), MOST_RATIO << 30);
+        assert_eq!(allowance(u64::MAX), u64::MAX);
+    }
 }

@@ -9,7 +9,7 @@ use nix::libc;
 
 use super::address_space::AddressSpace;
 use super::backing_files::{BackingFile, Expected};
-use super::compressed::{Format, decompress};
+use super::compressed::{Format, allowance, decompress};
 use super::headers::{Headers, Unusable};
 use super::image::build_id;
 use super::initial_stack::{AuxiliaryVector, InitialStack};
@@ -137,11 +137,9 @@ fn decompressed(path: &Path, file: File) -> Result<(File, Option<String>), Proce
     let Some(format) = Format::recognise(&start[..count]) else {
         return Ok((file, None));
     };
-    let output = decompress(path, file, format)?;
-    let remark = |why| {
-        format!("the compressed file is damaged or cut off, and was read up to there ({why})")
-    };
-    Ok((output.file, output.cut.map(remark)))
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    let output = decompress(path, file, format, allowance(length))?;
+    Ok((output.file, output.cut))
 }
 
 pub(super) fn unusable(path: &Path, why: Unusable) -> ProcessError {

@@ -220,6 +220,16 @@ pub fn path_of(pid: Pid, path: &Path) -> PathBuf {
     root::resolve(Tid(pid.0), path)
 }
 
+/// Hands bytes to every reader of a text of `/proc`, for tests that damage them. Gives how many mappings they tell of.
+#[doc(hidden)]
+pub fn read_any_text(text: &[u8]) -> usize {
+    Stat::parse(text);
+    split_arguments(text);
+    threads::parse_system_call(text);
+    threads::status_field(text, "NSpid");
+    maps::parse(text).len()
+}
+
 fn open_address_space(pid: Pid, task: Tid) -> Result<AddressSpace, ProcessError> {
     AddressSpace::open(task).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => refusal::not_permitted(pid, Errno::EACCES),

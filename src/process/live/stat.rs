@@ -64,7 +64,7 @@ impl Stat {
     }
 
     /// The name is in parentheses and may itself hold spaces and parentheses, so the last `)` ends it.
-    fn parse(line: &[u8]) -> Option<Stat> {
+    pub(super) fn parse(line: &[u8]) -> Option<Stat> {
         let open = line.iter().position(|&byte| byte == b'(')?;
         let close = line.iter().rposition(|&byte| byte == b')')?;
         let name = String::from_utf8_lossy(line.get(open + 1..close)?).into_owned();
