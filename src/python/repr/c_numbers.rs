@@ -3,6 +3,19 @@
 use super::{complex_text, float_text};
 use crate::python::numpy::half;
 
+/// Bytes of a value with this letter on x86-64 Linux; nothing if it is no letter of a number.
+pub(super) fn size_of(code: u8) -> Option<usize> {
+    Some(match code {
+        b'b' | b'B' | b'c' | b'?' => 1,
+        b'h' | b'H' | b'e' => 2,
+        b'i' | b'I' | b'f' => 4,
+        b'l' | b'L' | b'q' | b'Q' | b'n' | b'N' | b'd' | b'F' | b'P' => 8,
+        b'g' | b'D' => 16,
+        b'G' => 32,
+        _ => return None,
+    })
+}
+
 /// What `repr()` gives for the number, from its bytes, the lowest first.
 pub(super) fn number_text(code: u8, bytes: &[u8]) -> Option<String> {
     Some(match code {
@@ -18,6 +31,15 @@ pub(super) fn number_text(code: u8, bytes: &[u8]) -> Option<String> {
         b'G' => complex(b'g', bytes)?,
         _ => return None,
     })
+}
+
+/// Whether an integer with this letter may be below zero; nothing if it is no integer.
+pub(super) fn is_signed(code: u8) -> Option<bool> {
+    match code {
+        b'b' | b'h' | b'i' | b'l' | b'q' | b'n' => Some(true),
+        b'B' | b'H' | b'I' | b'L' | b'Q' | b'N' | b'?' => Some(false),
+        _ => None,
+    }
 }
 
 /// Of at most eight bytes, the lowest first.

@@ -1,9 +1,9 @@
 //! Which function writes the instances of a type.
 
 use super::{
-    Writer, arrays, callables, classes, collections, containers, decimals, enums, exceptions,
-    execution, futures, identifiers, instances, library, locks, numbers, packed, records, text,
-    times, views,
+    Writer, arrays, c_data, callables, classes, collections, containers, decimals, enums,
+    exceptions, execution, futures, identifiers, instances, library, locks, numbers, packed,
+    records, text, times, views,
 };
 use crate::model::Addr;
 use crate::python::object::TypeInfo;
@@ -67,6 +67,7 @@ static FAMILIES: &[&[Known]] = &[
     arrays::TYPES,
     decimals::TYPES,
     packed::TYPES,
+    c_data::TYPES,
     times::TYPES,
     identifiers::TYPES,
     instances::TYPES,

@@ -1,7 +1,7 @@
 //! Objects whose class says nothing of its own about their text: the class and the attributes.
 
 use super::dispatch::{Known, Write, native};
-use super::{Writer, classes, containers, numbers, packed, text};
+use super::{Writer, c_data, classes, containers, numbers, packed, text};
 use crate::model::Addr;
 use crate::python::LookError;
 use crate::python::object::{Builtin, TypeInfo};
@@ -64,6 +64,7 @@ fn native_payload(
                 packed::lies_in(writer, object)?;
                 return Ok(Some(packed::mapping_facts));
             }
+            "_ctypes" => return c_data::payload(writer, object, kind),
             _ => {}
         }
     }

@@ -4,6 +4,7 @@
 //! [`dispatch`] finds the one for a type by the `__repr__` that Python would run (`docs/internals/values.md`).
 
 mod arrays;
+mod c_data;
 mod c_numbers;
 mod callables;
 mod classes;
