@@ -1,13 +1,11 @@
 //! `pmdb ps`.
 
-use std::io::IsTerminal;
-
 use clap::ColorChoice;
-use terminal_size::{Width, terminal_size};
 
 use super::stack::{palette, pid};
 use super::{Failure, print};
 use crate::faces::render::processes::write_processes;
+use crate::faces::render::table::line_width;
 use crate::model::Pid;
 use crate::session::ps::{PsOptions, processes};
 
@@ -58,19 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         text.extend_from_slice(b"No Python process can be seen; --all lists the others.\n");
     } else {
         let palette = palette(arguments.color);
-        write_processes(&mut text, &forest, arguments.flat, palette, width())?;
+        write_processes(&mut text, &forest, arguments.flat, palette, line_width())?;
     }
     print(&text)
-}
-
-/// Of the terminal, or what `COLUMNS` says; without both a line may be of any length.
-fn width() -> Option<usize> {
-    let of_terminal = || {
-        let (Width(columns), _) = terminal_size()?;
-        std::io::stdout().is_terminal().then_some(columns.into())
-    };
-    let said = std::env::var("COLUMNS").ok();
-    said.and_then(|text| text.parse().ok())
-        .filter(|&columns| columns > 0)
-        .or_else(of_terminal)
 }

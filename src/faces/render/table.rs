@@ -1,11 +1,24 @@
 //! Aligned columns.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
+use terminal_size::{Width, terminal_size};
 use unicode_width::UnicodeWidthStr;
 
 use super::palette::{Palette, Role};
 use super::printable;
+
+/// Of the terminal, or what `COLUMNS` says; without both a line may be of any length.
+pub fn line_width() -> Option<usize> {
+    let of_terminal = || {
+        let (Width(columns), _) = terminal_size()?;
+        std::io::stdout().is_terminal().then_some(columns.into())
+    };
+    let said = std::env::var("COLUMNS").ok();
+    said.and_then(|text| text.parse().ok())
+        .filter(|&columns| columns > 0)
+        .or_else(of_terminal)
+}
 
 /// How a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::faces::render::frame::remarks;
 use crate::faces::render::label::Labels;
 use crate::faces::render::palette::{Palette, Role};
 use crate::faces::render::printer::Printer;
-use crate::faces::render::table::{Align, Cell, Table};
+use crate::faces::render::table::{Align, Cell, Table, line_width};
 use crate::faces::render::tasks::write_tasks;
 use crate::faces::render::{command, printable, source, state};
 use crate::model::{Absence, Frame, Language, Local, ProcessReport, Value};
@@ -194,7 +194,7 @@ impl Writer<'_> {
                 Cell::new(thread.frames.first().map_or(String::new(), place)),
             ]);
         }
-        table.write(self.out, self.palette, None)
+        table.write(self.out, self.palette, line_width())
     }
 
     pub fn tasks(&mut self, process: &ProcessReport) -> io::Result<()> {
@@ -240,7 +240,7 @@ impl Writer<'_> {
                 Cell::new(command),
             ]);
         }
-        table.write(self.out, self.palette, None)
+        table.write(self.out, self.palette, line_width())
     }
 
     /// What pdb says before it shows the frame.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::CoreProcess;
 use super::address_space::{Absent, Content};
 use super::backing_files::{BackingFile, Proof};
+use super::image::is_elf;
 
 /// More names than this are counted, not listed.
 const MOST_NAMES: usize = 4;
@@ -83,7 +84,8 @@ fn files(core: &CoreProcess) -> Vec<String> {
                 file.candidate().display()
             )),
             Err(refusal) => refused.push(format!("{} ({refusal})", file.candidate().display())),
-            Ok(opened) if opened.proof != Proof::BuildId => {
+            // Other files are data, such as locales, that no stack is read from.
+            Ok(opened) if opened.proof != Proof::BuildId && is_elf(&opened.bytes) => {
                 unproven.push(file.candidate().display().to_string());
             }
             Ok(_) => {}
