@@ -28,6 +28,7 @@ mod load;
 mod methods;
 mod number;
 mod operator;
+mod ordering;
 mod pretty;
 mod scope;
 mod sequence;
