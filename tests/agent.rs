@@ -18,6 +18,8 @@ const PATIENCE: Duration = support::PATIENCE;
 struct Debugged {
     injection: Injection,
     channel: Channel,
+    process: LiveProcess,
+    located: pmdb::python::Located,
 }
 
 fn attach(fixture: &Fixture) -> Debugged {
@@ -25,7 +27,12 @@ fn attach(fixture: &Fixture) -> Debugged {
     let process = LiveProcess::open(pid).expect("it lives");
     let located = locate(&process).expect("it is Python");
     let (injection, channel) = Injection::begin(&process, &located, pid).expect("it computes");
-    let mut debugged = Debugged { injection, channel };
+    let mut debugged = Debugged {
+        injection,
+        channel,
+        process,
+        located,
+    };
     assert_eq!(debugged.event(), Event::Hello);
     let stop = debugged.event();
     assert!(
@@ -72,7 +79,9 @@ impl Debugged {
     fn leave(mut self) {
         let answer = self.answer(&Command::Leave);
         assert_eq!(answer.error, None);
-        self.injection.tidy().expect("it has left");
+        self.injection
+            .tidy(&self.process, &self.located)
+            .expect("it has left");
     }
 }
 

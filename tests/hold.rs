@@ -3,7 +3,6 @@
 mod support;
 
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
 use support::{Fixture, any_python, dump_core, fixture_path, on_each_python, pmdb_with_input};
@@ -169,30 +168,6 @@ fn if_pmdb_is_killed_the_process_goes_on() {
         child.wait().expect("it is our child");
         // All but the page of 4 KiB that the text for waking lies in is gone: `tell` would show the rest.
         assert_eq!(state(&mut fixture), before);
-    });
-}
-
-#[test]
-fn what_waits_in_c_is_said_to() {
-    let program = "\
-import sys, time
-print('ready', flush=True)
-sys.stdin.readline()
-print('awake', flush=True)
-";
-    on_each_python(|python| {
-        let mut fixture = Fixture::python_text(python, program, &[]);
-        let pid = fixture.pid().to_string();
-        let begin = Instant::now();
-        let answer = pmdb_with_input(["attach", &pid], "next\nwhere\n");
-        assert!(
-            answer.stdout.contains("has run no Python code for"),
-            "{}",
-            answer.stdout
-        );
-        assert!(begin.elapsed() < support::PATIENCE);
-        fixture.write_line("wake up");
-        assert_eq!(fixture.read_line(), "awake");
     });
 }
 

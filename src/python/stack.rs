@@ -73,6 +73,11 @@ fn is_of_agent(frame: &PythonFrame) -> bool {
     frame.code.file == OWN_FILE
 }
 
+/// What `PyRun_SimpleString` runs. Directly below a module of the agent, it is the text that started that.
+fn is_text(frame: &PythonFrame) -> bool {
+    frame.code.file == "<string>" && frame.code.qualname == "<module>"
+}
+
 impl Look<'_> {
     /// The stack of the thread state at `thread`.
     pub fn stack(&self, thread: Addr) -> Stack {
@@ -82,15 +87,21 @@ impl Look<'_> {
             broken: chain.broken,
             moving,
         };
+        let mut below_entrance = false;
         for address in chain.frames {
             let kept = self.memory.keep(address, size_of::<PythonFrame>());
             match kept
                 .map_err(LookError::from)
                 .and_then(|()| self.frame(address))
             {
-                Ok(frame) => stack
-                    .frames
-                    .extend(frame.filter(|frame| !is_of_agent(frame))),
+                Ok(Some(frame)) => {
+                    let is_hidden = is_of_agent(&frame) || (below_entrance && is_text(&frame));
+                    below_entrance = is_of_agent(&frame) && frame.code.qualname == "<module>";
+                    if !is_hidden {
+                        stack.frames.push(frame);
+                    }
+                }
+                Ok(None) => {}
                 // An older frame can be told although a newer one is being made or taken down.
                 Err(error) => {
                     let error = match self.is_blank(address) {

@@ -79,7 +79,13 @@ impl Inferior {
     pub fn wait(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
         match self.held()?.next_event(GLANCE, interrupted) {
             Ok(Some(event)) => self.happened(event, interrupted),
-            Ok(None) => Ok(Vec::new()),
+            Ok(None) => {
+                let located = self.located()?.clone();
+                if let Some(held) = &mut self.held {
+                    held.glance(&*self.process, &located)?;
+                }
+                Ok(Vec::new())
+            }
             // The pipes end when the process does.
             Err(error) => match self.refresh(interrupted) {
                 Ok(events) if self.ended => {

@@ -15,6 +15,8 @@ use crate::python::{Limits, Located};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The same for one that sits in a system call: it may just be waiting for the interpreter's lock.
 const PATIENCE_IN_CALL: Duration = Duration::from_secs(1);
+/// How long the main thread has to come by itself before a thread is made that speaks for it.
+const BEFORE_HELP: Duration = Duration::from_millis(100);
 /// How long a command may take before the user is told that it still runs.
 const LONGEST_COMMAND: Duration = Duration::from_secs(30);
 /// How often a flag is looked at while something is waited for.
@@ -32,6 +34,8 @@ pub(super) struct Held {
     injection: Injection,
     channel: Channel,
     standing: Option<Standing>,
+    /// When the main thread was asked to stop, until a helper speaks for it.
+    asked: Option<Instant>,
 }
 
 impl From<AgentError> for SessionError {
@@ -66,29 +70,60 @@ impl Held {
             injection,
             channel,
             standing: None,
+            asked: None,
         };
-        match held.next_event(patience, interrupted) {
-            Ok(Some(Event::Hello)) => {}
-            Ok(Some(Event::Failed { text })) => {
-                return Err(SessionError::NotHeld {
-                    why: format!("the agent could not start in process {pid}: {text}"),
-                });
+        let deadline = Instant::now() + patience;
+        let mut is_in = false;
+        let mut failed = None;
+        held.asked = Some(Instant::now());
+        while Instant::now() < deadline && !interrupted.load(Ordering::Relaxed) {
+            let event = match held.next_event(GLANCE, interrupted) {
+                Ok(event) => event,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            };
+            match event {
+                Some(Event::Hello) => is_in = true,
+                Some(event @ Event::Stopped { .. }) => return Ok((held, event)),
+                Some(Event::Failed { text }) => {
+                    return Err(SessionError::NotHeld {
+                        why: format!("the agent could not start in process {pid}: {text}"),
+                    });
+                }
+                Some(_) => {}
+                None => failed = held.help_if_it_waits(process, located).err(),
             }
-            other => {
-                // It must not come in later, when nobody waits for it.
-                let withdrawn = held.injection.withdraw(process, located);
-                other?;
-                withdrawn?;
-                return Err(in_native);
+            if failed.is_some() {
+                break;
             }
         }
-        match held.next_event(PATIENCE, interrupted)? {
-            Some(event @ Event::Stopped { .. }) => Ok((held, event)),
-            _ => {
-                held.leave_running(process, located);
-                Err(in_native)
-            }
+        if is_in {
+            held.leave_running(process, located);
+        } else {
+            // It must not come in later, when nobody waits for it.
+            held.injection.withdraw(process, located)?;
         }
+        Err(failed.unwrap_or(in_native))
+    }
+
+    /// Sends a thread that speaks for the main thread if that was asked to stop a while ago and still waits in C code.
+    fn help_if_it_waits(
+        &mut self,
+        process: &dyn Process,
+        located: &Located,
+    ) -> Result<(), SessionError> {
+        let is_due = self
+            .asked
+            .is_some_and(|asked| asked.elapsed() > BEFORE_HELP);
+        if !is_due || process.system_call(Tid(self.pid.0)).is_none() {
+            return Ok(());
+        }
+        if self.injection.send_helper(process, located)? {
+            self.asked = None;
+        }
+        Ok(())
     }
 
     pub fn standing(&self) -> Option<&Standing> {
@@ -106,6 +141,7 @@ impl Held {
             if let Some(Message::Event(event)) = self.channel.receive(GLANCE)? {
                 if let Event::Stopped { thread, .. } = &event {
                     self.standing = Some(Standing { thread: *thread });
+                    self.asked = None;
                 }
                 return Ok(Some(event));
             }
@@ -182,7 +218,14 @@ impl Held {
         process: &dyn Process,
         located: &Located,
     ) -> Result<(), SessionError> {
-        Ok(self.injection.interrupt(process, located)?)
+        self.injection.interrupt(process, located)?;
+        self.asked = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Something has not happened for a while: what was asked for may need help.
+    pub fn glance(&mut self, process: &dyn Process, located: &Located) -> Result<(), SessionError> {
+        self.help_if_it_waits(process, located)
     }
 
     /// Takes the agent out again, and lets the process go on. Gives back whether it is out: a thread in C code cannot be asked.
@@ -192,7 +235,9 @@ impl Held {
             self.interrupt(process, located)?;
             let deadline = Instant::now() + PATIENCE;
             while self.standing.is_none() && Instant::now() < deadline {
-                self.next_event(GLANCE, &never)?;
+                if self.next_event(GLANCE, &never)?.is_none() {
+                    self.help_if_it_waits(process, located)?;
+                }
             }
         }
         if self.standing.is_none() {
@@ -203,7 +248,7 @@ impl Held {
             });
         }
         self.command(&Command::Leave, &never)?;
-        Ok(self.injection.tidy()?)
+        Ok(self.injection.tidy(process, located)?)
     }
 
     fn leave_running(self, process: &dyn Process, located: &Located) {

@@ -260,6 +260,7 @@ impl Writer<'_> {
             "call" => self.line("--Call--"),
             "return" => self.line("--Return--"),
             "exception" => self.text(stop.error.as_deref().unwrap_or_default()),
+            "waiting" => self.line("[the main thread is in C code: it stops when it is back]"),
             _ => Ok(()),
         }
     }

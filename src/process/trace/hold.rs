@@ -11,7 +11,8 @@ use nix::unistd;
 
 use super::TraceError;
 use super::kernel::{self, Resume, Status};
-use crate::model::{Pid, Tid};
+use super::registers;
+use crate::model::{Addr, Pid, Tid};
 use crate::process::live::refusal;
 use crate::process::live::stat::Stat;
 
@@ -148,6 +149,30 @@ impl Hold {
         Ok(())
     }
 
+    /// Lets all threads but one go on.
+    pub(super) fn keep_only(&mut self, kept: Tid) {
+        self.threads.retain(|&tid, &mut stop| {
+            if tid != kept {
+                let_go(tid, stop);
+            }
+            tid == kept
+        });
+    }
+
+    /// Stops a thread that runs, so that it can be let go.
+    pub(super) fn stop_running(&mut self, tid: Tid) {
+        self.threads.insert(tid, Stop::Pending);
+        // It fails for one that has ended or stopped, which the wait finds out.
+        let _ = ptrace::interrupt(raw(tid));
+        self.wait_for_stop(tid);
+    }
+
+    /// Whether a stopped thread is about to run code in a range of addresses.
+    pub fn runs_in(&self, tid: Tid, start: Addr, length: u64) -> Result<bool, TraceError> {
+        let at = registers::general(tid)?.rip;
+        Ok((start.0..start.0.saturating_add(length)).contains(&at))
+    }
+
     /// Waits until a thread that was asked to stop has, or has ended, or sits in an uninterruptible wait.
     fn wait_for_stop(&mut self, tid: Tid) {
         let deadline = Instant::now() + PATIENCE;
@@ -181,15 +206,19 @@ fn wait_a_little() {
     std::thread::yield_now();
 }
 
+fn let_go(tid: Tid, stop: Stop) {
+    match stop {
+        // It fails for a thread that was killed meanwhile: nothing is left to detach from.
+        Stop::Stopped => drop(ptrace::detach(raw(tid), None)),
+        // Only a stopped tracee can be detached from. The kernel does it when the thread of pmdb that attached ends.
+        Stop::Pending => {}
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
         for (&tid, &stop) in &self.threads {
-            match stop {
-                // It fails for a thread that was killed meanwhile: nothing is left to detach from.
-                Stop::Stopped => drop(ptrace::detach(raw(tid), None)),
-                // Only a stopped tracee can be detached from. The kernel does it when the thread of pmdb that attached ends.
-                Stop::Pending => {}
-            }
+            let_go(tid, stop);
         }
     }
 }

@@ -135,7 +135,7 @@ fn make(tid: Tid, place: Addr, before: &user_regs_struct, call: &Call) -> Result
     Ok(registers::general(tid)?.rax.cast_signed())
 }
 
-fn to_system_call(tid: Tid) -> Result<(), TraceError> {
+pub(super) fn to_system_call(tid: Tid) -> Result<(), TraceError> {
     let deadline = Instant::now() + PATIENCE;
     let go_on = || {
         let resumed = kernel::resume(tid, Resume::ToSystemCall, None);

@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 
 use nix::libc;
 
@@ -14,12 +15,17 @@ use super::script::Ends;
 use crate::model::Addr;
 use crate::process::trace::{Call, Hold};
 
-/// Bytes of the mapping. The bootstrap takes some 300.
-const PAGE: u64 = 4096;
+/// Bytes of a mapping. The texts take up to a kilobyte.
+pub(super) const PAGE: u64 = 4096;
+/// Where the text of a helper thread lies in the page, and the data of its stub (`helper.rs`).
+pub(super) const HELPER_TEXT_AT: u64 = 1536;
+pub(super) const DATA_AT: u64 = 3072;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Furniture {
     pub(super) text: Addr,
+    /// The page with the stub of a helper thread, once there was one.
+    pub(super) code: Option<Addr>,
     pub(super) ends: Ends,
 }
 
@@ -44,16 +50,19 @@ impl Furniture {
         let text = Addr(text.first().copied().unwrap_or(0).cast_unsigned());
         let pipes = Pipes::make(hold, text);
         let opened = pipes.and_then(|pipes| {
-            let furniture = Furniture {
+            let furniture = |[commands_inode, answers_inode]: [u64; 2]| Furniture {
                 text,
+                code: None,
                 ends: Ends {
                     commands: pipes.commands[0],
                     answers: pipes.answers[1],
                     kept: pipes.answers[0],
+                    commands_inode,
+                    answers_inode,
                 },
             };
             match pipes.open(hold, source) {
-                Ok(channel) => Ok((furniture, channel)),
+                Ok((channel, inodes)) => Ok((furniture(inodes), channel)),
                 Err(error) => {
                     pipes.close(hold);
                     Err(error)
@@ -66,22 +75,41 @@ impl Furniture {
         opened
     }
 
-    pub(super) fn take_away_text(&self, hold: &mut Hold) -> Result<(), AgentError> {
-        make(
-            hold,
-            "unmap a page",
-            &[call(libc::SYS_munmap, [self.text.0, PAGE, 0, 0, 0, 0])],
-        )
-        .map(drop)
+    /// A page that can be executed, made if there is none. It cannot be written by the process, which some systems forbid.
+    pub(super) fn bring_code(&mut self, hold: &mut Hold) -> Result<Addr, AgentError> {
+        if let Some(code) = self.code {
+            return Ok(code);
+        }
+        let protection = (libc::PROT_READ | libc::PROT_EXEC).cast_unsigned().into();
+        let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)
+            .cast_unsigned()
+            .into();
+        let map = call(libc::SYS_mmap, [0, PAGE, protection, flags, u64::MAX, 0]);
+        let made = make(hold, "map a page for code", &[map])?;
+        let code = Addr(made.first().copied().unwrap_or(0).cast_unsigned());
+        self.code = Some(code);
+        Ok(code)
     }
 
-    /// For an agent that was never started: the ends that it would have closed itself.
-    pub(super) fn take_away_all(&self, hold: &mut Hold) {
-        unmap(hold, self.text);
+    pub(super) fn take_away_pages(&self, hold: &mut Hold) -> Result<(), AgentError> {
+        let pages = [Some(self.text), self.code];
+        let unmap = |page: Addr| call(libc::SYS_munmap, [page.0, PAGE, 0, 0, 0, 0]);
+        let calls: Vec<Call> = pages.into_iter().flatten().map(unmap).collect();
+        make(hold, "unmap a page", &calls).map(drop)
+    }
+
+    /// The ends of the pipes alone: for an agent that was never started, while something may still read a page.
+    pub(super) fn take_away_ends(&self, hold: &mut Hold) {
         close(
             hold,
             &[self.ends.commands, self.ends.answers, self.ends.kept],
         );
+    }
+
+    /// For an agent that was never started: the ends that it would have closed itself.
+    pub(super) fn take_away_all(&self, hold: &mut Hold) {
+        let _ = self.take_away_pages(hold);
+        self.take_away_ends(hold);
     }
 }
 
@@ -101,8 +129,8 @@ impl Pipes {
         })
     }
 
-    /// pmdb's ends. The process's copy of the writing end of the commands is closed, so that they end when pmdb does.
-    fn open(&self, hold: &mut Hold, source: &[u8]) -> Result<Channel, AgentError> {
+    /// pmdb's ends, and the inodes of the pipes. The process's copy of the writing end of the commands is closed, so that they end when pmdb does.
+    fn open(&self, hold: &mut Hold, source: &[u8]) -> Result<(Channel, [u64; 2]), AgentError> {
         let pid = hold.pid();
         let failed = |action| move |error| AgentError::Pipe { pid, action, error };
         let path = |end: i32| format!("/proc/{pid}/fd/{end}");
@@ -114,7 +142,12 @@ impl Pipes {
         // It fits: `the_source_fits_into_a_pipe`.
         commands.write_all(source).map_err(failed("written"))?;
         close(hold, &[self.commands[1]]);
-        Ok(Channel::new(pid, commands, answers))
+        let inode = |file: &File| {
+            let metadata = file.metadata().map_err(failed("looked at"))?;
+            Ok::<u64, AgentError>(metadata.ino())
+        };
+        let inodes = [inode(&commands)?, inode(&answers)?];
+        Ok((Channel::new(pid, commands, answers), inodes))
     }
 
     fn close(&self, hold: &mut Hold) {

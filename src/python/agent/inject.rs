@@ -1,10 +1,12 @@
 //! Bringing the agent in, and taking away what that needed.
 
 use super::channel::Channel;
-use super::furniture::Furniture;
+use super::furniture::{Furniture, HELPER_TEXT_AT};
+use super::helper::{self, Helper};
 use super::ring::{Placed, Ring};
+use super::script::Runner;
 use super::{AgentError, script};
-use crate::model::{Addr, Pid};
+use crate::model::{Addr, Pid, Tid};
 use crate::process::Process;
 use crate::process::elf::{Elf, load_bias};
 use crate::process::trace::Hold;
@@ -25,7 +27,10 @@ pub struct Injection {
     pid: Pid,
     functions: Functions,
     furniture: Furniture,
+    /// The last call that was put into the ring.
     placed: Placed,
+    /// Bytes of the agent's source, which waits in the pipe.
+    source_length: usize,
 }
 
 impl Injection {
@@ -54,6 +59,7 @@ impl Injection {
                     functions,
                     furniture,
                     placed,
+                    source_length: source.len(),
                 };
                 Ok((injection, channel))
             }
@@ -65,25 +71,62 @@ impl Injection {
     }
 
     /// Makes the main thread of a process in which the agent is stop at its next line.
-    pub fn interrupt(&self, process: &dyn Process, located: &Located) -> Result<(), AgentError> {
+    pub fn interrupt(
+        &mut self,
+        process: &dyn Process,
+        located: &Located,
+    ) -> Result<(), AgentError> {
         let hold = Hold::seize(self.pid)?;
         let look = Look::new(process, located);
         let ring = look.pending_calls(self.pid)?;
+        if look.still_waits(&ring, self.placed)? {
+            // It is asked already, and comes by when it is back.
+            return Ok(());
+        }
         let text = script::interruption();
-        place(
-            &hold,
-            &look,
-            &ring,
-            &self.furniture,
-            &text,
-            self.functions.run,
-        )
-        .map(drop)
+        let function = self.functions.run;
+        self.placed = place(&hold, &look, &ring, &self.furniture, &text, function)?;
+        Ok(())
     }
 
-    /// Takes away the page for the text, once the agent has left: then nobody reads it any more.
-    pub fn tidy(&self) -> Result<(), AgentError> {
-        self.furniture.take_away_text(&mut Hold::seize(self.pid)?)
+    /// Makes a thread that speaks for the main thread while that waits in C code; false if it does not, or has come by.
+    ///
+    /// If the main thread comes back, a call in the ring makes it wait for what the session decides.
+    pub fn send_helper(
+        &mut self,
+        process: &dyn Process,
+        located: &Located,
+    ) -> Result<bool, AgentError> {
+        let helper = Helper::of(process, self.pid, self.functions.run)?;
+        let Some(mut hold) = helper::hold_after_end(self.pid, &self.furniture)? else {
+            return Ok(false);
+        };
+        let look = Look::new(process, located);
+        let ring = look.pending_calls(self.pid)?;
+        let text = |runner| script::entrance(self.furniture.ends, self.source_length, runner);
+        let (rejoin, stand_in) = (text(Runner::Main), text(Runner::HelperOf(ring.main)));
+        if look.still_waits(&ring, self.placed)? {
+            hold.write(self.furniture.text, &rejoin)?;
+        } else {
+            let function = self.functions.run;
+            self.placed = place(&hold, &look, &ring, &self.furniture, &rejoin, function)?;
+        }
+        let main = Tid(self.pid.0);
+        helper.start(&mut hold, main, &mut self.furniture, &stand_in)
+    }
+
+    /// Takes away the pages, once the agent has left and nobody reads them any more. If the main thread is just
+    /// about to read one, they stay.
+    pub fn tidy(&self, process: &dyn Process, located: &Located) -> Result<(), AgentError> {
+        let Some(mut hold) = helper::hold_after_end(self.pid, &self.furniture)? else {
+            return Ok(());
+        };
+        let look = Look::new(process, located);
+        let ring = look.pending_calls(self.pid)?;
+        if look.still_waits(&ring, self.placed)? {
+            look.withdraw(&hold, &ring, self.placed, self.functions.harmless)?;
+        }
+        self.furniture.take_away_pages(&mut hold)
     }
 
     /// Takes back an agent that has not been started. False if it has been meanwhile: it will say hello.
@@ -94,7 +137,13 @@ impl Injection {
         if !look.withdraw(&hold, &ring, self.placed, self.functions.harmless)? {
             return Ok(false);
         }
-        self.furniture.take_away_all(&mut hold);
+        if self.furniture.code.is_some() {
+            // A helper waits for the interpreter's lock. It does nothing when it gets it, and needs the pages for that.
+            hold.write(self.furniture.text.plus(HELPER_TEXT_AT), script::NOTHING)?;
+            self.furniture.take_away_ends(&mut hold);
+        } else {
+            self.furniture.take_away_all(&mut hold);
+        }
         Ok(true)
     }
 }
@@ -124,7 +173,7 @@ impl Functions {
 }
 
 /// The address of a function, from the executable or a library that exports it.
-fn exported(process: &dyn Process, symbol: &str) -> Option<Addr> {
+pub(super) fn exported(process: &dyn Process, symbol: &str) -> Option<Addr> {
     let code = |mapping: &&crate::process::Mapping| mapping.protection.execute;
     process.mappings().iter().filter(code).find_map(|mapping| {
         let file = process.open_file(mapping).ok()?;

@@ -6,6 +6,7 @@
 mod channel;
 mod error;
 mod furniture;
+mod helper;
 mod inject;
 mod message;
 mod ring;

@@ -13,6 +13,8 @@ use crate::python::look::Look;
 pub(super) struct Ring {
     start: Addr,
     breaker: Addr,
+    /// The main thread as `_thread.get_ident()` names it.
+    pub(super) main: u64,
 }
 
 /// A call that was put into the ring.
@@ -58,7 +60,15 @@ impl Look<'_> {
             Breaker::Interpreter(at) => interpreter.plus(at),
             Breaker::Thread { at, .. } => thread.plus(at),
         };
-        Ok(Ring { start, breaker })
+        let main = self
+            .memory
+            .u64(thread.plus(layout.thread.thread_id))
+            .map_err(LookError::from)?;
+        Ok(Ring {
+            start,
+            breaker,
+            main,
+        })
     }
 
     /// The thread state of the thread that started the runtime, or that forked.
@@ -143,6 +153,20 @@ impl Look<'_> {
         Ok(())
     }
 
+    /// Whether a call has not been begun. While somebody changes the ring, it counts as begun.
+    pub(super) fn still_waits(&self, ring: &Ring, placed: Placed) -> Result<bool, AgentError> {
+        let layout = &self.layout().pending_calls;
+        let int = |at| {
+            self.memory
+                .u32(ring.start.plus(at))
+                .map_err(LookError::from)
+        };
+        let (first, next) = (u64::from(int(layout.first)?), u64::from(int(layout.next)?));
+        // The slots that wait are those from `first` up to `next`, around the end.
+        let from_first = |index: u64| (index + layout.slots).wrapping_sub(first) % layout.slots;
+        Ok(!self.is_locked(ring)? && from_first(placed.index) < from_first(next))
+    }
+
     /// Takes a call back if it has not been begun: the function in its place is replaced by a harmless one. Gives back
     /// whether it was still there.
     pub(super) fn withdraw(
@@ -153,15 +177,7 @@ impl Look<'_> {
         harmless: Addr,
     ) -> Result<bool, AgentError> {
         let layout = &self.layout().pending_calls;
-        let int = |at| {
-            self.memory
-                .u32(ring.start.plus(at))
-                .map_err(LookError::from)
-        };
-        let (first, next) = (u64::from(int(layout.first)?), u64::from(int(layout.next)?));
-        // The slots that wait are those from `first` up to `next`, around the end.
-        let from_first = |index: u64| (index + layout.slots).wrapping_sub(first) % layout.slots;
-        if self.is_locked(ring)? || from_first(placed.index) >= from_first(next) {
+        if !self.still_waits(ring, placed)? {
             return Ok(false);
         }
         let slot = ring.start.plus(layout.calls + placed.index * layout.slot);

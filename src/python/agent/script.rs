@@ -23,6 +23,9 @@ pub(super) struct Ends {
     pub answers: i32,
     /// A reading end of the answers: see `inferior/channel.py`.
     pub kept: i32,
+    /// The inodes of the pipes: after pmdb was killed, other files may have these descriptors.
+    pub commands_inode: u64,
+    pub answers_inode: u64,
 }
 
 /// What `PyRun_SimpleString` runs: it reads the agent from the pipe, so that little has to lie in the memory of the process.
@@ -32,6 +35,7 @@ pub(super) fn bootstrap(ends: Ends, length: usize) -> Vec<u8> {
         commands,
         answers,
         kept,
+        ..
     } = ends;
     format!(
         "try:\n exec(compile(__import__('posix').read({commands}, {length}), '<pmdb>', 'exec'), \
@@ -42,6 +46,51 @@ pub(super) fn bootstrap(ends: Ends, length: usize) -> Vec<u8> {
     )
     .into_bytes()
 }
+
+/// Who runs a text that is there in two copies, for the main thread and for its helper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Runner {
+    /// The main thread, which came by after all.
+    Main,
+    /// A helper, while the thread with this identifier (`_thread.get_ident()`) waits in C code.
+    HelperOf(u64),
+}
+
+/// What the main thread and its helper run. The first of the two brings the agent in if it is not there yet; the lock, which
+/// both find under the same name, makes the other wait for it.
+pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
+    let Ends {
+        commands,
+        answers,
+        kept,
+        commands_inode,
+        answers_inode,
+    } = ends;
+    let then = match runner {
+        Runner::Main => "rejoin(sys._getframe(2))".to_owned(),
+        Runner::HelperOf(ident) => format!("stand_in({ident})"),
+    };
+    let program = format!(
+        "import sys, posix, _thread\n\
+         with sys.__dict__.setdefault('_pmdb_entrance', _thread.allocate_lock()):\n\
+         \x20if '_pmdb_agent' not in sys.__dict__ and posix.fstat({commands}).st_ino == {commands_inode}:\n\
+         \x20 exec(compile(posix.read({commands}, {length}), '<pmdb>', 'exec'), {{'__name__': '__pmdb__', \
+         'commands': {commands}, 'answers': {answers}, 'kept': {kept}, 'frame': None}})\n\
+         sys._pmdb_agent.{then}"
+    );
+    let program = program.replace('\n', "\\n");
+    format!(
+        "try:\n exec(compile(\"{program}\", '<pmdb>', 'exec'), {{}})\nexcept BaseException:\n try: \
+         __import__('posix').fstat({answers}).st_ino == {answers_inode} and \
+         __import__('posix').write({answers}, ('{{\"event\": \"failed\", \"text\": \"%s\"}}\\n' \
+         % ascii(__import__('sys').exc_info()[1]).replace('\\\\', '/').replace('\"', \"'\")).encode())\n \
+         except BaseException: pass\n\0"
+    )
+    .into_bytes()
+}
+
+/// A text that does nothing, for what cannot be taken back.
+pub(super) const NOTHING: &[u8] = b"pass\n\0";
 
 /// What `PyRun_SimpleString` runs to stop a process in which the agent is: its main thread stops at its next line.
 pub(super) fn interruption() -> Vec<u8> {
@@ -58,5 +107,19 @@ mod tests {
     fn the_source_fits_into_a_pipe() {
         // 64 KiB, pipe(7).
         assert!(source().len() < 60_000, "{}", source().len());
+    }
+
+    #[test]
+    fn the_texts_fit_into_their_places() {
+        let most = i32::MAX;
+        let ends = Ends {
+            commands: most,
+            answers: most,
+            kept: most,
+            commands_inode: u64::MAX,
+            answers_inode: u64::MAX,
+        };
+        let text = entrance(ends, 60_000, Runner::HelperOf(u64::MAX));
+        assert!(text.len() < 1500, "{}", text.len());
     }
 }

@@ -17,6 +17,11 @@ class Agent:
         self.step = None
         self.stopped_at = None
         self.has_left = False
+        # While another thread speaks for the main one: a lock that it holds, and how the main thread then goes on.
+        self.turn = None
+        self.deferred = None
+        # Whether the main thread was back before the other spoke.
+        self.came = False
         self.engine = (Monitoring if hasattr(sys, "monitoring") else Tracing)(self)
 
     def is_ours(self):
@@ -67,12 +72,12 @@ class Agent:
             text = "*** " + describe_error(error)
         self.channel.send({"event": "log", "number": breakpoint.number, "text": text, "thread": _thread.get_native_id()})
 
-    def stop(self, frame, message):
+    def stop(self, frame, message, thread=None):
         """Talks with the session until it lets this thread go on. Other threads that want to stop wait for their turn."""
         with self.at_prompt:
             self.step = None
             self.stopped_at = frame
-            message.update(event="stopped", thread=_thread.get_native_id())
+            message.update(event="stopped", thread=thread or _thread.get_native_id())
             try:
                 going_on = self.channel.send(message)
                 while going_on:
@@ -140,7 +145,11 @@ class Agent:
         return {"line": frame.f_lineno}
 
     def do_resume(self, frame, command):
-        self.step = Step.of(command, self.selected(frame, command))
+        selected = self.selected(frame, command)
+        if self.turn is not None:
+            self.deferred = (command, selected)
+            return None
+        self.step = Step.of(command, selected)
         self.engine.resumes(frame, self.step)
         return None
 
@@ -165,6 +174,38 @@ class Agent:
         self.step = Step(_thread.get_ident(), reason)
         self.engine.resumes(frame, self.step)
 
+    def stand_in(self, main):
+        """Runs in a thread that pmdb made since the main thread waits in C code: talks with the session in its name."""
+        frame = sys._current_frames().get(main)
+        turn = _thread.allocate_lock()
+        with turn:
+            # No other thread runs from here to the test.
+            came, self.came = self.came, False
+            if came or frame is None or self.has_left:
+                return
+            self.turn = turn
+            try:
+                self.stop(frame, {"reason": "waiting"}, self.pid)
+            finally:
+                self.turn = None
+
+    def rejoin(self, frame):
+        """The main thread is back: it waits until its turn, and goes on as it was told."""
+        turn = self.turn
+        if turn is None and self.deferred is None:
+            self.came = True
+            self.stop_soon(frame, "interrupt")
+            return
+        if turn is not None:
+            with turn:
+                pass
+        deferred, self.deferred = self.deferred, None
+        if deferred is None or self.has_left:
+            return
+        command, selected = deferred
+        self.step = Step.of(command, selected)
+        self.engine.resumes(frame, self.step)
+
     def leave(self, last_words=None):
         """Takes away all that the agent put into the process. Only then does it answer: the session may come back at once."""
         if self.has_left:
@@ -174,6 +215,7 @@ class Agent:
         self.engine.remove()
         if sys.__dict__.get(OWN_NAME) is self:
             del sys.__dict__[OWN_NAME]
+        sys.__dict__.pop("_pmdb_entrance", None)
         if last_words is not None:
             self.channel.send(last_words)
         for number in (self.channel.commands, self.channel.answers, self.channel.kept):
@@ -188,5 +230,6 @@ agent = Agent(Channel(commands, answers, kept))
 # So that the session finds it again while the program runs and nothing else refers to it.
 sys.__dict__[OWN_NAME] = agent
 agent.channel.send({"event": "hello"})
-agent.stop_soon(frame, "attach")
+if frame is not None:
+    agent.stop_soon(frame, "attach")
 del agent, frame

@@ -33,6 +33,9 @@ class Tracing:
 
     def trace(self, frame, event, argument):
         agent = self.agent
+        if agent.has_left and sys.gettrace() == self.trace:
+            # Another thread took the agent out.
+            sys.settrace(None)
         if agent.has_left or frame.f_code.co_filename == OWN_FILE or not agent.is_ours():
             return None
         step = agent.step

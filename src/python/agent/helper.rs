@@ -1,0 +1,135 @@
+//! A thread that pmdb makes inside of the process because its main thread waits in C code and does not come by.
+//!
+//! A thread that waits in the kernel calls `pthread_create` on a stub, which calls `PyGILState_Ensure`, `PyRun_SimpleString` and
+//! `PyGILState_Release`. The thread ends when the session lets the main thread go on.
+
+use std::time::{Duration, Instant};
+
+use super::AgentError;
+use super::furniture::{DATA_AT, Furniture, HELPER_TEXT_AT};
+use super::inject::exported;
+use crate::model::{Addr, Pid, Tid};
+use crate::process::Process;
+use crate::process::trace::{Hold, WAY_BACK};
+
+/// The start routine: `rdi` points to [`Helper::data`]. The thread's own id, as pthread(7) has it, is what `fs:0` holds.
+const STUB: [u8; 53] = [
+    0x53, // push rbx
+    0x48, 0x89, 0xfb, // mov rbx, rdi
+    0x48, 0x83, 0xec, 0x10, // sub rsp, 16
+    0x64, 0x48, 0x8b, 0x3c, 0x25, 0, 0, 0, 0, // mov rdi, fs:0
+    0xff, 0x53, 0x20, // call [rbx+32]: pthread_detach
+    0xff, 0x13, // call [rbx]: PyGILState_Ensure
+    0x89, 0x04, 0x24, // mov [rsp], eax
+    0x48, 0x8b, 0x7b, 0x18, // mov rdi, [rbx+24]: the text
+    0xff, 0x53, 0x08, // call [rbx+8]: PyRun_SimpleString
+    0x8b, 0x3c, 0x24, // mov edi, [rsp]
+    0xff, 0x53, 0x10, // call [rbx+16]: PyGILState_Release
+    0x48, 0x83, 0xc4, 0x10, // add rsp, 16
+    0xc7, 0x43, 0x28, 1, 0, 0, 0, // mov dword [rbx+40], 1: done
+    0x5b, 0x31, 0xc0, 0xc3, // pop rbx; xor eax, eax; ret
+];
+/// Where the stub lies in its page, behind [`WAY_BACK`].
+const STUB_AT: u64 = 16;
+/// Where `done` lies in the data, and where `pthread_create` writes the id of the thread.
+const DONE_AT: u64 = 40;
+const THREAD_AT: u64 = 48;
+/// How long a thread may take to end after the session has let it go.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The functions that the stub calls.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Helper {
+    create: Addr,
+    detach: Addr,
+    ensure: Addr,
+    release: Addr,
+    run: Addr,
+}
+
+impl Helper {
+    pub(super) fn of(process: &dyn Process, pid: Pid, run: Addr) -> Result<Helper, AgentError> {
+        let find = |symbol: &'static str| {
+            exported(process, symbol).ok_or(AgentError::NoSymbol { pid, symbol })
+        };
+        Ok(Helper {
+            create: find("pthread_create")?,
+            detach: find("pthread_detach")?,
+            ensure: find("PyGILState_Ensure")?,
+            release: find("PyGILState_Release")?,
+            run,
+        })
+    }
+
+    /// What the stub reads.
+    fn data(&self, text: Addr) -> Vec<u8> {
+        let words = [
+            self.ensure,
+            self.run,
+            self.release,
+            text,
+            self.detach,
+            Addr(0),
+            Addr(0),
+        ];
+        words.iter().flat_map(|word| word.0.to_le_bytes()).collect()
+    }
+
+    /// Makes the thread, which runs a text. False if the borrowed thread does not wait where it may be borrowed.
+    pub(super) fn start(
+        &self,
+        hold: &mut Hold,
+        borrowed: Tid,
+        furniture: &mut Furniture,
+        text: &[u8],
+    ) -> Result<bool, AgentError> {
+        let code = furniture.bring_code(hold)?;
+        hold.write(code, &WAY_BACK)?;
+        hold.write(code.plus(STUB_AT), &STUB)?;
+        let text_at = furniture.text.plus(HELPER_TEXT_AT);
+        hold.write(text_at, text)?;
+        let data = furniture.text.plus(DATA_AT);
+        hold.write(data, &self.data(text_at))?;
+        let arguments = [data.plus(THREAD_AT).0, 0, code.plus(STUB_AT).0, data.0];
+        let is_called = hold.call_from_wait(borrowed, code, self.create, arguments)?;
+        if !is_called {
+            hold.write(data.plus(DONE_AT), &1_u32.to_le_bytes())?;
+        }
+        Ok(is_called)
+    }
+}
+
+/// Holds the process at a moment when no thread runs the stub any more; nothing if that does not come.
+pub(super) fn hold_after_end(pid: Pid, furniture: &Furniture) -> Result<Option<Hold>, AgentError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let hold = Hold::seize(pid)?;
+        let Some(code) = furniture.code else {
+            return Ok(Some(hold));
+        };
+        let mut done = [0; 4];
+        hold.read(furniture.text.plus(DATA_AT + DONE_AT), &mut done)?;
+        let mut inside = false;
+        for tid in hold.stopped().collect::<Vec<_>>() {
+            inside |= hold.runs_in(tid, code, super::furniture::PAGE)?;
+        }
+        if done != [0; 4] && !inside {
+            return Ok(Some(hold));
+        }
+        drop(hold);
+        if Instant::now() > deadline {
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stub_does_not_cover_the_way_back() {
+        assert!(WAY_BACK.len() as u64 <= STUB_AT);
+    }
+}

@@ -1,0 +1,171 @@
+//! Processes whose main thread waits in C code: a thread that is made for it speaks for it, and is gone afterwards.
+
+mod support;
+
+use std::fs;
+use std::time::Instant;
+
+use pmdb::model::{Pid, Tid};
+use pmdb::process::Process;
+use pmdb::process::live::LiveProcess;
+use support::{Conversation, Fixture, on_each_python};
+
+/// A fixture whose main thread is in a system call.
+fn waiting(python: &support::Python, kind: &str) -> Fixture {
+    let fixture = Fixture::python(python, "waiting.py", &[kind]);
+    let pid = Pid(fixture.pid());
+    let process = LiveProcess::open(pid).expect("it lives");
+    let begin = Instant::now();
+    while process.system_call(Tid(pid.0)).is_none() {
+        assert!(begin.elapsed() < support::PATIENCE);
+        std::thread::yield_now();
+    }
+    fixture
+}
+
+fn state(fixture: &mut Fixture) -> String {
+    fixture.write_line("tell");
+    fixture.read_line()
+}
+
+/// Asks until the answer is as expected: a thread takes a moment to end after it has done its work.
+fn becomes(fixture: &mut Fixture, expected: &str) {
+    let begin = Instant::now();
+    loop {
+        let found = state(fixture);
+        if found == expected {
+            break;
+        }
+        assert!(
+            begin.elapsed() < support::PATIENCE,
+            "{found}\n--- instead of\n{expected}"
+        );
+    }
+    let maps = fs::read_to_string(format!("/proc/{}/maps", fixture.pid())).expect("it lives");
+    let code = maps
+        .lines()
+        .find(|line| line.ends_with("r-xp 00000000 00:00 0 "));
+    assert_eq!(code.map(str::trim), None);
+}
+
+fn attach(fixture: &Fixture) -> Conversation {
+    let mut prompt = Conversation::start(&["attach", &fixture.pid().to_string()]);
+    let answer = prompt.ask("stop").join("\n");
+    assert!(
+        answer.contains("[the main thread is in C code: it stops when it is back]"),
+        "{answer}"
+    );
+    prompt
+}
+
+/// What waits may be called by functions of the standard library.
+fn go_up_to_wait_for_it(prompt: &mut Conversation) {
+    for _ in 0..10 {
+        if prompt.ask("p answer") == ["1"] {
+            return;
+        }
+        prompt.ask("up");
+    }
+    panic!("no frame has it");
+}
+
+#[test]
+fn statements_run_while_it_waits_and_it_stops_when_it_is_back() {
+    on_each_python(|python| {
+        for kind in ["lock", "join", "read", "select", "child"] {
+            let mut undisturbed = waiting(python, kind);
+            undisturbed.write_line("go");
+            assert_eq!(undisturbed.read_line(), "result 2 None");
+            let mut fixture = waiting(python, kind);
+            let mut prompt = attach(&fixture);
+            let frames = prompt.ask("where").join("\n");
+            assert!(frames.contains("wait_for_it()\n-> how()"), "{frames}");
+            go_up_to_wait_for_it(&mut prompt);
+            assert_eq!(prompt.ask("p answer, how is WAITS[kind]"), ["(1, True)"]);
+            prompt.ask("!answer = 40");
+            fixture.write_line("go");
+            // It waits for its turn, also when it is back.
+            assert_eq!(prompt.ask("p answer"), ["40"], "{kind}");
+            let stop = prompt.ask("next").join("\n");
+            assert!(
+                stop.ends_with("wait_for_it()\n-> answer += 1"),
+                "{kind}: {stop}"
+            );
+            assert_eq!(prompt.ask("p answer"), ["40"]);
+            assert_eq!(prompt.ask("detach")[0], "[the process goes on]");
+            assert_eq!(fixture.read_line(), "result 41 None", "{kind}");
+            becomes(&mut fixture, &state(&mut undisturbed));
+        }
+    });
+}
+
+#[test]
+fn it_is_left_waiting_as_it_was() {
+    on_each_python(|python| {
+        for kind in ["sleep", "lock"] {
+            let mut fixture = waiting(python, kind);
+            let before = state(&mut fixture);
+            for _ in 0..3 {
+                let mut prompt = attach(&fixture);
+                go_up_to_wait_for_it(&mut prompt);
+                assert_eq!(prompt.ask("p answer"), ["1"]);
+                assert_eq!(prompt.ask("detach")[0], "[the process goes on]");
+                becomes(&mut fixture, &before);
+            }
+        }
+    });
+}
+
+#[test]
+fn breakpoints_can_be_set_while_it_waits() {
+    on_each_python(|python| {
+        let mut fixture = waiting(python, "read");
+        let before = state(&mut fixture);
+        let mut prompt = attach(&fixture);
+        let set = prompt.ask("break waiting.py:46").join("\n");
+        assert!(set.starts_with("Breakpoint 1 at"), "{set}");
+        fixture.write_line("go");
+        let stop = prompt.ask("continue").join("\n");
+        assert!(stop.ends_with("wait_for_it()\n-> return answer"), "{stop}");
+        assert_eq!(prompt.ask("p answer"), ["2"]);
+        prompt.ask("detach");
+        assert_eq!(fixture.read_line(), "result 2 None");
+        becomes(&mut fixture, &before);
+    });
+}
+
+#[test]
+fn if_pmdb_is_killed_it_comes_back_undisturbed() {
+    on_each_python(|python| {
+        let mut undisturbed = waiting(python, "read");
+        undisturbed.write_line("go");
+        assert_eq!(undisturbed.read_line(), "result 2 None");
+        let mut fixture = waiting(python, "read");
+        // Dropping it kills pmdb.
+        drop(attach(&fixture));
+        fixture.write_line("go");
+        assert_eq!(fixture.read_line(), "result 2 None");
+        // What it was about to do in the main thread's name has no agent any more, and reads no file that is not its own.
+        let expected = state(&mut undisturbed);
+        let begin = Instant::now();
+        while state(&mut fixture) != expected {
+            assert!(
+                begin.elapsed() < support::PATIENCE,
+                "{}",
+                state(&mut fixture)
+            );
+        }
+    });
+}
+
+#[test]
+fn one_that_keeps_the_lock_of_the_interpreter_can_only_be_looked_at() {
+    on_each_python(|python| {
+        let fixture = Fixture::python(python, "waiting.py", &["sum"]);
+        let mut prompt = Conversation::start(&["attach", &fixture.pid().to_string()]);
+        let answer = prompt.ask("stop").join("\n");
+        assert!(answer.contains("has run no Python code for"), "{answer}");
+        let frames = prompt.ask("where").join("\n");
+        assert!(frames.contains("wait_for_it()"), "{frames}");
+    });
+}
