@@ -120,7 +120,7 @@ x is 16
             ("*** Blank or comment", "an empty line"),
             ("*** nowhere.py: no such file", "no file"),
             ("*** End of file", "no such line"),
-            ("*** No breakpoint numbered 77", "no such number"),
+            ("*** Breakpoint number 77 out of range", "no such number"),
             ("[the process goes on]", "detach"),
         ] {
             assert!(rest.contains(expected), "{why}: {rest}");
@@ -212,4 +212,54 @@ fn the_dead_are_not_stepped() {
         "{}",
         answer.stdout
     );
+}
+
+#[test]
+fn a_trace_function_that_was_there_is_put_back() {
+    let program = "\
+import select, sys
+calls = 0
+def watch(frame, event, argument):
+    global calls
+    calls += 1
+    return watch
+def work():
+    x = 1
+    return x + 1
+def main():
+    while True:
+        work()
+        if select.select([sys.stdin], [], [], 0)[0]:
+            sys.stdin.readline()
+            before = calls
+            work()
+            here = sys._getframe()
+            print(sys.gettrace() is watch, calls - before, here.f_trace is watch, here.f_back.f_trace, flush=True)
+sys.settrace(watch)
+print('ready', flush=True)
+main()
+";
+    on_each_python(|python| {
+        let mut fixture = Fixture::python_text(python, program, &[]);
+        let before = state(&mut fixture);
+        assert!(
+            before.starts_with("True") && before.contains("True None"),
+            "{before}"
+        );
+        for last in ["quit", "detach"] {
+            let commands = [
+                "stop",
+                "tbreak work",
+                "continue",
+                "step",
+                "next",
+                "return",
+                "next",
+                last,
+            ];
+            let session = told(&fixture, &commands);
+            assert!(session.contains("--Return--"), "{session}");
+            assert_eq!(state(&mut fixture), before, "{last}");
+        }
+    });
 }

@@ -212,6 +212,9 @@ pub struct Listing {
     pub current: Option<u32>,
     /// The line of the frame that raised, or called what raised.
     pub raised: Option<u32>,
+    /// The lines that have a breakpoint.
+    #[serde(default)]
+    pub breakpoints: Vec<u32>,
     /// The file ends before what was asked for did.
     pub end_of_file: bool,
     /// Said once for each time that the file was edited after the process started.

@@ -42,7 +42,7 @@ pub struct Breakpoint {
     pub enabled: bool,
     /// Hits that do not count yet.
     pub ignore: u32,
-    /// Times that it stopped the process.
+    /// Times that it was reached.
     pub hits: u64,
 }
 
@@ -75,7 +75,7 @@ impl Spot {
 }
 
 /// All of one process.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Breakpoints {
     list: Vec<Breakpoint>,
     last: u32,
@@ -127,7 +127,11 @@ impl Breakpoints {
     /// Changes one; what it was like before if it is deleted, else what it is like now.
     pub fn change(&mut self, number: u32, change: &Change) -> Result<Breakpoint, SessionError> {
         let index = self.list.iter().position(|one| one.number == number);
-        let index = index.ok_or(SessionError::NoSuchBreakpoint { number })?;
+        let index = index.ok_or(if (1..=self.last).contains(&number) {
+            SessionError::BreakpointDeleted { number }
+        } else {
+            SessionError::NoSuchBreakpoint { number }
+        })?;
         if *change == Change::Clear {
             return Ok(self.list.remove(index));
         }
@@ -143,12 +147,13 @@ impl Breakpoints {
     }
 
     /// The process has stopped at these: the temporary ones among them, which are deleted by that.
-    pub fn hit(&mut self, numbers: &[u32]) -> Vec<Breakpoint> {
+    /// `counts` is what the agent has counted: for each number the hits, and those that do not count yet.
+    pub fn hit(&mut self, numbers: &[u32], counts: &[(u32, u64, u32)]) -> Vec<Breakpoint> {
         for breakpoint in &mut self.list {
-            if numbers.contains(&breakpoint.number) {
-                breakpoint.hits += 1;
-                // The agent has counted them down.
-                breakpoint.ignore = 0;
+            let counted = counts.iter().find(|(of, ..)| *of == breakpoint.number);
+            if let Some((_, hits, ignore)) = counted {
+                breakpoint.hits = *hits;
+                breakpoint.ignore = *ignore;
             }
         }
         let (gone, kept) = std::mem::take(&mut self.list)
@@ -156,6 +161,15 @@ impl Breakpoints {
             .partition(|one| one.temporary && numbers.contains(&one.number));
         self.list = kept;
         gone
+    }
+
+    /// The lines of a file that have one, in pdb's listings too if it is disabled.
+    pub fn lines_in(&self, file: &str) -> Vec<u32> {
+        let in_file = self
+            .list
+            .iter()
+            .filter(|one| one.file.as_deref() == Some(file));
+        in_file.filter_map(|one| one.line).collect()
     }
 
     /// What the agent is to watch.

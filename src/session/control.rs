@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::api::{Event, Stop};
 use super::breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Spot};
+use super::convenience;
 use super::error::SessionError;
 use super::held::Held;
 use super::inferior::Inferior;
@@ -72,6 +73,13 @@ impl Inferior {
     /// Lets the process go on. What comes of it is waited for with `wait`.
     pub fn resume(&mut self, how: Resume) -> Result<(), SessionError> {
         let frame = self.held_frame().unwrap_or(0);
+        if let Resume::Until { line: Some(line) } = how
+            && self
+                .frame()
+                .is_ok_and(|(_, seen)| seen.current_line().is_some_and(|at| line <= at))
+        {
+            return Err(SessionError::UntilBefore);
+        }
         self.held()?.resume(frame, how)
     }
 
@@ -108,11 +116,13 @@ impl Inferior {
                 thread,
                 reason,
                 breakpoints,
+                counts,
                 complaints,
                 value,
+                brief,
                 error,
             } => {
-                let deleted = self.breakpoints.hit(&breakpoints);
+                let deleted = self.breakpoints.hit(&breakpoints, &counts);
                 if !deleted.is_empty() {
                     self.send_breakpoints(interrupted)?;
                 }
@@ -127,7 +137,7 @@ impl Inferior {
                     reason,
                     breakpoints,
                     complaints,
-                    value,
+                    value: brief.or(value),
                     error,
                     deleted,
                 })])
@@ -176,7 +186,8 @@ impl Inferior {
         interrupted: &AtomicBool,
     ) -> Result<Value, SessionError> {
         let frame = self.required_frame()?;
-        self.held()?.evaluate(frame, text, limits, interrupted)
+        let text = convenience::in_process(text);
+        self.held()?.evaluate(frame, &text, limits, interrupted)
     }
 
     /// Runs a statement in the focused frame: what it prints, and the value if it is an expression.
@@ -186,7 +197,7 @@ impl Inferior {
         interrupted: &AtomicBool,
     ) -> Result<String, SessionError> {
         let frame = self.required_frame()?;
-        let text = text.to_string();
+        let text = convenience::in_process(text);
         let (answer, mut printed) = self.command(&Command::Execute { frame, text }, interrupted)?;
         if let Some(value) = answer.text.filter(|value| !value.is_empty()) {
             printed += &value;
@@ -317,8 +328,13 @@ impl Inferior {
         change: &Change,
         interrupted: &AtomicBool,
     ) -> Result<Breakpoint, SessionError> {
+        let before = self.breakpoints.clone();
         let changed = self.breakpoints.change(number, change)?;
-        self.send_breakpoints(interrupted)?;
+        if let Err(error) = self.send_breakpoints(interrupted) {
+            // A condition that is no Python, for instance: the process watches what it watched before.
+            self.breakpoints = before;
+            return Err(error);
+        }
         Ok(changed)
     }
 

@@ -8,6 +8,18 @@ const PREFIX: &str = "__pmdb_variable";
 /// Puts names of Python in the place of `$name` outside of string literals. Gives the text and the variables in it, each
 /// once and without the `$`.
 pub(super) fn replace(text: &str) -> (String, Vec<String>) {
+    replace_by(text, python_name)
+}
+
+/// The same for the process itself to run, where the agent keeps the variables in a dictionary.
+pub(super) fn in_process(text: &str) -> String {
+    replace_by(text, |name| {
+        format!("__pdb_convenience_variables['{name}']")
+    })
+    .0
+}
+
+fn replace_by(text: &str, python_name: impl Fn(&str) -> String) -> (String, Vec<String>) {
     let mut replaced = String::with_capacity(text.len());
     let mut names: Vec<String> = Vec::new();
     let mut quote = None;

@@ -70,8 +70,12 @@ pub enum SessionError {
     NotReturned,
     #[error("You can only jump within the bottom frame")]
     NotNewest,
-    #[error("No breakpoint numbered {number}")]
+    #[error("Breakpoint number {number} out of range")]
     NoSuchBreakpoint { number: u32 },
+    #[error("Breakpoint {number} already deleted")]
+    BreakpointDeleted { number: u32 },
+    #[error("\"until\" line number is smaller than current line number")]
+    UntilBefore,
     #[error("{file}: no such file, neither as a path nor beside the files of this stack")]
     NoSuchFile { file: String },
     #[error("Blank or comment")]

@@ -165,8 +165,13 @@ impl Asking<'_> {
     }
 
     /// What a displayed expression gives; if it gives nothing, that as a text.
-    pub fn display(&self, inferior: &Inferior, text: &str) -> Result<Display, SessionError> {
-        let value = match self.value(inferior, text) {
+    pub fn display(&self, inferior: &mut Inferior, text: &str) -> Result<Display, SessionError> {
+        let value = if inferior.held_frame().is_some() {
+            inferior.own_value(text, self.limits, self.interrupted)
+        } else {
+            self.value(inferior, text)
+        };
+        let value = match value {
             Ok(value) => value.text,
             Err(SessionError::Evaluation { text: why }) if why.starts_with("SyntaxError") => {
                 return Err(SessionError::NotDisplayable {

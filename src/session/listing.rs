@@ -121,6 +121,9 @@ impl Library {
         let is_module = seen.described.function == "<module>";
         let name = seen.described.file.clone().unwrap_or_default();
         let middle = current.or(raised).unwrap_or(first_of_code);
+        let breakpoints = inferior.path_of(&seen.described);
+        let breakpoints = breakpoints.map(|path| inferior.breakpoints.lines_in(&path));
+        let breakpoints = breakpoints.unwrap_or_default();
         let source = self.known_file(inferior, &name);
         let around = |line: u32| {
             let first = line.saturating_sub(BEFORE).max(1);
@@ -158,6 +161,7 @@ impl Library {
                 .unwrap_or_default(),
             current,
             raised: raised.filter(|raised| Some(*raised) != current),
+            breakpoints,
             end_of_file: lines != Lines::Function && count < last,
             edited: source
                 .ok()
@@ -202,6 +206,7 @@ impl Library {
             lines: self.lines_of(&source, first, last),
             current: None,
             raised: None,
+            breakpoints: Vec::new(),
             end_of_file: false,
             edited: self.edited(inferior, &place.file, &source),
         })

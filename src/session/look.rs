@@ -145,7 +145,18 @@ impl Session {
             }
             Request::Execute { text } => Response::Value(asking.execute(inferior, &text)?),
             Request::Pretty { text, width } => {
-                Response::Text(asking.pretty(inferior, &text, width)?)
+                let shown = match asking.pretty(inferior, &text, width) {
+                    // What takes running code, the process runs itself.
+                    Err(SessionError::Evaluation { text: why })
+                        if inferior.held_frame().is_some() && !why.starts_with("SyntaxError") =>
+                    {
+                        let text = format!("__import__('pprint').pprint(({text}), width={width})");
+                        let printed = inferior.run_statement(&text, &self.interrupted)?;
+                        printed.trim_end_matches('\n').to_string()
+                    }
+                    other => other?,
+                };
+                Response::Text(shown)
             }
             Request::WhatIs { text } => Response::Text(asking.what_is(inferior, &text)?),
             Request::SourceOf { text } => {
@@ -312,8 +323,9 @@ fn changed_displays(inferior: &mut Inferior, asking: &Asking<'_>) -> Vec<Event> 
     let Ok((view, seen)) = inferior.frame() else {
         return Vec::new();
     };
+    let displays = view.displays.of(seen);
     let mut values = Vec::new();
-    for display in view.displays.of(seen) {
+    for display in displays {
         if let Ok(now) = asking.display(inferior, &display.text) {
             values.push(now);
         }

@@ -97,7 +97,8 @@ impl Writer<'_> {
                 number if Some(number) == listing.raised => ">>",
                 _ => "",
             };
-            self.numbered(line, mark)?;
+            let has_breakpoint = listing.breakpoints.contains(&line.number);
+            self.numbered(line, has_breakpoint, mark)?;
         }
         if listing.end_of_file {
             self.line("[EOF]")?;
@@ -112,11 +113,12 @@ impl Writer<'_> {
     }
 
     /// pdb's columns: the number, a place for the mark of a breakpoint, the mark of the line.
-    fn numbered(&mut self, line: &ListingLine, mark: &str) -> io::Result<()> {
+    fn numbered(&mut self, line: &ListingLine, has_breakpoint: bool, mark: &str) -> io::Result<()> {
         let number = format!("{:<4}", format!("{:>3}", line.number));
         let mark = self.palette.paint(Role::Prompt, mark);
+        let place = if has_breakpoint { 'B' } else { ' ' };
         let text = source::line(self.palette, line);
-        writeln!(self.out, "{number} {mark}\t{text}")
+        writeln!(self.out, "{number}{place}{mark}\t{text}")
     }
 
     pub fn variables(&mut self, variables: &[Local]) -> io::Result<()> {

@@ -60,7 +60,10 @@ impl Repl {
                 },
             },
             Control::Jump => {
-                let line = line_number(arguments)?;
+                let line = line_number(arguments).map_err(|_| {
+                    let why = "The 'jump' command requires a line number";
+                    Trouble::Words(why.to_string())
+                })?;
                 let jumped = self.session.ask(Request::Jump { line })?;
                 if let Response::Frame(entry) = jumped {
                     self.writer(out).frame(&entry)?;
@@ -137,12 +140,13 @@ impl Repl {
     }
 
     fn show_stop(&mut self, stop: &Stop, out: &mut dyn Write) -> Result<(), Trouble> {
-        let refreshed = self.refresh(out)?;
-        refreshed?;
+        self.session.ask(Request::Refresh)?;
         if let Response::Frame(entry) = self.session.ask(Request::Frame)? {
             self.writer(out)
                 .frame_returning(&entry, stop.value.as_deref())?;
         }
+        // What is displayed comes behind the line, as in pdb.
+        self.show_events(out)?;
         Ok(())
     }
 

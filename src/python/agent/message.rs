@@ -108,11 +108,17 @@ pub enum Event {
         reason: String,
         #[serde(default)]
         breakpoints: Vec<u32>,
+        /// For each breakpoint: its number, how often it was reached, and how many hits do not count yet.
+        #[serde(default)]
+        counts: Vec<(u32, u64, u32)>,
         #[serde(default)]
         complaints: Vec<Complaint>,
         /// `repr()` of what a frame returns.
         #[serde(default)]
         value: Option<String>,
+        /// The same in few characters.
+        #[serde(default)]
+        brief: Option<String>,
         /// What was raised.
         #[serde(default)]
         error: Option<String>,

@@ -55,15 +55,17 @@ class Agent:
         kind, value, traceback = argument
         inner = "Internal " if traceback is None and kind is StopIteration else ""
         error = value if isinstance(value, BaseException) else kind(value)
+        self.evaluator.variables["_exception"] = error
         self.stop(frame, {"reason": "exception", "error": inner + describe_error(error)})
 
     def returned_from(self, frame, value):
         self.evaluator.scope(frame)[1]["__return__"] = value
+        self.evaluator.variables["_retval"] = value
         try:
             shown, _ = bounded(repr(value), LONGEST_TEXT)
         except BaseException as error:
-            shown = "*** repr failed: " + describe_error(error)
-        self.stop(frame, {"reason": "return", "value": shown})
+            shown = "*** repr(retval) failed: %s ***" % describe_error(error)
+        self.stop(frame, {"reason": "return", "value": shown, "brief": brief(value)})
 
     def tell_log(self, breakpoint, frame):
         try:
@@ -77,7 +79,8 @@ class Agent:
         with self.at_prompt:
             self.step = None
             self.stopped_at = frame
-            message.update(event="stopped", thread=thread or _thread.get_native_id())
+            counts = [[one.number, one.hits, one.ignore] for one in self.breakpoints.by_number.values()]
+            message.update(event="stopped", thread=thread or _thread.get_native_id(), counts=counts)
             try:
                 going_on = self.channel.send(message)
                 while going_on:
@@ -118,7 +121,10 @@ class Agent:
         return self.evaluator.execute(self.selected(frame, command), command["text"])
 
     def do_breakpoints(self, frame, command):
-        self.breakpoints.replace(command["list"])
+        try:
+            self.breakpoints.replace(command["list"])
+        except Unusable as error:
+            return {"error": str(error)}
         self.engine.breakpoints_changed()
         return {}
 
@@ -150,6 +156,8 @@ class Agent:
             self.deferred = (command, selected)
             return None
         self.step = Step.of(command, selected)
+        if self.step is not None and command["how"] != "return":
+            self.step.begins_at(self.step.frame or frame)
         self.engine.resumes(frame, self.step)
         return None
 

@@ -1,5 +1,9 @@
 """What the session wants to stop at. The numbers are the session's: one logical breakpoint, here its place in this process."""
 
+class Unusable(Exception):
+    """A breakpoint that cannot be: its text is for the user."""
+
+
 class Breakpoint:
     def __init__(self, wanted):
         self.number = wanted["number"]
@@ -12,18 +16,25 @@ class Breakpoint:
         self.log = wanted.get("log")
         self.hits = 0
         # Compiled once; what it raises at a hit is told and counts as true, as in pdb.
-        self.compiled = compile(self.condition, "<condition>", "eval") if self.condition else None
+        self.compiled = self.compile_condition() if self.condition else None
         self.message = compile("f" + repr(self.log), "<log>", "eval") if self.log is not None else None
+
+    def compile_condition(self):
+        try:
+            return compile(self.condition, "<condition>", "eval")
+        except Exception as error:
+            raise Unusable("Invalid condition %s: %s" % (self.condition, describe_error(error))) from None
 
     def holds_in(self, frame):
         """Whether this hit counts, and what the condition raised if it raised."""
+        # As in bdb: the hits that a condition or `ignore` lets pass are counted too.
+        self.hits += 1
         if self.compiled is not None:
             try:
                 if not eval(self.compiled, frame.f_globals, frame.f_locals):
                     return False, None
             except BaseException as error:
                 return True, describe_error(error)
-        self.hits += 1
         if self.ignore > 0:
             self.ignore -= 1
             return False, None
@@ -62,9 +73,10 @@ class Breakpoints:
 
     def replace(self, wanted):
         known = self.by_number
+        # All of them before the first is taken over: if one is unusable, everything stays as it was.
+        made = [Breakpoint(item) for item in wanted]
         self.by_number, self.in_file, self.in_function, self.placed = {}, {}, {}, {}
-        for item in wanted:
-            breakpoint = Breakpoint(item)
+        for breakpoint in made:
             if breakpoint.number in known:
                 breakpoint.hits = known[breakpoint.number].hits
             self.by_number[breakpoint.number] = breakpoint

@@ -11,10 +11,21 @@ def describe_error(error):
     if kind.__module__ not in ("builtins", "__main__"):
         name = "%s.%s" % (kind.__module__, name)
     try:
-        text = str(error)
+        # Without the file and the line, which are those of what was typed.
+        text = str(error.msg if isinstance(error, SyntaxError) else error)
     except BaseException:
         text = "<exception str() failed>"
     return name + ": " + text if text else name
+
+
+def brief(value):
+    """A value in few characters, as behind `->` where a function returns."""
+    # Loaded by nearly every program; if not, it is not loaded on our behalf.
+    shortener = sys.modules.get("reprlib")
+    try:
+        return bounded(shortener.repr(value) if shortener else repr(value), 400)[0]
+    except BaseException:
+        return "<%s instance at %#x>" % (type(value).__name__, id(value))
 
 
 def bounded(text, most):
@@ -62,9 +73,12 @@ class Evaluator:
 
     def forget_frame(self):
         self.locals_of = (None, None)
+        for name in ("_frame", "_exception", "_retval"):
+            self.variables.pop(name, None)
 
     def with_variables(self, frame):
         global_names, local_names = self.scope(frame)
+        self.variables["_frame"] = frame
         global_names["__pdb_convenience_variables"] = self.variables
         return global_names, local_names
 

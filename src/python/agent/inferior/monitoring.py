@@ -74,7 +74,9 @@ class Monitoring(Tracing):
         hits = agent.breakpoints.hits(code, line)
         if not hits or not agent.is_ours():
             return sys.monitoring.DISABLE
-        frame = sys._getframe(1)
+        frame, step = sys._getframe(1), agent.step
+        if step is not None and step.thread == _thread.get_ident() and step.is_at_first_line(frame):
+            return None
         if not self.was_seen(frame) and agent.line_reached(frame, hits):
             self.seen = (frame, line)
         return None
@@ -92,7 +94,7 @@ class Monitoring(Tracing):
             return self.trace
         if self.tool is None:
             return super().line(frame, step)
-        if step is not None and step.stops_in(frame):
+        if step is not None and not step.is_at_first_line(frame) and step.stops_in(frame):
             line = frame.f_lineno
             hits = self.agent.breakpoints.hits(frame.f_code, line)
             if not (hits and self.agent.line_reached(frame, hits)):

@@ -11,6 +11,19 @@ class Step:
     def __init__(self, thread, reason, frame=None, returning=None, line=0):
         self.thread, self.reason = thread, reason
         self.frame, self.returning, self.line = frame, returning, line
+        self.first_frame = self.first_line = None
+
+    def begins_at(self, frame):
+        """A line that has a loop in it is one line: it is not stopped at again before another one was (as in 3.14)."""
+        self.first_frame, self.first_line = frame, frame.f_lineno
+
+    def is_at_first_line(self, frame):
+        if frame is not self.first_frame:
+            return False
+        if frame.f_lineno == self.first_line:
+            return True
+        self.first_frame = None
+        return False
 
     @classmethod
     def of(cls, command, frame):
