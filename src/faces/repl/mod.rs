@@ -1,6 +1,7 @@
 //! The prompt: pdb's commands on a session.
 
 mod answer;
+mod command_table;
 mod commands;
 mod complete;
 mod control;

@@ -12,7 +12,7 @@ use nix::unistd;
 use super::TraceError;
 use super::kernel::{self, Resume, Status};
 use super::registers;
-use crate::model::{Addr, Pid, Tid};
+use crate::model::{Addr, Pid, ThreadState, Tid};
 use crate::process::live::refusal;
 use crate::process::live::stat::Stat;
 
@@ -20,9 +20,11 @@ use crate::process::live::stat::Stat;
 /// threads that were not stopped yet.
 const MOST_ROUNDS: usize = 100;
 
-/// How long a thread may take to stop. One that sits in an uninterruptible wait (a disk, the parent of a vfork) takes as
-/// long as that lasts; it runs no code of the program meanwhile.
+/// How long a thread may take to stop that sits in an uninterruptible wait (a disk, the parent of a vfork). It takes as long as
+/// that lasts, and runs no code of the program meanwhile.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// The same for every other thread. It stops as soon as it gets a processor.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -175,7 +177,7 @@ impl Hold {
 
     /// Waits until a thread that was asked to stop has, or has ended, or sits in an uninterruptible wait.
     fn wait_for_stop(&mut self, tid: Tid) {
-        let deadline = Instant::now() + PATIENCE;
+        let begin = Instant::now();
         loop {
             match kernel::status(tid) {
                 Status::Interrupted => {
@@ -190,7 +192,7 @@ impl Hold {
                 Status::SystemCall | Status::Other => {
                     let _ = kernel::resume(tid, Resume::Continue, None);
                 }
-                Status::Unchanged if Instant::now() < deadline => wait_a_little(),
+                Status::Unchanged if self.may_still_stop(tid, begin.elapsed()) => wait_a_little(),
                 Status::Unchanged => return,
                 Status::Ended => {
                     self.threads.remove(&tid);
@@ -198,6 +200,14 @@ impl Hold {
                 }
             }
         }
+    }
+}
+
+impl Hold {
+    /// Whether a thread that has been asked to stop for so long is worth waiting for.
+    fn may_still_stop(&self, tid: Tid, asked: Duration) -> bool {
+        let state = || Stat::of_thread(self.pid, tid).map(|stat| stat.state);
+        asked < PATIENCE || (asked < LONGEST_WAIT && !matches!(state(), Ok(ThreadState::Blocked)))
     }
 }
 
@@ -217,6 +227,14 @@ fn let_go(tid: Tid, stop: Stop) {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        // A thread that stops later than that would stand still for as long as pmdb lives.
+        let pending = self
+            .threads
+            .iter()
+            .filter(|(_, stop)| **stop == Stop::Pending);
+        for tid in pending.map(|(tid, _)| *tid).collect::<Vec<_>>() {
+            self.wait_for_stop(tid);
+        }
         for (&tid, &stop) in &self.threads {
             let_go(tid, stop);
         }
