@@ -109,9 +109,6 @@ fn statement_is_refused_in_a_sentence() {
 fn commands_that_cannot_be_done_say_so() {
     let (_fixture, pid) = waiting();
     for (command, why) in [
-        // It waits for its input in C code, and comes to no line.
-        ("step", "has run no Python code for"),
-        ("b 12", "has run no Python code for"),
         ("c", "the process is running"),
         ("rv", "Not yet returned!"),
         ("run", "'run' is for a program that pmdb started"),
