@@ -27,8 +27,28 @@ pub(super) struct Pages {
     runs: Vec<Vec<u8>>,
     /// How often something was fetched of a region, by the region's number.
     fetches: FxHashMap<u64, u32>,
-    /// The page that was asked for last: most questions are for the same one.
-    last: Option<(u64, Place)>,
+    /// Pages that were asked for lately, each at its number modulo their count: nearly all questions are for one of these.
+    recent: Recent,
+}
+
+/// A power of two.
+const MOST_RECENT: usize = 64;
+
+struct Recent([Option<(u64, Place)>; MOST_RECENT]);
+
+impl Default for Recent {
+    fn default() -> Recent {
+        Recent([None; MOST_RECENT])
+    }
+}
+
+impl Recent {
+    fn find(&self, page: u64) -> Option<Place> {
+        match self.0[page as usize % MOST_RECENT] {
+            Some((known, place)) if known == page => Some(place),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -98,18 +118,31 @@ impl Pages {
     /// The bytes that are there from an address on to the end of its page.
     pub fn bytes(&mut self, address: Addr) -> Option<&[u8]> {
         let page = address.0 / PAGE;
-        let place = match self.last {
-            Some((last, place)) if last == page => place,
-            _ => {
+        let place = match self.recent.find(page) {
+            Some(place) => place,
+            None => {
                 let place = self.places.get_mut(&page)?;
                 place.used = true;
-                self.last = Some((page, *place));
+                self.recent.0[page as usize % MOST_RECENT] = Some((page, *place));
                 *place
             }
         };
         let start = u64::from(place.page) * PAGE;
         let run = self.runs.get(place.run as usize)?;
         run.get((start + address.0 % PAGE) as usize..(start + PAGE) as usize)
+    }
+
+    /// Some bytes of a page that was asked for lately, if they do not reach over its end.
+    pub fn recent<const N: usize>(&self, address: Addr) -> Option<[u8; N]> {
+        let place = self.recent.find(address.0 / PAGE)?;
+        let within = (address.0 % PAGE) as usize;
+        let start = place.page as usize * PAGE as usize + within;
+        let run = self.runs.get(place.run as usize)?;
+        let is_within = within + N <= PAGE as usize;
+        run.get(start..start + N)?
+            .try_into()
+            .ok()
+            .filter(|_| is_within)
     }
 
     /// Puts bytes in place of those that are there; where no page is, none becomes.

@@ -36,9 +36,6 @@ const KERNEL_THREAD: u32 = 0x0020_0000;
 /// `PF_EXITING`: its memory is being given back.
 const EXITING: u32 = 0x4;
 
-/// Longer than any line can be: 52 numbers and a name.
-const LONGEST: usize = 4096;
-
 /// The end of the clock tick that lies this many after boot, by the clock of the wall.
 pub(in crate::process) fn time_of(ticks: u64) -> Option<SystemTime> {
     let since_boot = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?);
@@ -59,7 +56,7 @@ impl Stat {
     }
 
     fn read(path: &str) -> io::Result<Stat> {
-        let line = proc_file::read(path, LONGEST)?;
+        let line = proc_file::read_line(path)?;
         Stat::parse(&line).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
     }
 

@@ -91,7 +91,7 @@ pub(super) fn status_field<'s>(status: &'s [u8], name: &str) -> Option<&'s str> 
 /// The system call that a thread is blocked in. The file says `running`, or `-1 SP PC` outside of a call, or
 /// `NUMBER 0xARGUMENT… 0xSP 0xPC`.
 pub(super) fn system_call(pid: Pid, tid: Tid) -> Option<SystemCall> {
-    parse_system_call(&proc_file::read(format!("/proc/{pid}/task/{tid}/syscall"), 4096).ok()?)
+    parse_system_call(&proc_file::read_line(format!("/proc/{pid}/task/{tid}/syscall")).ok()?)
 }
 
 pub(super) fn parse_system_call(text: &[u8]) -> Option<SystemCall> {
