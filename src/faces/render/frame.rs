@@ -70,7 +70,7 @@ pub fn write_frame(
     process: &ProcessReport,
     frame: &Frame,
 ) -> io::Result<()> {
-    printer.line(place(printer, frame))?;
+    write_place(printer, frame)?;
     write_source(printer, process, frame)?;
     if let Some(note) = &frame.note {
         let note = printable::one_line(note);
@@ -103,20 +103,22 @@ fn list(names: &[String]) -> String {
     }
 }
 
-fn place(printer: &Printer<'_>, frame: &Frame) -> String {
+fn write_place(printer: &mut Printer<'_>, frame: &Frame) -> io::Result<()> {
     let function = printable::one_line(&frame.function);
-    let function = printer.paint(Role::Function, function);
+    let function = (Some(Role::Function), &*function);
     let Some(file) = &frame.file else {
-        return format!("  In {function}");
+        return printer.pieces(&[(None, "  In "), function]);
     };
-    let file = format!("\"{}\"", printable::one_line(file));
-    let file = printer.paint(Role::File, file);
+    let file = ["\"", &printable::one_line(file), "\""].concat();
+    let file = (Some(Role::File), file.as_str());
+    let (before, within) = ((None, "  File "), (None, ", in "));
     match frame.line {
         Some(line) => {
-            let line = printer.paint(Role::Line, line);
-            format!("  File {file}, line {line}, in {function}")
+            let line = line.to_string();
+            let line = (Some(Role::Line), line.as_str());
+            printer.pieces(&[before, file, (None, ", line "), line, within, function])
         }
-        None => format!("  File {file}, in {function}"),
+        None => printer.pieces(&[before, file, within, function]),
     }
 }
 
@@ -140,15 +142,13 @@ fn write_source(
     if shown.is_empty() {
         return Ok(());
     }
-    printer.line(format_args!("    {}", printable::lines(shown)))?;
+    printer.pieces(&[(None, "    "), (None, &printable::lines(shown))])?;
     let marker = frame
         .columns
         .and_then(|columns| marker(&text, line, columns));
     if let Some((blanks, carets)) = marker {
-        printer.line(format_args!(
-            "    {blanks}{}",
-            printer.paint(Role::Marker, carets)
-        ))?;
+        let carets = (Some(Role::Marker), carets.as_str());
+        printer.pieces(&[(None, "    "), (None, &blanks), carets])?;
     }
     Ok(())
 }
@@ -184,26 +184,31 @@ fn marker(text: &str, line: u32, columns: ColumnRange) -> Option<(String, String
 }
 
 fn write_local(printer: &mut Printer<'_>, local: &Local) -> io::Result<()> {
+    const BEFORE: &str = "      ";
+    const BETWEEN: &str = " = ";
     let name = printable::one_line(&local.name);
-    let continued = " ".repeat("      ".len() + name.width() + " = ".len());
     let value = &local.value;
     let role = value.absence.is_some().then_some(Role::Problem);
-    // An array's text has several lines, each with its own place below the first.
     let text = printable::lines(&value.text);
-    let mut lines = text.split('\n').peekable();
-    let mut before = format!("      {} = ", printer.paint(Role::Variable, name));
+    let (before, between) = ((None, BEFORE), (None, BETWEEN));
+    let named = (Some(Role::Variable), &*name);
+    let remarks = remarks(value);
+    let remarks = (Some(Role::Faint), remarks.as_str());
+    let nothing = (Some(Role::Faint), "");
+    let Some((first, rest)) = text.split_once('\n') else {
+        return printer.pieces(&[before, named, between, (role, &text), remarks]);
+    };
+    printer.pieces(&[before, named, between, (role, first), nothing])?;
+    // An array's text has several lines, each with its own place below the first.
+    let continued = " ".repeat(BEFORE.len() + name.width() + BETWEEN.len());
+    let mut lines = rest.split('\n').peekable();
     while let Some(line) = lines.next() {
-        let line = match role {
-            Some(role) => printer.paint(role, line).to_string(),
-            None => line.to_string(),
+        let behind = if lines.peek().is_none() {
+            remarks
+        } else {
+            nothing
         };
-        let remarks = match lines.peek() {
-            None => remarks(value),
-            Some(_) => String::new(),
-        };
-        let remarks = printer.paint(Role::Faint, remarks);
-        printer.line(format_args!("{before}{line}{remarks}"))?;
-        before.clone_from(&continued);
+        printer.pieces(&[(None, &continued), (role, line), behind])?;
     }
     Ok(())
 }

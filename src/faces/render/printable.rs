@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+/// Bytes that are compared at once.
+const PIECE: usize = 64;
+
 /// On one line and without control characters: a name of the inferior may hold anything, and an escape
 /// sequence in it must not reach the terminal.
 pub fn one_line(text: &str) -> Cow<'_, str> {
@@ -25,7 +28,9 @@ pub fn shortened(text: &str, characters: usize) -> Cow<'_, str> {
 fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     let unsafe_here = |c: char| (c.is_control() || reorders(c)) && !kept(c);
     // Most text is of these alone, and bytes are compared many at once.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    let is_plain = |plain, byte: &u8| plain & matches!(byte, b' '..=b'~');
+    let mut pieces = text.as_bytes().chunks(PIECE);
+    if pieces.all(|piece| piece.iter().fold(true, is_plain)) {
         return Cow::Borrowed(text);
     }
     if !text.contains(unsafe_here) {

@@ -36,6 +36,18 @@ impl<'a> Printer<'a> {
         writeln!(self.out, "{}{text}", self.margin)
     }
 
+    /// A line of pieces, each painted in its role if it has one.
+    pub fn pieces(&mut self, pieces: &[(Option<Role>, &str)]) -> io::Result<()> {
+        self.out.write_all(self.margin.as_bytes())?;
+        for (role, text) in pieces {
+            match role.filter(|_| self.palette != Palette::Plain) {
+                Some(role) => write!(self.out, "{}", self.paint(role, text))?,
+                None => self.out.write_all(text.as_bytes())?,
+            }
+        }
+        self.out.write_all(b"\n")
+    }
+
     /// A line of the margin alone, without blanks at its end.
     pub fn blank(&mut self) -> io::Result<()> {
         writeln!(self.out, "{}", self.margin.trim_end())
