@@ -280,7 +280,7 @@ fn expressions_of_any_kind() {
             .describe(frame, None)
             .locals
             .into_iter()
-            .map(|local| local.name)
+            .map(|local| local.name.to_string())
             .collect();
         let scope = Scope::of(frame);
         let text = expression(random, &names);

@@ -1,5 +1,7 @@
 //! A frame of a stack, of any language.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Value;
@@ -59,8 +61,9 @@ pub enum LocalKind {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Local {
-    pub name: String,
+    pub name: Arc<str>,
     pub kind: LocalKind,
+    /// The frames of a stack often have the same values, and those of a recursive function the same names.
     #[serde(flatten)]
-    pub value: Value,
+    pub value: Arc<Value>,
 }

@@ -1,6 +1,10 @@
 //! Code objects: names, file, variables and lines of a function.
 
+use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::LookError;
 use super::layout::{Bytecode, VariablesLayout};
@@ -31,10 +35,12 @@ pub struct Code {
     argument_count: usize,
     bytecode: Addr,
     line_table: Vec<u8>,
+    /// What the line table says of the instructions that were asked for. A recursive function has many frames at one.
+    positions: RefCell<FxHashMap<i64, Position>>,
 }
 
 pub struct Variable {
-    pub name: String,
+    pub name: Arc<str>,
     pub kind: LocalKind,
 }
 
@@ -72,7 +78,12 @@ impl Look<'_> {
 
     pub(super) fn position(&self, code: &Code, offset: i64) -> Position {
         let form = self.layout().code.line_table_form;
-        position(form, &code.line_table, code.first_line, offset)
+        let find = || position(form, &code.line_table, code.first_line, offset);
+        *code
+            .positions
+            .borrow_mut()
+            .entry(offset)
+            .or_insert_with(find)
     }
 
     fn read_code(&self, address: Addr) -> Result<Code, LookError> {
@@ -103,6 +114,7 @@ impl Look<'_> {
             line_table: self
                 .bytes_object(field(layout.line_table)?, LONGEST_TABLE)?
                 .0,
+            positions: RefCell::default(),
         })
     }
 
@@ -147,7 +159,8 @@ impl Look<'_> {
     fn variable(&self, name: Addr, kind: LocalKind) -> Result<Variable, LookError> {
         let text = self.name(name)?;
         self.memory.keep(name, size_of::<Variable>() + text.len())?;
-        Ok(Variable { name: text, kind })
+        let name = text.into();
+        Ok(Variable { name, kind })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Frames and their variables.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::LookError;
 use super::code::Code;
@@ -109,7 +110,8 @@ impl Look<'_> {
                 (frame.address.plus(layout.localsplus), layout.reference_tag)
             }
         };
-        let mut locals: Vec<Local> = Vec::new();
+        let absent = |absence| Arc::new(Value::absent(absence));
+        let mut locals: Vec<Local> = Vec::with_capacity(frame.code.variables.len());
         for (slot, variable) in (0_u64..).zip(&frame.code.variables) {
             let object = Addr(self.memory.u64(slots.plus(slot * 8))? & !tag);
             let object = self.through_cell(object, variable.kind)?;
@@ -117,14 +119,16 @@ impl Look<'_> {
                 name: variable.name.clone(),
                 kind: variable.kind,
                 value: if object.is_null() {
-                    Value::absent(Absence::Unbound)
+                    absent(Absence::Unbound)
                 } else {
-                    self.value(object, limits)
+                    self.shared_value(object, limits)
                 },
             };
             self.keep_local(&local)?;
             // Up to 3.10 an argument that is a cell has two slots, of which the first is empty once the cell is made.
-            match locals.iter_mut().find(|other| other.name == local.name) {
+            let mut others = locals.iter_mut();
+            let is_cell = variable.kind == LocalKind::Cell;
+            match others.find(|other| is_cell && other.name == local.name) {
                 Some(other) if other.value.absence.is_some() => *other = local,
                 Some(_) => {}
                 None => locals.push(local),
@@ -165,11 +169,10 @@ impl Look<'_> {
             if name.starts_with("__") && name.ends_with("__") {
                 continue;
             }
-            let value: Value = self.value(value, limits);
             let local = Local {
-                name,
+                name: name.into(),
                 kind: LocalKind::Name,
-                value,
+                value: self.shared_value(value, limits),
             };
             self.keep_local(&local)?;
             locals.push(local);
@@ -177,9 +180,11 @@ impl Look<'_> {
         Ok(locals)
     }
 
+    /// Counts what a variable takes in the answer, where each is written out.
     fn keep_local(&self, local: &Local) -> Result<(), LookError> {
         let texts = local.name.len() + local.value.text.len() + local.value.type_name.len();
         let at = local.value.address.unwrap_or_default();
-        Ok(self.memory.keep(at, size_of::<Local>() + texts)?)
+        let size = size_of::<Local>() + size_of::<Value>() + texts;
+        Ok(self.memory.keep(at, size)?)
     }
 }

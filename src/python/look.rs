@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::Limits;
 use super::asyncio::FutureClass;
 use super::code::Code;
 use super::layout::Layout;
@@ -15,7 +14,8 @@ use super::locate::Located;
 use super::modules::Modules;
 use super::numpy::Release;
 use super::object::{KeyHash, TypeInfo};
-use crate::model::{Addr, Value};
+use super::repr::KnownValues;
+use crate::model::Addr;
 use crate::process::{Budget, Memory, Process, Spent};
 
 /// Reads the objects of one process through a cache that lasts as long as this does. A live target goes on running:
@@ -35,7 +35,9 @@ pub struct Look<'p> {
     /// By interpreter.
     pub(super) modules: RefCell<HashMap<u64, Rc<Modules>>>,
     /// Values as they are shown.
-    pub(super) values: RefCell<FxHashMap<(u64, Limits), Value>>,
+    pub(super) values: RefCell<KnownValues>,
+    /// Where the text of a value is put together: empty, and as large as one needed before.
+    pub(super) writing_room: Cell<String>,
     /// Names of static types by their address, once one could not be read of a type itself.
     pub(super) nameless: RefCell<Option<HashMap<u64, String>>>,
     /// Objects that are being written inside each other, in all values at once: what writes one may ask for the value
@@ -65,6 +67,7 @@ impl<'p> Look<'p> {
             key_hash: OnceCell::new(),
             modules: RefCell::default(),
             values: RefCell::default(),
+            writing_room: Cell::default(),
             nameless: RefCell::default(),
             writing: Cell::default(),
             futures: RefCell::default(),

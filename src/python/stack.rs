@@ -2,7 +2,7 @@
 //!
 //! Why a stack that is read word by word may never have been, and what is done about it: `docs/internals/torn-stacks.md`.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 
 use super::LookError;
 use super::agent::OWN_FILE;
@@ -170,7 +170,7 @@ impl Look<'_> {
                 }
                 continue;
             }
-            let read: HashSet<Addr> = chain.frames.iter().copied().collect();
+            let read: FxHashSet<Addr> = chain.frames.iter().copied().collect();
             chain = self.chain(thread);
             let all_read = chain.frames.iter().all(|frame| read.contains(frame));
             let agrees = self.agree(&mut pieces, chain.frames.first(), attempt);
@@ -186,7 +186,7 @@ impl Look<'_> {
             frames: Vec::new(),
             broken: None,
         };
-        let mut seen = HashSet::new();
+        let mut seen = FxHashSet::default();
         let mut next = self.newest_frame(thread);
         loop {
             let address = match next {

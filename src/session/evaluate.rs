@@ -136,7 +136,7 @@ impl Asking<'_> {
         let mut locals = self.locals(inferior)?;
         let (_, seen) = inferior.frame()?;
         let arguments = seen.frame.code.arguments();
-        let of_name = |name: &String| match locals.iter_mut().find(|local| local.name == *name) {
+        let of_name = |name: &Arc<str>| match locals.iter_mut().find(|local| local.name == *name) {
             Some(local) => Local {
                 kind: LocalKind::Argument,
                 ..local.clone()
@@ -144,7 +144,7 @@ impl Asking<'_> {
             None => Local {
                 name: name.clone(),
                 kind: LocalKind::Argument,
-                value: Value::absent(Absence::Unbound),
+                value: Arc::new(Value::absent(Absence::Unbound)),
             },
         };
         Ok(arguments

@@ -95,6 +95,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         write_report(&mut text, &report, arrangement, palette, &mut sources)?;
     }
     print(&text)?;
+    // The process ends, and all its memory goes at once.
+    std::mem::forget(report);
     if failures.is_empty() {
         Ok(())
     } else {

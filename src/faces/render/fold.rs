@@ -78,6 +78,8 @@ fn hash_exceptions(exceptions: &[Exception], mut hasher: &mut dyn Hasher) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::merge::units;
     use super::super::sample::{exception, local, process, thread};
     use super::*;
@@ -98,7 +100,8 @@ mod tests {
         for (thread, value) in threads.iter_mut().zip(["1", "1", "2"]) {
             thread.frames[0].locals = vec![local("x", value)];
         }
-        threads[0].frames[0].locals[0].value.address = Some(crate::model::Addr(16));
+        let value = Arc::make_mut(&mut threads[0].frames[0].locals[0].value);
+        value.address = Some(crate::model::Addr(16));
         assert_eq!(sizes(threads), [2, 1]);
     }
 

@@ -1,5 +1,7 @@
 //! Reports made by hand, for the tests of this folder.
 
+use std::sync::Arc;
+
 use crate::model::{
     Exception, ExceptionState, Frame, GilState, Language, Local, LocalKind, Pid, ProcessReport,
     Thread, ThreadState, Tid, Value,
@@ -59,13 +61,13 @@ pub fn frame(function: &str) -> Frame {
 
 pub fn local(name: &str, text: &str) -> Local {
     Local {
-        name: name.to_string(),
+        name: name.into(),
         kind: LocalKind::Local,
-        value: Value {
+        value: Arc::new(Value {
             type_name: "int".to_string(),
             text: text.to_string(),
             ..Value::default()
-        },
+        }),
     }
 }
 

@@ -78,7 +78,7 @@ impl Look<'_> {
         };
         let mut found = None;
         for (slot, variable) in (0_u64..).zip(&frame.code.variables) {
-            if variable.name != name {
+            if *variable.name != *name {
                 continue;
             }
             let object = self.memory.u64(slots.plus(slot.wrapping_mul(8)))? & !tag;
@@ -114,7 +114,7 @@ impl Look<'_> {
         let is_free = |variable: &&crate::python::code::Variable| variable.kind == LocalKind::Free;
         let cells = self.sequence(closure, MOST_CELLS)?;
         for (cell, variable) in cells.into_iter().zip(code.variables.iter().filter(is_free)) {
-            if variable.name == name {
+            if *variable.name == *name {
                 let value = self.through_cell(cell, LocalKind::Free)?;
                 return Ok((!value.is_null()).then_some(value));
             }

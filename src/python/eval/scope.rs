@@ -159,12 +159,12 @@ impl Look<'_> {
         };
         let mut found = Vec::new();
         for (slot, variable) in (0_u64..).zip(&code.variables) {
-            if wanted.is_some_and(|wanted| wanted != variable.name) {
+            if wanted.is_some_and(|wanted| *wanted != *variable.name) {
                 continue;
             }
             let object = Addr(self.memory.u64(slots.plus(slot.wrapping_mul(8)))? & !tag);
             let object = self.through_cell(object, variable.kind)?;
-            found.push((variable.name.clone(), variable.kind, object));
+            found.push((variable.name.to_string(), variable.kind, object));
         }
         Ok(found)
     }

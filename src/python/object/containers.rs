@@ -37,14 +37,14 @@ impl Look<'_> {
         start: Addr,
         count: u64,
     ) -> Result<Vec<Addr>, LookError> {
-        let mut found = Vec::new();
+        let mut found = Vec::with_capacity(count.min(PIECE / 8) as usize);
         let mut done = 0;
         while done < count {
             let piece = (count - done).min(PIECE / 8);
-            let bytes = self
-                .memory
-                .bytes(start.plus(done.wrapping_mul(8)), piece as usize * 8)?;
-            found.extend(words(&bytes).map(Addr));
+            let at = start.plus(done.wrapping_mul(8));
+            self.memory.with_bytes(at, piece as usize * 8, |bytes| {
+                found.extend(words(bytes).map(Addr));
+            })?;
             done += piece;
         }
         Ok(found)

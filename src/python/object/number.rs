@@ -20,6 +20,9 @@ pub enum Integer {
 
 impl Look<'_> {
     pub(in crate::python) fn integer(&self, object: Addr) -> Result<Integer, LookError> {
+        if let Some(small) = self.small_integer(object)? {
+            return Ok(Integer::Exact(small.into()));
+        }
         let (sign, count, digits) = self.sign_and_digits(object)?;
         if count > MOST_DIGITS {
             let bits = count.saturating_mul(DIGIT_BITS.into());
@@ -35,6 +38,23 @@ impl Look<'_> {
             -value
         } else {
             value
+        }))
+    }
+
+    /// An int of at most two digits, as nearly all are.
+    pub(in crate::python) fn small_integer(&self, object: Addr) -> Result<Option<i64>, LookError> {
+        let (sign, count, digits) = self.sign_and_digits(object)?;
+        let digit = |index: u64| self.memory.u32(object.plus(digits + index * 4));
+        let value = match count {
+            0 => 0,
+            1 => i64::from(digit(0)?),
+            // 62 bits at most, also where a damaged digit has all its 32.
+            2 => (i64::from(digit(1)?) << DIGIT_BITS) + i64::from(digit(0)?),
+            _ => return Ok(None),
+        };
+        Ok(Some(match sign {
+            Sign::Minus => -value,
+            _ => value,
         }))
     }
 

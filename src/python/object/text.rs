@@ -80,18 +80,45 @@ impl Look<'_> {
 
     /// The bytes of a short `str` if it is one that is known to be ASCII, as nearly every name is.
     pub(super) fn ascii(&self, object: Addr) -> Result<Option<Vec<u8>>, LookError> {
+        let length = self.ascii_length(object)?;
+        let Some(length) = length.filter(|&length| length <= LONGEST_NAME as u64) else {
+            return Ok(None);
+        };
+        let at = object.plus(self.layout().text.ascii_data);
+        let bytes = self.memory.bytes(at, length as usize)?;
+        Ok(bytes.is_ascii().then_some(bytes))
+    }
+
+    /// Hands the beginning of a `str`, at most `limit` characters, to `use_it` with the length of the whole, if all of it
+    /// is printable ASCII.
+    pub(in crate::python) fn with_plain_text<T>(
+        &self,
+        object: Addr,
+        limit: usize,
+        use_it: impl FnOnce(&str, u64) -> T,
+    ) -> Result<Option<T>, LookError> {
+        let Some(length) = self.ascii_length(object)? else {
+            return Ok(None);
+        };
+        let count = usize::try_from(length).unwrap_or(limit).min(limit);
+        let at = object.plus(self.layout().text.ascii_data);
+        Ok(self.memory.with_bytes(at, count, |bytes| {
+            let is_plain = bytes.iter().fold(true, |is_plain, byte| {
+                is_plain & matches!(byte, b' '..=b'~')
+            });
+            let text = std::str::from_utf8(bytes).ok().filter(|_| is_plain)?;
+            Some(use_it(text, length))
+        })?)
+    }
+
+    /// The length of a `str` that says of itself that it is ASCII, as nearly every one does.
+    fn ascii_length(&self, object: Addr) -> Result<Option<u64>, LookError> {
         let layout = &self.layout().text;
         let state = self.memory.u32(object.plus(layout.state))?;
         let length = self.memory.u64(object.plus(layout.length))?;
         let is_ascii = state >> layout.compact_shift & state >> layout.ascii_shift & 1 == 1;
         let is_one_wide = state >> layout.kind_shift & 7 == 1;
-        if !is_ascii || !is_one_wide || length > LONGEST_NAME as u64 {
-            return Ok(None);
-        }
-        let bytes = self
-            .memory
-            .bytes(object.plus(layout.ascii_data), length as usize)?;
-        Ok(bytes.is_ascii().then_some(bytes))
+        Ok((is_ascii && is_one_wide && length <= i64::MAX as u64).then_some(length))
     }
 
     /// A `str` that names something; lone surrogates become U+FFFD.

@@ -34,12 +34,16 @@ mod writer;
 pub(in crate::python) use dispatch::Write;
 pub(in crate::python) use writer::Writer;
 
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
 use super::look::Look;
 use crate::model::{Addr, Value};
 pub(super) use numbers::{complex_text, float_text};
 
-/// Values that are remembered for the length of a walk, and the longest of them in bytes of text: 8 MiB in all.
-const MOST_KNOWN: usize = 2_000;
+/// What the values take that are remembered for the length of a walk, in bytes, and the longest of their texts.
+const MOST_KNOWN: usize = 8 << 20;
 const LONGEST_KNOWN: usize = 4_096;
 
 /// How much of a value is shown.
@@ -65,19 +69,40 @@ impl Default for Limits {
     }
 }
 
+/// Values as they were shown before in the same walk.
+#[derive(Default)]
+pub(in crate::python) struct KnownValues {
+    by_address: FxHashMap<(u64, Limits), Arc<Value>>,
+    /// Bytes that they take.
+    size: usize,
+}
+
+impl KnownValues {
+    fn add(&mut self, object: Addr, limits: &Limits, value: &Arc<Value>) {
+        let size = self.size + size_of::<Value>() + value.text.len();
+        let is_small = value.text.len() <= LONGEST_KNOWN;
+        if value.absence.is_none() && is_small && size <= MOST_KNOWN {
+            self.size = size;
+            self.by_address.insert((object.0, *limits), value.clone());
+        }
+    }
+}
+
 impl Look<'_> {
     /// The object at an address as it is shown. Each is read once: the frames of a stack often have the same ones.
     pub fn value(&self, object: Addr, limits: &Limits) -> Value {
-        let key = (object.0, *limits);
-        if let Some(known) = self.values.borrow().get(&key) {
+        Arc::unwrap_or_clone(self.shared_value(object, limits))
+    }
+
+    /// The same, not copied.
+    pub(in crate::python) fn shared_value(&self, object: Addr, limits: &Limits) -> Arc<Value> {
+        let known = self.values.borrow();
+        if let Some(known) = known.by_address.get(&(object.0, *limits)) {
             return known.clone();
         }
-        let value = self.read_value(object, limits);
-        let mut values = self.values.borrow_mut();
-        let is_small = value.text.len() <= LONGEST_KNOWN;
-        if value.absence.is_none() && is_small && values.len() < MOST_KNOWN {
-            values.insert(key, value.clone());
-        }
+        drop(known);
+        let value = Arc::new(self.read_value(object, limits));
+        self.values.borrow_mut().add(object, limits, &value);
         value
     }
 

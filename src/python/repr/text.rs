@@ -21,6 +21,24 @@ pub(super) fn string(
     object: Addr,
     _: &TypeInfo,
 ) -> Result<(), LookError> {
+    let (look, wanted) = (writer.look, writer.wanted());
+    let is_written = look.with_plain_text(object, wanted, |text, length| {
+        let needs_care = text.contains(['\'', '\\']);
+        if !needs_care {
+            writer.count(length, LengthUnit::Characters);
+            writer.put("'");
+            writer.put(text);
+            if text.len() as u64 == length {
+                writer.put("'");
+            } else {
+                writer.cut();
+            }
+        }
+        !needs_care
+    })?;
+    if is_written == Some(true) {
+        return Ok(());
+    }
     let text = writer.look.text(object, writer.wanted())?;
     writer.count(text.length, LengthUnit::Characters);
     let is_all = text.code_points.len() as u64 == text.length;

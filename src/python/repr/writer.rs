@@ -37,7 +37,7 @@ impl<'l, 'p> Writer<'l, 'p> {
     pub fn new(look: &'l Look<'p>, limits: &Limits) -> Writer<'l, 'p> {
         Writer {
             look,
-            text: String::new(),
+            text: look.writing_room.take(),
             room: limits.characters,
             depth: limits.depth.min(Limits::DEEPEST),
             open: Vec::new(),
@@ -57,8 +57,11 @@ impl<'l, 'p> Writer<'l, 'p> {
             self.text.push('…');
         }
         let length = self.length.filter(|_| self.cut);
+        let text = self.text.clone();
+        self.text.clear();
+        self.look.writing_room.set(self.text);
         Value {
-            text: self.text,
+            text,
             truncated: self.cut || self.is_shallow,
             length: length.map(|(length, _)| length),
             unit: length.map(|(_, unit)| unit),
@@ -70,6 +73,12 @@ impl<'l, 'p> Writer<'l, 'p> {
     }
 
     pub fn put(&mut self, piece: &str) {
+        // A character takes a byte at least, so that this many fit.
+        if piece.len() <= self.room {
+            self.room -= piece.chars().count();
+            self.text.push_str(piece);
+            return;
+        }
         for character in piece.chars() {
             if self.room == 0 {
                 self.cut = true;
