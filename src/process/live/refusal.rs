@@ -14,7 +14,7 @@ use nix::unistd::{Uid, User, getegid, geteuid, getpid};
 use super::proc_file;
 use super::stat::Stat;
 use super::threads::status_field;
-use crate::model::Pid;
+use crate::model::{Pid, Tid};
 use crate::process::ProcessError;
 
 /// `CAP_SYS_PTRACE`, `include/uapi/linux/capability.h`.
@@ -83,6 +83,11 @@ pub(super) fn not_permitted(pid: Pid, errno: Errno) -> ProcessError {
 pub(in crate::process) fn why_not_permitted(pid: Pid, errno: Errno) -> Option<String> {
     let (target, pmdb) = (Status::of(pid)?, Status::of_pmdb()?);
     Some(reason(pid, &target, &pmdb, errno))
+}
+
+/// The process that a thread belongs to.
+pub(in crate::process) fn process_of(tid: Tid) -> Option<Pid> {
+    Status::of(Pid(tid.0))?.leader()
 }
 
 /// The process that traces this one, if one does.

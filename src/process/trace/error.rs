@@ -13,6 +13,10 @@ pub enum TraceError {
         "process {pid} is traced by process {tracer} (a debugger, strace …) already, and only one can hold it: end that one first"
     )]
     TracedByAnother { pid: Pid, tracer: Pid },
+    #[error("the thread that traces processes does not answer: {why}")]
+    NoTracer { why: String },
+    #[error("{program} cannot be started: {why}")]
+    NotStarted { program: String, why: String },
     #[error("process {pid} may not be stopped: {why}")]
     NotPermitted { pid: Pid, why: String },
     #[error("thread {tid} could not be {action}: {errno}")]

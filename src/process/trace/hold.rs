@@ -34,10 +34,19 @@ pub(super) enum Stop {
     Pending,
 }
 
+/// How threads are let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Release {
+    Detach,
+    /// The [tracer](super::Tracer) goes on to follow them.
+    Resume,
+}
+
 /// The threads of one process, held. Dropping it lets them go on as they were: a stopped process stays stopped.
 pub struct Hold {
     pub(super) pid: Pid,
     threads: BTreeMap<Tid, Stop>,
+    release: Release,
     /// ptrace binds the tracees to this thread.
     not_send: PhantomData<*const ()>,
 }
@@ -55,6 +64,7 @@ impl Hold {
         let mut hold = Hold {
             pid,
             threads: BTreeMap::new(),
+            release: Release::Detach,
             not_send: PhantomData,
         };
         for _ in 0..MOST_ROUNDS {
@@ -76,6 +86,21 @@ impl Hold {
             return Err(TraceError::Gone { pid });
         }
         Ok(hold)
+    }
+
+    /// Threads that this thread of pmdb has stopped already.
+    pub(super) fn of_stopped(
+        pid: Pid,
+        threads: impl IntoIterator<Item = Tid>,
+        release: Release,
+    ) -> Hold {
+        let threads = threads.into_iter().map(|tid| (tid, Stop::Stopped));
+        Hold {
+            pid,
+            threads: threads.collect(),
+            release,
+            not_send: PhantomData,
+        }
     }
 
     pub fn pid(&self) -> Pid {
@@ -114,7 +139,7 @@ impl Hold {
                 return Ok(false);
             }
             Err(errno) => {
-                return Err(self.refused(errno));
+                return Err(refused(self.pid, errno));
             }
         }
         self.threads.insert(tid, Stop::Pending);
@@ -130,17 +155,6 @@ impl Hold {
         }
     }
 
-    fn refused(&self, errno: Errno) -> TraceError {
-        let pid = self.pid;
-        if let Some(tracer) = refusal::tracer_of(pid) {
-            return TraceError::TracedByAnother { pid, tracer };
-        }
-        match refusal::why_not_permitted(pid, errno) {
-            Some(why) => TraceError::NotPermitted { pid, why },
-            None => TraceError::Gone { pid },
-        }
-    }
-
     /// Brings a stopped thread from whatever stop it is in into the one that `PTRACE_INTERRUPT` makes.
     pub(super) fn stop_again(&mut self, tid: Tid) -> Result<(), TraceError> {
         let action = "stopped again";
@@ -153,9 +167,10 @@ impl Hold {
 
     /// Lets all threads but one go on.
     pub(super) fn keep_only(&mut self, kept: Tid) {
+        let release = self.release;
         self.threads.retain(|&tid, &mut stop| {
             if tid != kept {
-                let_go(tid, stop);
+                let_go(tid, stop, release);
             }
             tid == kept
         });
@@ -216,12 +231,24 @@ fn wait_a_little() {
     std::thread::yield_now();
 }
 
-fn let_go(tid: Tid, stop: Stop) {
-    match stop {
+fn let_go(tid: Tid, stop: Stop, release: Release) {
+    match (stop, release) {
         // It fails for a thread that was killed meanwhile: nothing is left to detach from.
-        Stop::Stopped => drop(ptrace::detach(raw(tid), None)),
+        (Stop::Stopped, Release::Detach) => drop(ptrace::detach(raw(tid), None)),
+        (Stop::Stopped, Release::Resume) => drop(kernel::resume(tid, kernel::way_on(tid), None)),
         // Only a stopped tracee can be detached from. The kernel does it when the thread of pmdb that attached ends.
-        Stop::Pending => {}
+        (Stop::Pending, _) => {}
+    }
+}
+
+/// Why a process could not be attached to.
+pub(super) fn refused(pid: Pid, errno: Errno) -> TraceError {
+    if let Some(tracer) = refusal::tracer_of(pid) {
+        return TraceError::TracedByAnother { pid, tracer };
+    }
+    match refusal::why_not_permitted(pid, errno) {
+        Some(why) => TraceError::NotPermitted { pid, why },
+        None => TraceError::Gone { pid },
     }
 }
 
@@ -236,7 +263,7 @@ impl Drop for Hold {
             self.wait_for_stop(tid);
         }
         for (&tid, &stop) in &self.threads {
-            let_go(tid, stop);
+            let_go(tid, stop, self.release);
         }
     }
 }

@@ -30,6 +30,55 @@ pub(super) enum Status {
     Ended,
 }
 
+/// What `waitpid(2)` gives of any tracee of the calling thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// The status as `waitpid` gives it.
+    Ended(i32),
+    /// `PTRACE_EVENT_STOP`: by `PTRACE_INTERRUPT` or as the first of a new tracee; or with its process by the signal.
+    StoppedItself(SignalNumber),
+    /// It has made a process or a thread, `PTRACE_EVENT_FORK`, `…_VFORK` or `…_CLONE`.
+    GaveBirth(i32),
+    Executed,
+    Signal(SignalNumber),
+    /// A stop that is of no interest.
+    Other,
+}
+
+/// The next change of any tracee or child of this thread that has not been asked for yet; does not wait for one.
+pub(super) fn next_change() -> Option<(Tid, Change)> {
+    let mut status = 0;
+    // Not those of pmdb's other threads.
+    let options = libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG;
+    // SAFETY: waitpid(2) writes one int.
+    let found = unsafe { libc::waitpid(-1, &raw mut status, options) };
+    let tid = Tid(u32::try_from(found).ok().filter(|&found| found > 0)?);
+    if !libc::WIFSTOPPED(status) {
+        return Some((tid, Change::Ended(status)));
+    }
+    let signal = libc::WSTOPSIG(status);
+    let change = match status >> 16 {
+        EVENT_STOP => Change::StoppedItself(SignalNumber(signal)),
+        event @ (libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE) => {
+            Change::GaveBirth(event)
+        }
+        libc::PTRACE_EVENT_EXEC => Change::Executed,
+        0 if signal != libc::SIGTRAP | SYSTEM_CALL_MARK => Change::Signal(SignalNumber(signal)),
+        _ => Change::Other,
+    };
+    Some((tid, change))
+}
+
+/// Waits until there is a [change](next_change), or a signal comes for this thread.
+pub(super) fn wait_for_change() {
+    let options = libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT | libc::__WALL | libc::__WNOTHREAD;
+    // SAFETY: all bytes zero are a valid siginfo_t, and waitid(2) writes one.
+    unsafe {
+        let mut found: libc::siginfo_t = std::mem::zeroed();
+        libc::waitid(libc::P_ALL, 0, &raw mut found, options);
+    }
+}
+
 /// The change of state of a tracee that has not been asked for yet; does not wait for one.
 pub(super) fn status(tid: Tid) -> Status {
     let mut status = 0;
@@ -65,6 +114,8 @@ pub(super) enum Resume {
     Continue,
     /// To the next beginning or end of a system call.
     ToSystemCall,
+    /// It stays stopped with its process, until the kernel lets that go on.
+    Listen,
 }
 
 /// Lets a stopped tracee go on, with the signal that it is about to get, if any.
@@ -72,9 +123,31 @@ pub(super) fn resume(tid: Tid, how: Resume, signal: Option<SignalNumber>) -> Res
     let request = match how {
         Resume::Continue => libc::PTRACE_CONT,
         Resume::ToSystemCall => libc::PTRACE_SYSCALL,
+        Resume::Listen => libc::PTRACE_LISTEN,
     };
     let signal = libc::c_long::from(signal.map_or(0, |signal| signal.0));
-    // SAFETY: both requests take a signal's number and touch no memory of pmdb.
+    // SAFETY: the requests take a signal's number and touch no memory of pmdb.
     let result = unsafe { libc::ptrace(request, tid.0.cast_signed(), 0_usize, signal) };
     Errno::result(result).map(drop)
+}
+
+/// How a thread goes on that stands in a stop of `PTRACE_EVENT_STOP`: if its whole process is stopped, it stays so.
+pub(super) fn way_on(tid: Tid) -> Resume {
+    match stop_signal(tid) {
+        Some(signal) if signal != libc::SIGTRAP => Resume::Listen,
+        _ => Resume::Continue,
+    }
+}
+
+/// The signal of a stop of `PTRACE_EVENT_STOP`: that which stopped the process, else SIGTRAP.
+fn stop_signal(tid: Tid) -> Option<i32> {
+    let info = nix::sys::ptrace::getsiginfo(super::hold::raw(tid)).ok()?;
+    (info.si_code >> 8 == EVENT_STOP).then_some(info.si_signo)
+}
+
+/// Lets a stopped tracee go for good, with the signal that it is about to get, if any.
+pub(super) fn detach(tid: Tid, signal: Option<SignalNumber>) {
+    let signal = libc::c_long::from(signal.map_or(0, |signal| signal.0));
+    // SAFETY: the request takes a signal's number. It fails for a thread that was killed meanwhile: nothing is left to detach from.
+    unsafe { libc::ptrace(libc::PTRACE_DETACH, tid.0.cast_signed(), 0_usize, signal) };
 }

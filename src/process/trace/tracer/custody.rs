@@ -1,0 +1,151 @@
+//! Taking processes under the tracer, holding them still, and letting them go.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::ptrace::{self, Options};
+
+use super::super::TraceError;
+use super::super::hold::{Hold, Release, raw, refused};
+use super::super::kernel::{self, SignalNumber};
+use super::event::TraceEvent;
+use super::follower::Follower;
+use super::tracees::Doing;
+use crate::model::{Pid, Tid};
+use crate::process::live::stat::Stat;
+
+/// Lists of threads that are read until one brings nothing new.
+const MOST_ROUNDS: usize = 100;
+/// How long the threads of a process may take to stop. One in an uninterruptible wait takes as long as that lasts, and runs
+/// no code of the program meanwhile.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What the kernel is to tell of a tracee.
+pub(super) fn options() -> Options {
+    Options::PTRACE_O_TRACESYSGOOD
+        | Options::PTRACE_O_TRACECLONE
+        | Options::PTRACE_O_TRACEFORK
+        | Options::PTRACE_O_TRACEVFORK
+        | Options::PTRACE_O_TRACEEXEC
+}
+
+impl Follower {
+    /// Follows a process that runs already, without stopping it. Threads that are made meanwhile by threads that are not
+    /// followed yet are found by reading the list again.
+    pub fn follow(&mut self, pid: Pid) -> Result<(), TraceError> {
+        for _ in 0..MOST_ROUNDS {
+            let fresh = self.unfollowed(pid)?;
+            if fresh.is_empty() {
+                break;
+            }
+            for tid in fresh {
+                match ptrace::seize(raw(tid), options()) {
+                    Ok(()) => drop(self.tracees.add(tid, pid, Doing::Running)),
+                    Err(Errno::ESRCH) => {}
+                    Err(_) if has_ended(pid, tid) => {}
+                    // A thread that was made by one that is followed is followed by itself.
+                    Err(Errno::EPERM) if self.tracees.follows(pid) => self.collect(),
+                    Err(errno) => return Err(refused(pid, errno)),
+                }
+            }
+        }
+        if self.tracees.follows(pid) {
+            Ok(())
+        } else {
+            Err(TraceError::Gone { pid })
+        }
+    }
+
+    fn unfollowed(&self, pid: Pid) -> Result<Vec<Tid>, TraceError> {
+        let folder = fs::read_dir(format!("/proc/{pid}/task"));
+        let folder = folder.map_err(|_| TraceError::Gone { pid })?;
+        let tids = folder
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Tid));
+        Ok(tids
+            .filter(|tid| self.tracees.get(*tid).is_none() && !has_ended(pid, *tid))
+            .collect())
+    }
+
+    /// Stops all threads of a followed process, does something with them, and lets them go on.
+    ///
+    /// What happens meanwhile is told as ever. A thread that stands still after an event stays where it is, and is not among
+    /// those of the hold.
+    pub fn hold<T>(
+        &mut self,
+        pid: Pid,
+        what: impl FnOnce(&mut Hold) -> T,
+    ) -> Result<T, TraceError> {
+        self.stop_all(pid)?;
+        let mut hold = Hold::of_stopped(pid, self.held.iter().copied(), Release::Resume);
+        let answer = what(&mut hold);
+        drop(hold);
+        self.forget_hold();
+        Ok(answer)
+    }
+
+    fn stop_all(&mut self, pid: Pid) -> Result<(), TraceError> {
+        if !self.tracees.follows(pid) {
+            return Err(TraceError::Gone { pid });
+        }
+        self.holding = Some(pid);
+        self.held.clear();
+        for (tid, doing) in self.tracees.of_process(pid) {
+            if !matches!(doing, Doing::Waiting(_)) {
+                // It fails for one that has ended, which is told next.
+                let _ = ptrace::interrupt(raw(tid));
+            }
+        }
+        let begin = Instant::now();
+        while self.has_running(pid) && begin.elapsed() < PATIENCE {
+            self.collect();
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
+    fn has_running(&self, pid: Pid) -> bool {
+        let threads = self.tracees.of_process(pid);
+        threads
+            .iter()
+            .any(|(tid, doing)| !matches!(doing, Doing::Waiting(_)) && !self.held.contains(tid))
+    }
+
+    fn forget_hold(&mut self) {
+        self.holding = None;
+        for tid in std::mem::take(&mut self.held) {
+            self.tracees.note(tid, Doing::Running);
+        }
+    }
+
+    /// Follows a process no longer. Its threads go on; one that stands still after an event gets its signal.
+    pub fn release(&mut self, pid: Pid) -> Result<(), TraceError> {
+        self.stop_all(pid)?;
+        drop(Hold::of_stopped(
+            pid,
+            self.held.iter().copied(),
+            Release::Detach,
+        ));
+        for (tid, doing) in self.tracees.of_process(pid) {
+            if let Doing::Waiting(signal) = doing {
+                kernel::detach(tid, signal.map(SignalNumber));
+            }
+        }
+        self.forget_hold();
+        self.tracees.remove_process(pid);
+        self.tell(TraceEvent::Released { pid });
+        Ok(())
+    }
+
+    pub(super) fn release_all(&mut self) {
+        for pid in self.tracees.processes() {
+            // What cannot be stopped to be let go is let go by the kernel when this thread ends.
+            let _ = self.release(pid);
+        }
+    }
+}
+
+fn has_ended(pid: Pid, tid: Tid) -> bool {
+    Stat::of_thread(pid, tid).map_or(true, |stat| stat.has_ended())
+}
