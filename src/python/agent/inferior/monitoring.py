@@ -11,7 +11,7 @@ class Monitoring(Tracing):
         super().__init__(agent)
         self.tool = None
         self.watched = []
-        # The frame and line of the last stop that both hooks report, in either order.
+        # The frame and line of the last stop that both hooks report, in either order, and which of them was the first.
         self.seen = None
 
     def breakpoints_changed(self):
@@ -77,20 +77,20 @@ class Monitoring(Tracing):
         frame, step = sys._getframe(1), agent.step
         if step is not None and step.thread == _thread.get_ident() and step.is_at_first_line(frame):
             return None
-        if not self.was_seen(frame) and agent.line_reached(frame, hits):
-            self.seen = (frame, line)
+        if not self.was_seen(frame, "trace") and agent.line_reached(frame, hits):
+            self.seen = (frame, line, "event")
         return None
 
-    def was_seen(self, frame):
+    def was_seen(self, frame, by):
         """Whether the other of the two hooks has already stopped at this line: one visit is one stop."""
         seen, self.seen = self.seen, None
-        return seen is not None and seen[0] is frame and seen[1] == frame.f_lineno
+        return seen is not None and seen[0] is frame and seen[1] == frame.f_lineno and seen[2] == by
 
     def watches_calls(self):
         return self.tool is None and bool(self.agent.breakpoints)
 
     def line(self, frame, step):
-        if self.was_seen(frame):
+        if self.was_seen(frame, "event"):
             return self.trace
         if self.tool is None:
             return super().line(frame, step)
@@ -100,7 +100,7 @@ class Monitoring(Tracing):
             if not (hits and self.agent.line_reached(frame, hits)):
                 self.agent.stop(frame, {"reason": step.line_reason()})
             if hits:
-                self.seen = (frame, line)
+                self.seen = (frame, line, "trace")
         return self.going_on()
 
     def remove(self):
