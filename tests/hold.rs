@@ -119,7 +119,7 @@ x is 16
             ("Function double", "whatis"),
             ("*** Blank or comment", "an empty line"),
             ("*** nowhere.py: no such file", "no file"),
-            ("*** End of file", "no such line"),
+            ("End of file", "no such line"),
             ("*** Breakpoint number 77 out of range", "no such number"),
             ("[the process goes on]", "detach"),
         ] {

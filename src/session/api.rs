@@ -90,6 +90,10 @@ pub enum Request {
     Release,
     SetBreakpoint(BreakpointRequest),
     Breakpoints,
+    /// One by its number; without a number the newest.
+    Breakpoint {
+        number: Option<u32>,
+    },
     ChangeBreakpoint {
         number: u32,
         change: Change,
@@ -164,6 +168,8 @@ pub enum Response {
     Displays(Vec<Display>),
     Exceptions(Vec<ExceptionEntry>),
     Breakpoints(Vec<Breakpoint>),
+    /// What was to be executed goes on in another line.
+    Unfinished,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -44,6 +44,9 @@ pub struct Breakpoint {
     pub ignore: u32,
     /// Times that it was reached.
     pub hits: u64,
+    /// What a face runs when the process stops there.
+    #[serde(default)]
+    pub commands: Vec<String>,
 }
 
 impl Breakpoint {
@@ -90,6 +93,8 @@ pub enum Change {
     Clear,
     Ignore(u32),
     Condition(Option<String>),
+    /// The list that a face runs; the process is not told.
+    Commands(Vec<String>),
 }
 
 impl Breakpoints {
@@ -115,6 +120,7 @@ impl Breakpoints {
             enabled: true,
             ignore: 0,
             hits: 0,
+            commands: Vec::new(),
         };
         self.list.push(breakpoint.clone());
         breakpoint
@@ -126,12 +132,7 @@ impl Breakpoints {
 
     /// Changes one; what it was like before if it is deleted, else what it is like now.
     pub fn change(&mut self, number: u32, change: &Change) -> Result<Breakpoint, SessionError> {
-        let index = self.list.iter().position(|one| one.number == number);
-        let index = index.ok_or(if (1..=self.last).contains(&number) {
-            SessionError::BreakpointDeleted { number }
-        } else {
-            SessionError::NoSuchBreakpoint { number }
-        })?;
+        let index = self.index_of(number)?;
         if *change == Change::Clear {
             return Ok(self.list.remove(index));
         }
@@ -141,9 +142,26 @@ impl Breakpoints {
             Change::Disable => breakpoint.enabled = false,
             Change::Ignore(count) => breakpoint.ignore = *count,
             Change::Condition(condition) => breakpoint.condition.clone_from(condition),
+            Change::Commands(commands) => breakpoint.commands.clone_from(commands),
             Change::Clear => {}
         }
         Ok(breakpoint.clone())
+    }
+
+    fn index_of(&self, number: u32) -> Result<usize, SessionError> {
+        let index = self.list.iter().position(|one| one.number == number);
+        // pdb's numbers begin at 0, with one that is never there.
+        index.ok_or(if (0..=self.last).contains(&number) {
+            SessionError::BreakpointDeleted { number }
+        } else {
+            SessionError::NoSuchBreakpoint { number }
+        })
+    }
+
+    /// One by its number, or the newest.
+    pub fn one(&self, number: Option<u32>) -> Result<&Breakpoint, SessionError> {
+        let index = self.index_of(number.unwrap_or(self.last))?;
+        Ok(&self.list[index])
     }
 
     /// The process has stopped at these: the temporary ones among them, which are deleted by that.

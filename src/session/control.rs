@@ -190,20 +190,24 @@ impl Inferior {
         self.held()?.evaluate(frame, &text, limits, interrupted)
     }
 
-    /// Runs a statement in the focused frame: what it prints, and the value if it is an expression.
+    /// Runs a statement in the focused frame: what it prints, and the value if it is an expression. Nothing if it goes on in
+    /// another line.
     pub fn run_statement(
         &mut self,
         text: &str,
         interrupted: &AtomicBool,
-    ) -> Result<String, SessionError> {
+    ) -> Result<Option<String>, SessionError> {
         let frame = self.required_frame()?;
         let text = convenience::in_process(text);
         let (answer, mut printed) = self.command(&Command::Execute { frame, text }, interrupted)?;
+        if answer.unfinished == Some(true) {
+            return Ok(None);
+        }
         if let Some(value) = answer.text.filter(|value| !value.is_empty()) {
             printed += &value;
             printed.push('\n');
         }
-        Ok(printed)
+        Ok(Some(printed))
     }
 
     pub fn jump(&mut self, line: u32, interrupted: &AtomicBool) -> Result<(), SessionError> {
@@ -330,6 +334,9 @@ impl Inferior {
     ) -> Result<Breakpoint, SessionError> {
         let before = self.breakpoints.clone();
         let changed = self.breakpoints.change(number, change)?;
+        if matches!(change, Change::Commands(_)) {
+            return Ok(changed);
+        }
         if let Err(error) = self.send_breakpoints(interrupted) {
             // A condition that is no Python, for instance: the process watches what it watched before.
             self.breakpoints = before;

@@ -28,7 +28,9 @@ const LONGEST_STATEMENT: usize = 10_000;
 
 /// Whether Python would run it.
 fn is_statement(text: &str) -> bool {
-    text.len() <= LONGEST_STATEMENT && ruff_python_parser::parse_module(text).is_ok()
+    // The first line of a block alone is one too.
+    let begins = || ruff_python_parser::parse_module(&format!("{text}\n    pass\n")).is_ok();
+    text.len() <= LONGEST_STATEMENT && (ruff_python_parser::parse_module(text).is_ok() || begins())
 }
 
 /// How values are read: limits, and how the user gives up.

@@ -141,7 +141,10 @@ impl Session {
             }
             Request::Evaluate { text } => Response::Value(asking.value(inferior, &text)?),
             Request::Execute { text } if inferior.held_frame().is_some() => {
-                Response::Text(inferior.run_statement(&text, &self.interrupted)?)
+                match inferior.run_statement(&text, &self.interrupted)? {
+                    Some(printed) => Response::Text(printed),
+                    None => Response::Unfinished,
+                }
             }
             Request::Execute { text } => Response::Value(asking.execute(inferior, &text)?),
             Request::Pretty { text, width } => {
@@ -152,6 +155,7 @@ impl Session {
                     {
                         let text = format!("__import__('pprint').pprint(({text}), width={width})");
                         let printed = inferior.run_statement(&text, &self.interrupted)?;
+                        let printed = printed.unwrap_or_default();
                         printed.trim_end_matches('\n').to_string()
                     }
                     other => other?,
@@ -215,6 +219,9 @@ impl Session {
                 Response::Breakpoints(vec![inferior.set_breakpoint(&request, library, flag)?])
             }
             Request::Breakpoints => Response::Breakpoints(inferior.breakpoints.list().to_vec()),
+            Request::Breakpoint { number } => {
+                Response::Breakpoints(vec![inferior.breakpoints.one(number)?.clone()])
+            }
             Request::ChangeBreakpoint { number, change } => {
                 Response::Breakpoints(vec![inferior.change_breakpoint(number, &change, flag)?])
             }

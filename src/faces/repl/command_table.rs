@@ -369,7 +369,7 @@ Prints a text whenever a line is reached, and goes on. The text is an f-string w
         "clear",
         &["cl"],
         "[file:line | number…]",
-        "Deletes breakpoints; without an argument all of them.",
+        "Deletes breakpoints; without an argument all of them, if the answer is yes.",
         "clear 1 2",
         Control::Clear,
     ),
@@ -404,6 +404,17 @@ Prints a text whenever a line is reached, and goes on. The text is an f-string w
         "Gives a breakpoint a condition, or takes it away.",
         "condition 1 i == 7",
         Control::Condition,
+    ),
+    control(
+        "commands",
+        &[],
+        "[number]",
+        "\
+Gives a breakpoint commands, the newest one if there is no number. They are typed on the lines that follow, and run when it
+stops the process, before the line is shown. `end` ends them, and so does a command that lets the process go on, such as
+`continue`. With `silent` among them the line is not shown. `end` at once takes the commands away.",
+        "commands 1",
+        Control::Commands,
     ),
     control(
         "step",
@@ -471,7 +482,6 @@ the same and leaves.",
         "detach",
         Control::Detach,
     ),
-    held("commands", &[], "[number]", "Gives a breakpoint commands.", Hold::NotYet),
     held("run", &["restart"], "[argument…]", "Starts the program again.", Hold::Run),
     held("interact", &[], "", "Runs statements in the frame.", Hold::NotYet),
     held("debug", &[], "code", "Steps through a piece of code.", Hold::NotYet),

@@ -55,6 +55,7 @@ pub enum Control {
     Enable,
     Ignore,
     Condition,
+    Commands,
     Step,
     Next,
     Until,

@@ -1,7 +1,8 @@
 //! What the word before the cursor can become.
 
+use super::choice::process_labels;
 use super::commands::{self, COMMANDS, Command, Operand};
-use super::run::{Repl, process_labels};
+use super::run::Repl;
 use crate::session::{Request, Response};
 
 /// Frames whose numbers are offered.

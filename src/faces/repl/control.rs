@@ -4,12 +4,11 @@ use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::awaited::Awaited;
+use super::breakpoints::{breakpoint_request, line_number};
 use super::commands::Control;
-use super::run::{Repl, Trouble, number};
-use crate::session::{
-    Breakpoint, BreakpointRequest, Change, Event, Place, Request, Response, Resume, SessionError,
-    Stop,
-};
+use super::run::{Queued, Repl, Trouble};
+use crate::session::{Event, Request, Response, Resume, Stop};
 
 /// How long a process that was asked to stop may take until the prompt comes back without it.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -28,6 +27,7 @@ impl Repl {
                 return Ok(());
             }
             Control::Break if arguments.is_empty() => return self.list_breakpoints(out),
+            Control::Commands => return self.begin_list(arguments),
             Control::Continue if !self.session.stands_still() => {
                 let why = "the process is running; `stop` stops it, `quit` leaves it as it is";
                 return Err(Trouble::Words(why.to_string()));
@@ -44,6 +44,15 @@ impl Repl {
         if was_running {
             self.stop(out)?;
         }
+        if was_running
+            && !matches!(
+                control,
+                Control::Stop | Control::Step | Control::Next | Control::Return
+            )
+        {
+            // The command may say something itself.
+            self.show_first(out)?;
+        }
         let how = match control {
             // It stands at another line than the one that the user saw: that line comes first.
             Control::Stop | Control::Step | Control::Next | Control::Return if was_running => {
@@ -56,7 +65,10 @@ impl Repl {
             Control::Until => Resume::Until {
                 line: match arguments {
                     "" => None,
-                    text => Some(line_number(text)?),
+                    text => Some(line_number(text).map_err(|_| {
+                        let why = format!("Error in argument: '{text}'");
+                        Trouble::Words(why)
+                    })?),
                 },
             },
             Control::Jump => {
@@ -74,6 +86,10 @@ impl Repl {
                 let request = breakpoint_request(control, arguments)?;
                 return self.set_breakpoint(request, out);
             }
+            Control::Clear if arguments.is_empty() => {
+                self.awaited = Awaited::Confirmation;
+                return Ok(());
+            }
             Control::Clear
             | Control::Disable
             | Control::Enable
@@ -81,8 +97,11 @@ impl Repl {
             | Control::Condition => {
                 return self.change_breakpoints(control, arguments, out);
             }
-            Control::Stop | Control::Returned | Control::Detach => return Ok(()),
+            Control::Stop | Control::Returned | Control::Detach | Control::Commands => {
+                return Ok(());
+            }
         };
+        self.forget_stop();
         self.session.ask(Request::Resume { how })?;
         self.wait_for_stop(None, out)
     }
@@ -133,190 +152,50 @@ impl Repl {
                 stopped = Some(stop);
             }
         }
-        if let Some(stop) = &stopped {
-            self.show_stop(stop, out)?;
+        let has_stopped = stopped.is_some();
+        if let Some(stop) = stopped {
+            self.begin_to_count();
+            let list = self.list_of(&stop)?;
+            if !list.is_empty() {
+                self.queue_list(list);
+            }
+            self.queue.push_back(Queued::ShowStop(stop.value));
         }
-        Ok(ended || stopped.is_some())
+        Ok(ended || has_stopped)
     }
 
-    fn show_stop(&mut self, stop: &Stop, out: &mut dyn Write) -> Result<(), Trouble> {
+    /// The commands of the breakpoint at which the process has stopped.
+    fn list_of(&mut self, stop: &Stop) -> Result<Vec<String>, Trouble> {
+        let Some(number) = stop.breakpoints.first() else {
+            return Ok(Vec::new());
+        };
+        let known = self.breakpoints()?;
+        let mut all = stop.deleted.iter().chain(&known);
+        let one = all.find(|one| one.number == *number);
+        Ok(one.map(|one| one.commands.clone()).unwrap_or_default())
+    }
+
+    /// Shows the frame at which the process stopped before anything else.
+    fn show_first(&mut self, out: &mut dyn Write) -> Result<(), Trouble> {
+        let is_stop = |queued: &Queued| matches!(queued, Queued::ShowStop(_));
+        let place = self.queue.iter().position(is_stop);
+        if let Some(Queued::ShowStop(value)) = place.and_then(|place| self.queue.remove(place)) {
+            self.show_stop(value.as_deref(), out)?;
+        }
+        Ok(())
+    }
+
+    /// The frame at which the process stopped, and then what is displayed there, as in pdb.
+    pub(super) fn show_stop(
+        &mut self,
+        value: Option<&str>,
+        out: &mut dyn Write,
+    ) -> Result<(), Trouble> {
         self.session.ask(Request::Refresh)?;
         if let Response::Frame(entry) = self.session.ask(Request::Frame)? {
-            self.writer(out)
-                .frame_returning(&entry, stop.value.as_deref())?;
+            self.writer(out).frame_returning(&entry, value)?;
         }
-        // What is displayed comes behind the line, as in pdb.
         self.show_events(out)?;
         Ok(())
     }
-
-    fn breakpoints(&mut self) -> Result<Vec<Breakpoint>, SessionError> {
-        match self.session.ask(Request::Breakpoints)? {
-            Response::Breakpoints(list) => Ok(list),
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    fn list_breakpoints(&mut self, out: &mut dyn Write) -> Result<(), Trouble> {
-        let list = self.breakpoints()?;
-        self.writer(out).breakpoints(&list)?;
-        Ok(())
-    }
-
-    fn set_breakpoint(
-        &mut self,
-        request: BreakpointRequest,
-        out: &mut dyn Write,
-    ) -> Result<(), Trouble> {
-        let kind = if request.log.is_some() {
-            "Log point"
-        } else {
-            "Breakpoint"
-        };
-        if let Response::Breakpoints(made) = self.session.ask(Request::SetBreakpoint(request))? {
-            for breakpoint in made {
-                let pending = if breakpoint.line.is_none() {
-                    " (pending: there is no such function yet)"
-                } else {
-                    ""
-                };
-                let place = breakpoint.place();
-                let text = format!("{kind} {} at {place}{pending}", breakpoint.number);
-                self.writer(out).text(&text)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn change_breakpoints(
-        &mut self,
-        control: Control,
-        arguments: &str,
-        out: &mut dyn Write,
-    ) -> Result<(), Trouble> {
-        let (first, rest) = match arguments.split_once(char::is_whitespace) {
-            Some((first, rest)) => (first, rest.trim()),
-            None => (arguments, ""),
-        };
-        let (numbers, change) = match control {
-            Control::Clear => (self.numbers_to_clear(arguments)?, Change::Clear),
-            Control::Disable => (numbers(arguments)?, Change::Disable),
-            Control::Enable => (numbers(arguments)?, Change::Enable),
-            Control::Ignore => {
-                let count = if rest.is_empty() {
-                    0
-                } else {
-                    line_number(rest)?
-                };
-                (numbers(first)?, Change::Ignore(count))
-            }
-            _ => {
-                let condition = (!rest.is_empty()).then(|| rest.to_string());
-                (numbers(first)?, Change::Condition(condition))
-            }
-        };
-        for number in numbers {
-            let change = change.clone();
-            let changed = self
-                .session
-                .ask(Request::ChangeBreakpoint { number, change })?;
-            let Response::Breakpoints(changed) = changed else {
-                continue;
-            };
-            for one in changed {
-                let text = said_of_change(control, &one);
-                self.writer(out).text(&text)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Those with a number, those at a place, or all.
-    fn numbers_to_clear(&mut self, arguments: &str) -> Result<Vec<u32>, Trouble> {
-        let list = self.breakpoints()?;
-        if arguments.is_empty() {
-            return Ok(list.iter().map(|one| one.number).collect());
-        }
-        let Some((file, line)) = arguments.rsplit_once(':') else {
-            return numbers(arguments);
-        };
-        let line = line_number(line)?;
-        let ending = format!("/{file}");
-        let is_there = |one: &&Breakpoint| {
-            let path = one.file.as_deref().unwrap_or_default();
-            one.line == Some(line) && (path == file || path.ends_with(&ending))
-        };
-        let found: Vec<u32> = list.iter().filter(is_there).map(|one| one.number).collect();
-        if found.is_empty() {
-            let why = format!("There are no breakpoints at {file}:{line}");
-            return Err(Trouble::Words(why));
-        }
-        Ok(found)
-    }
-}
-
-/// As pdb says it.
-fn said_of_change(control: Control, breakpoint: &Breakpoint) -> String {
-    let number = breakpoint.number;
-    match control {
-        Control::Clear => format!("Deleted breakpoint {number} at {}", breakpoint.place()),
-        Control::Disable => format!("Disabled breakpoint {number} at {}", breakpoint.place()),
-        Control::Enable => format!("Enabled breakpoint {number} at {}", breakpoint.place()),
-        Control::Ignore => match breakpoint.ignore {
-            0 => format!("Will stop next time breakpoint {number} is reached."),
-            1 => format!("Will ignore next 1 crossing of breakpoint {number}."),
-            count => format!("Will ignore next {count} crossings of breakpoint {number}."),
-        },
-        _ => match breakpoint.condition {
-            Some(_) => format!("New condition set for breakpoint {number}."),
-            None => format!("Breakpoint {number} is now unconditional."),
-        },
-    }
-}
-
-fn line_number(text: &str) -> Result<u32, Trouble> {
-    let parsed = number(text).and_then(|number| u32::try_from(number).ok());
-    parsed.ok_or_else(|| Trouble::Words(format!("Bad lineno: {}", text.trim())))
-}
-
-fn numbers(text: &str) -> Result<Vec<u32>, Trouble> {
-    let words = text.split_whitespace();
-    words
-        .map(|word| {
-            let parsed = number(word).and_then(|number| u32::try_from(number).ok());
-            parsed.ok_or_else(|| Trouble::Words(format!("Non-numeric breakpoint number {word}")))
-        })
-        .collect()
-}
-
-/// `[file:]line` or a function, then a condition behind a comma, or the text of a log point behind a blank.
-fn breakpoint_request(control: Control, arguments: &str) -> Result<BreakpointRequest, Trouble> {
-    let separator = |character: char| match control {
-        Control::Log => character.is_whitespace(),
-        _ => character == ',',
-    };
-    let (place, rest) = match arguments.split_once(separator) {
-        Some((place, rest)) => (place.trim(), Some(rest.trim().to_string())),
-        None => (arguments.trim(), None),
-    };
-    let place = match place.rsplit_once(':') {
-        Some((file, line)) => Place::FileLine {
-            file: file.trim().to_string(),
-            line: line_number(line)?,
-        },
-        None if place.bytes().all(|byte| byte.is_ascii_digit()) && !place.is_empty() => {
-            Place::Line(line_number(place)?)
-        }
-        None => Place::Function(place.to_string()),
-    };
-    let (condition, log) = match control {
-        Control::Log => (None, Some(rest.unwrap_or_default())),
-        _ => (rest, None),
-    };
-    Ok(BreakpointRequest {
-        place,
-        condition,
-        temporary: control == Control::BreakOnce,
-        log,
-    })
 }

@@ -1,10 +1,14 @@
 //! The prompt: pdb's commands on a session.
 
 mod answer;
+mod awaited;
+mod breakpoints;
+mod choice;
 mod command_table;
 mod commands;
 mod complete;
 mod control;
+mod dispatch;
 mod help;
 mod line;
 mod prompt;

@@ -59,20 +59,32 @@ pub(super) fn prompt(repl: Repl) -> io::Result<()> {
     interrupted.store(false, Ordering::Relaxed);
     repl.borrow_mut().show_focus(&mut io::stdout())?;
     loop {
-        let (plain, painted) = prompts(&mut repl.borrow_mut());
-        match editor.readline(&(plain, painted)) {
+        let question = repl.borrow().question();
+        let (prompt, indent, is_kept) = match question {
+            Some(asked) => (
+                (asked.prompt.clone(), asked.prompt),
+                asked.indent,
+                asked.is_kept,
+            ),
+            None => (prompts(&mut repl.borrow_mut()), String::new(), true),
+        };
+        match editor.readline_with_initial(&prompt, (&indent, "")) {
             Ok(line) => {
-                if !line.trim().is_empty() {
+                if is_kept && !line.trim().is_empty() {
                     let _ = editor.add_history_entry(line.as_str());
                 }
                 if run(&repl, &interrupted, &line)? == Ending::Quit {
                     break;
                 }
             }
-            Err(ReadlineError::Interrupted) => println!("--KeyboardInterrupt--"),
+            Err(ReadlineError::Interrupted) => repl.borrow_mut().give_up(&mut io::stdout())?,
             Err(ReadlineError::Eof) => {
-                println!();
-                break;
+                if repl.borrow().question().is_none() {
+                    println!();
+                }
+                if repl.borrow_mut().end_of_input(&mut io::stdout())? == Ending::Quit {
+                    break;
+                }
             }
             Err(ReadlineError::Io(error)) => return Err(error),
             Err(error) => return Err(io::Error::other(error)),

@@ -1,21 +1,17 @@
 //! Running one line: aliases, `;;`, commands, expressions.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 
 use super::answer::Writer;
+use super::awaited::Awaited;
 use super::commands::{self, Action, Command};
 use super::help;
 use super::line::{Aliases, split_command, split_first};
-use crate::faces::render::label::Labels;
 use crate::faces::render::palette::Palette;
 use crate::faces::render::printable;
-use crate::model::ProcessReport;
-use crate::session::{
-    FrameStep, Lines, ProcessEntry, Request, Response, Session, SessionError, ThreadEntry,
-};
+use crate::session::{Request, Response, Session, SessionError};
 
-/// Columns of `pp`, as `pprint` has.
-const PRETTY_WIDTH: usize = 80;
 /// Commands of one line: an alias may end in itself (`alias a p 1 ;; a`).
 const MOST_COMMANDS: usize = 1_000;
 
@@ -29,13 +25,41 @@ pub enum Ending {
     Quit,
 }
 
+impl Ending {
+    /// That of two lines, one after the other.
+    fn and(self, next: Ending) -> Ending {
+        match (self, next) {
+            (_, Ending::Quit) => Ending::Quit,
+            (Ending::Done, next) => next,
+            (before, _) => before,
+        }
+    }
+}
+
 /// What a prompt remembers between lines.
 pub struct Repl {
     pub(super) session: Session,
     pub(super) aliases: Aliases,
     pub(super) palette: Palette,
     /// What an empty line repeats.
-    last: String,
+    pub(super) last: String,
+    /// What is run before another line is asked for.
+    pub(super) queue: VecDeque<Queued>,
+    /// What the next line belongs to.
+    pub(super) awaited: Awaited,
+    /// Commands since a line was typed or the process stopped.
+    count: usize,
+}
+
+/// One thing to do before another line is asked for.
+pub(super) enum Queued {
+    Line(String),
+    /// The frame at which the process stopped, with what it returns. It is shown if nothing has let the process go on until then.
+    ShowStop(Option<String>),
+    /// Do not show it: `silent`.
+    Silence,
+    /// What an empty line repeats, after the commands of a breakpoint.
+    RestoreLast(String),
 }
 
 /// Why a command did not do what it was told.
@@ -44,6 +68,8 @@ pub(super) enum Trouble {
     /// One sentence, and how the command is used.
     Usage(String, &'static Command),
     Words(String),
+    /// It has been said already.
+    Said,
     Output(io::Error),
 }
 
@@ -66,39 +92,91 @@ impl Repl {
             aliases: Aliases::default(),
             palette,
             last: String::new(),
+            queue: VecDeque::new(),
+            awaited: Awaited::Command,
+            count: 0,
         }
     }
 
-    /// Runs what was typed. Fails only if the answer cannot be written.
+    /// Runs what was typed, and what that leads to. Fails only if the answer cannot be written.
     pub fn run(&mut self, line: &str, out: &mut dyn Write) -> io::Result<Ending> {
-        let mut rest = Some(line.trim().to_string());
+        self.count = 0;
         let mut ending = Ending::Done;
-        let mut count = 0;
-        while let Some(line) = rest.take() {
-            count += 1;
-            if count > MOST_COMMANDS {
-                let why = format!(
-                    "This line makes more than {MOST_COMMANDS} commands: does an alias lead back to itself?"
-                );
+        if self.awaited.takes_raw_lines() {
+            let result = self.take_line(line, out);
+            ending = self.report(result, out)?;
+        } else {
+            let line = line.trim().to_string();
+            self.queue.push_front(Queued::Line(line));
+        }
+        Ok(ending.and(self.work_off(out)?))
+    }
+
+    /// Runs what is queued until a line is needed.
+    fn work_off(&mut self, out: &mut dyn Write) -> io::Result<Ending> {
+        let mut ending = Ending::Done;
+        while !self.awaited.takes_raw_lines()
+            && ending != Ending::Quit
+            && let Some(next) = self.queue.pop_front()
+        {
+            let of_this = match next {
+                Queued::Line(line) => self.line(&line, out)?,
+                Queued::ShowStop(value) => {
+                    let shown = self.show_stop(value.as_deref(), out);
+                    self.report(shown, out)?
+                }
+                Queued::Silence => {
+                    self.forget_stop();
+                    Ending::Done
+                }
+                Queued::RestoreLast(last) => {
+                    self.last = last;
+                    Ending::Done
+                }
+            };
+            ending = ending.and(of_this);
+        }
+        Ok(ending)
+    }
+
+    /// The frame at which the process stopped is not to be shown any more.
+    pub(super) fn forget_stop(&mut self) {
+        self.queue
+            .retain(|queued| !matches!(queued, Queued::ShowStop(_)));
+    }
+
+    /// The process has stopped: whatever comes is no longer the doing of one line.
+    pub(super) fn begin_to_count(&mut self) {
+        self.count = 0;
+    }
+
+    /// One line: aliases are replaced, and what stands behind `;;` comes next.
+    fn line(&mut self, line: &str, out: &mut dyn Write) -> io::Result<Ending> {
+        self.count += 1;
+        if self.count > MOST_COMMANDS {
+            self.queue.clear();
+            let why = format!(
+                "This line makes more than {MOST_COMMANDS} commands: does an alias lead back to itself?"
+            );
+            self.writer(out).problem(&why)?;
+            return Ok(Ending::Failed);
+        }
+        let line = match self.aliases.expand(line) {
+            Ok(line) => line,
+            Err(why) => {
                 self.writer(out).problem(&why)?;
                 return Ok(Ending::Failed);
             }
-            let line = match self.aliases.expand(&line) {
-                Ok(line) => line,
-                Err(why) => {
-                    self.writer(out).problem(&why)?;
-                    return Ok(Ending::Failed);
-                }
-            };
-            let (first, behind) = split_first(&line);
-            rest = behind.map(str::to_string);
-            match self.one(first, out)? {
-                Ending::Done => {}
-                Ending::Failed => ending = Ending::Failed,
-                Ending::Quit => return Ok(Ending::Quit),
-            }
+        };
+        let (first, behind) = split_first(&line);
+        if let Some(behind) = behind {
+            self.queue.push_front(Queued::Line(behind.to_string()));
         }
-        Ok(ending)
+        if self.awaited.is_list() {
+            let result = self.add_to_list(first, out);
+            return self.report(result, out);
+        }
+        self.one(first, out)
     }
 
     pub(super) fn writer<'w>(&self, out: &'w mut dyn Write) -> Writer<'w> {
@@ -154,8 +232,12 @@ impl Repl {
                 _ => {}
             }
         }
-        // A process that cannot be read has been complained of when it was opened, and each command says it again.
-        let _ = self.refresh(out)?;
+        // What is displayed comes with the frame, if that is still to be shown.
+        let is_to_be_shown = |queued: &Queued| matches!(queued, Queued::ShowStop(_));
+        if !self.queue.iter().any(is_to_be_shown) {
+            // A process that cannot be read has been complained of when it was opened, and each command says it again.
+            let _ = self.refresh(out)?;
+        }
         let result = match command {
             Some((command, word, arguments)) => self.command(command, word, arguments, out),
             None => self.expression(line.strip_prefix('!').unwrap_or(&line).trim(), out),
@@ -165,7 +247,16 @@ impl Repl {
         Ok(ending)
     }
 
-    fn report(&self, result: Result<(), Trouble>, out: &mut dyn Write) -> io::Result<Ending> {
+    pub(super) fn report(
+        &mut self,
+        result: Result<(), Trouble>,
+        out: &mut dyn Write,
+    ) -> io::Result<Ending> {
+        if let Err(Trouble::Session(SessionError::Interrupted)) = &result {
+            // The frame is shown all the same.
+            self.queue
+                .retain(|queued| matches!(queued, Queued::ShowStop(_)));
+        }
         let mut writer = self.writer(out);
         match result {
             Ok(()) => return Ok(Ending::Done),
@@ -173,6 +264,9 @@ impl Repl {
             Err(Trouble::Session(SessionError::Interrupted)) => {
                 writer.line("--KeyboardInterrupt--")?;
             }
+            // It is no complaint in pdb.
+            Err(Trouble::Session(SessionError::BeyondEnd)) => writer.line("End of file")?,
+            Err(Trouble::Said) => {}
             Err(Trouble::Session(error)) => writer.problem(&error.to_string())?,
             Err(Trouble::Words(why)) => writer.problem(&why)?,
             Err(Trouble::Usage(why, command)) => {
@@ -192,8 +286,14 @@ impl Repl {
             let why = "pmdb cannot send a command to several processes yet; `proc` goes to one";
             return Err(Trouble::Words(why.to_string()));
         }
-        let text = text.to_string();
-        match self.session.ask(Request::Execute { text })? {
+        self.execute(text.to_string(), out)
+    }
+
+    /// Runs a statement, or asks for the rest of it.
+    pub(super) fn execute(&mut self, text: String, out: &mut dyn Write) -> Result<(), Trouble> {
+        let request = Request::Execute { text: text.clone() };
+        match self.session.ask(request)? {
+            Response::Unfinished => self.awaited = Awaited::Statement { text },
             Response::Value(value) if value.type_name != "NoneType" => {
                 self.writer(out).value(&value)?;
             }
@@ -201,334 +301,5 @@ impl Repl {
             _ => {}
         }
         Ok(())
-    }
-
-    fn command(
-        &mut self,
-        command: &'static Command,
-        word: &str,
-        arguments: &str,
-        out: &mut dyn Write,
-    ) -> Result<(), Trouble> {
-        if command.arguments.is_empty()
-            && !arguments.is_empty()
-            && !matches!(command.action, Action::NeedsHold(_))
-        {
-            return Err(Trouble::Usage(
-                format!("Invalid argument: {arguments}"),
-                command,
-            ));
-        }
-        let required = !command.arguments.is_empty() && !command.arguments.starts_with('[');
-        if required && arguments.is_empty() && !matches!(command.action, Action::NeedsHold(_)) {
-            return Err(Trouble::Usage(
-                "Argument is required for this command".to_string(),
-                command,
-            ));
-        }
-        let text = || arguments.to_string();
-        let request = match command.action {
-            Action::Where => {
-                let count = optional_number(arguments, "Invalid count")?;
-                if let Response::Stack(stack) = self.session.ask(Request::Stack)? {
-                    self.writer(out).stack(&stack, count)?;
-                }
-                return Ok(());
-            }
-            Action::Up | Action::Down => {
-                let count = optional_number(arguments, "Invalid frame count")?.unwrap_or(1);
-                // As in pdb: a negative count leads to the end.
-                let count = u64::try_from(count).unwrap_or(u64::MAX);
-                let step = match command.action {
-                    Action::Up => FrameStep::Up(count),
-                    _ => FrameStep::Down(count),
-                };
-                Request::SelectFrame { step }
-            }
-            Action::Frame => match optional_number(arguments, "Invalid frame number")? {
-                Some(number) => Request::SelectFrame {
-                    step: FrameStep::Number(number),
-                },
-                None => return self.show_number(out),
-            },
-            Action::List => {
-                // An empty line goes on with the listing.
-                self.last = "list".to_string();
-                Request::List {
-                    lines: lines(arguments)?,
-                }
-            }
-            Action::LongList => Request::List {
-                lines: Lines::Function,
-            },
-            Action::Source => Request::SourceOf { text: text() },
-            Action::Arguments => Request::Arguments,
-            Action::Locals => Request::Locals,
-            Action::Globals => Request::Globals,
-            Action::Print => Request::Evaluate { text: text() },
-            Action::PrettyPrint => Request::Pretty {
-                text: text(),
-                width: PRETTY_WIDTH,
-            },
-            Action::WhatIs => Request::WhatIs { text: text() },
-            Action::Display if arguments.is_empty() => {
-                if let Response::Displays(displays) = self.session.ask(Request::Displays)? {
-                    self.writer(out).displays(&displays)?;
-                }
-                return Ok(());
-            }
-            Action::Display => Request::Display { text: text() },
-            Action::Undisplay => Request::Undisplay {
-                text: (!arguments.is_empty()).then(text),
-            },
-            Action::Threads => Request::Threads,
-            Action::Tasks => Request::Tasks,
-            Action::Thread => Request::SelectThread {
-                id: self.find_thread(arguments)?,
-            },
-            Action::Exceptions if arguments.is_empty() => Request::Exceptions,
-            Action::Exceptions => Request::SelectException {
-                number: exception_number(arguments)?,
-            },
-            Action::Processes => Request::Processes,
-            Action::Process => {
-                let index = self.find_process(arguments)?;
-                self.session.ask(Request::SelectProcess { index })?;
-                Request::Frame
-            }
-            Action::Alias => return self.alias(arguments, out),
-            Action::Unalias => {
-                let name = arguments.split_whitespace().next().unwrap_or_default();
-                self.aliases.remove(name);
-                return Ok(());
-            }
-            Action::Help => return self.help(arguments, out),
-            Action::Control(control) => return self.control(control, arguments, out),
-            Action::NeedsHold(hold) => return Err(Trouble::Words(hold.refusal(word))),
-            Action::Quit | Action::EndOfFile => return Ok(()),
-        };
-        let response = self.session.ask(request)?;
-        self.show(&response, out)?;
-        Ok(())
-    }
-
-    fn show(&self, response: &Response, out: &mut dyn Write) -> io::Result<()> {
-        let mut writer = self.writer(out);
-        match response {
-            Response::Done | Response::Names(_) => Ok(()),
-            Response::Processes(entries) => writer.processes(entries),
-            Response::Threads(entries) => writer.threads(entries),
-            Response::Tasks(process) => writer.tasks(process),
-            Response::Stack(stack) => writer.stack(stack, None),
-            Response::Frame(entry) => writer.frame(entry),
-            Response::Listing(listing) => writer.listing(listing),
-            Response::Variables(variables) => writer.variables(variables),
-            Response::Value(value) => writer.value(value),
-            Response::Text(text) => writer.text(text),
-            Response::Displays(displays) => displays
-                .iter()
-                .try_for_each(|display| writer.display(display)),
-            Response::Exceptions(entries) => writer.exceptions(entries),
-            Response::Breakpoints(list) => writer.breakpoints(list),
-        }
-    }
-
-    /// `frame 2 of 0..5`, and the frame.
-    fn show_number(&mut self, out: &mut dyn Write) -> Result<(), Trouble> {
-        let Response::Stack(stack) = self.session.ask(Request::Stack)? else {
-            return Ok(());
-        };
-        if let Some(entry) = stack.frames.iter().find(|entry| entry.focused) {
-            let oldest = stack.frames.len().saturating_sub(1);
-            let mut writer = self.writer(out);
-            writer.line(&format!(
-                "frame {} (0 is the newest, {oldest} the oldest)",
-                entry.number
-            ))?;
-            writer.frame(entry)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn thread_entries(&mut self) -> Result<Vec<ThreadEntry>, SessionError> {
-        match self.session.ask(Request::Threads)? {
-            Response::Threads(entries) => Ok(entries),
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    pub(super) fn process_entries(&mut self) -> Vec<ProcessEntry> {
-        match self.session.ask(Request::Processes) {
-            Ok(Response::Processes(entries)) => entries,
-            _ => Vec::new(),
-        }
-    }
-
-    fn find_thread(&mut self, wanted: &str) -> Result<crate::model::Addr, Trouble> {
-        let entries = self.thread_entries()?;
-        let matches = |entry: &&ThreadEntry| match wanted {
-            "" => entry.focused,
-            wanted => entry
-                .thread
-                .tid
-                .is_some_and(|tid| tid.to_string() == wanted),
-        };
-        if let Some(entry) = entries.iter().find(matches) {
-            return Ok(entry.id);
-        }
-        let named: Vec<&ThreadEntry> = entries
-            .iter()
-            .filter(|entry| entry.thread.name.as_deref() == Some(wanted))
-            .collect();
-        match named.as_slice() {
-            [one] => Ok(one.id),
-            [] => Err(Trouble::Words(format!(
-                "No thread '{wanted}'; `threads` lists them"
-            ))),
-            several => {
-                let tids = several.iter().filter_map(|entry| entry.thread.tid);
-                let tids: Vec<String> = tids.map(|tid| tid.to_string()).collect();
-                Err(Trouble::Words(format!(
-                    "Several threads are called '{wanted}': say which of {}",
-                    tids.join(", ")
-                )))
-            }
-        }
-    }
-
-    fn find_process(&mut self, wanted: &str) -> Result<usize, Trouble> {
-        let entries = self.process_entries();
-        let labels = process_labels(&entries);
-        let of_pid = |entry: &ProcessEntry| {
-            let pid = entry.report.pid;
-            pid.is_some_and(|pid| pid.to_string() == wanted)
-        };
-        let found = labels.iter().position(|label| label == wanted);
-        if let Some(index) = found.or_else(|| entries.iter().position(of_pid)) {
-            return Ok(index);
-        }
-        let named: Vec<String> = entries
-            .iter()
-            .filter(|entry| entry.report.name == wanted)
-            .filter_map(|entry| Some(entry.report.pid?.to_string()))
-            .collect();
-        Err(Trouble::Words(if named.is_empty() {
-            format!("No process '{wanted}'; `procs` lists them")
-        } else {
-            let pids = named.join(", ");
-            format!("Several processes are called '{wanted}': say which of {pids}")
-        }))
-    }
-
-    /// What stands in the prompt where there is more than one process.
-    pub(super) fn focus_label(&mut self) -> Option<String> {
-        let entries = self.process_entries();
-        let focused = entries.iter().position(|entry| entry.focused)?;
-        let label = process_labels(&entries).into_iter().nth(focused);
-        label.filter(|_| entries.len() > 1)
-    }
-
-    fn alias(&mut self, arguments: &str, out: &mut dyn Write) -> Result<(), Trouble> {
-        let (name, line) = match arguments.split_once(char::is_whitespace) {
-            Some((name, line)) => (name, line.trim()),
-            None => (arguments, ""),
-        };
-        let mut writer = Writer {
-            out,
-            palette: self.palette,
-        };
-        if name.is_empty() {
-            for (name, line) in self.aliases.iter() {
-                writer.line(&format!("{name} = {line}"))?;
-            }
-            return Ok(());
-        }
-        if line.is_empty() {
-            let meaning = self.aliases.get(name);
-            let meaning =
-                meaning.ok_or_else(|| Trouble::Words(format!("Unknown alias '{name}'")))?;
-            writer.line(&format!("{name} = {meaning}"))?;
-            return Ok(());
-        }
-        self.aliases.set(name, line).map_err(Trouble::Words)
-    }
-
-    fn help(&self, topic: &str, out: &mut dyn Write) -> Result<(), Trouble> {
-        let text = if topic.is_empty() {
-            help::overview()
-        } else if topic == "!" || topic == "exec" {
-            help::of_expressions()
-        } else {
-            let command = commands::find(topic);
-            let command =
-                command.ok_or_else(|| Trouble::Words(format!("No help for '{topic}'")))?;
-            help::of(command)
-        };
-        self.writer(out).line(&text)?;
-        Ok(())
-    }
-}
-
-pub(super) fn process_labels(entries: &[ProcessEntry]) -> Vec<String> {
-    let reports: Vec<ProcessReport> = entries.iter().map(|entry| entry.report.clone()).collect();
-    let labels = Labels::new(&reports);
-    (0..reports.len())
-        .map(|index| labels.of(index).to_string())
-        .collect()
-}
-
-pub(super) fn optional_number(text: &str, otherwise: &str) -> Result<Option<i64>, Trouble> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let number = number(text);
-    number
-        .map(Some)
-        .ok_or_else(|| Trouble::Words(format!("{otherwise} ({text})")))
-}
-
-/// A whole number; one that is too large for us is the largest that is not.
-pub(super) fn number(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let largest = if text.starts_with('-') {
-        -i64::MAX
-    } else {
-        i64::MAX
-    };
-    Some(text.parse().unwrap_or(largest))
-}
-
-fn exception_number(text: &str) -> Result<usize, Trouble> {
-    let number =
-        number(text).ok_or_else(|| Trouble::Words("Argument must be an integer".to_string()))?;
-    usize::try_from(number).map_err(|_| SessionError::NoSuchException.into())
-}
-
-fn lines(arguments: &str) -> Result<Lines, Trouble> {
-    let wrong = || Trouble::Words(format!("Error in argument: '{arguments}'"));
-    let clamp = |number: i64| u32::try_from(number.max(1)).unwrap_or(u32::MAX);
-    match arguments.split_once(',') {
-        _ if arguments.is_empty() => Ok(Lines::Next),
-        _ if arguments == "." => Ok(Lines::Around),
-        None => number(arguments)
-            .map(|line| Lines::AroundLine(clamp(line)))
-            .ok_or_else(wrong),
-        Some((first, last)) => {
-            let (first, last) = number(first).zip(number(last)).ok_or_else(wrong)?;
-            // As in pdb: a smaller one is a count.
-            let last = if last < first {
-                first.saturating_add(last)
-            } else {
-                last
-            };
-            Ok(Lines::Range {
-                first: clamp(first),
-                last: clamp(last),
-            })
-        }
     }
 }

@@ -66,7 +66,10 @@ fn run_input(repl: &mut Repl, out: &mut dyn Write) -> io::Result<bool> {
     loop {
         line.clear();
         if input.read_until(b'\n', &mut line)? == 0 {
-            return Ok(succeeded);
+            match repl.end_of_input(out)? {
+                Ending::Done => continue,
+                Ending::Failed | Ending::Quit => return Ok(succeeded),
+            }
         }
         let text = String::from_utf8_lossy(&line);
         match repl.run(text.trim_end_matches(['\r', '\n']), out)? {

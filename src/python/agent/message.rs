@@ -83,6 +83,8 @@ pub struct Answer {
     /// `NameError: name 'x' is not defined`.
     pub error: Option<String>,
     pub line: Option<u32>,
+    /// The statement goes on in another line.
+    pub unfinished: Option<bool>,
 }
 
 /// A condition that raised.

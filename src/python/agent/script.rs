@@ -1,10 +1,12 @@
 //! The agent's source, and the few lines that start it.
 
 /// The parts, in an order in which each finds what it inherits from.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 9] = [
     include_str!("inferior/channel.py"),
     include_str!("inferior/breakpoints.py"),
     include_str!("inferior/stepping.py"),
+    include_str!("inferior/compiling.py"),
+    include_str!("inferior/awaiting.py"),
     include_str!("inferior/evaluate.py"),
     include_str!("inferior/tracing.py"),
     include_str!("inferior/monitoring.py"),

@@ -56,6 +56,29 @@ class Output:
         return getattr(self.original, name)
 
 
+class Shown:
+    """While it is entered, `sys.stdout` and `sys.displayhook` are the session's."""
+
+    def __init__(self, send):
+        self.send, self.values = send, []
+
+    def add(self, value):
+        if value is not None:
+            self.values.append(repr(value))
+
+    def __enter__(self):
+        self.before = sys.displayhook, sys.stdout
+        self.capture = Output(sys.stdout, _thread.get_ident(), self.send)
+        sys.displayhook, sys.stdout = self.add, self.capture
+        return self
+
+    def __exit__(self, *_):
+        sys.displayhook, out = self.before
+        # The statement may have put something else there.
+        if sys.stdout is self.capture:
+            sys.stdout = out
+
+
 class Evaluator:
     def __init__(self, send):
         self.send = send
@@ -96,24 +119,34 @@ class Evaluator:
 
     def execute(self, frame, text):
         """A statement, or an expression whose value is shown unless it is None."""
+        if is_unfinished(text):
+            return {"unfinished": True}
         global_names, local_names = self.with_variables(frame)
-        hook, out = sys.displayhook, sys.stdout
-        shown = []
-        sys.displayhook = lambda value: value is None or shown.append(repr(value))
-        sys.stdout = capture = Output(out, _thread.get_ident(), self.send)
+        with Shown(self.send) as shown:
+            try:
+                self.run(text, global_names, local_names, shown.add)
+                self.write_back(frame, local_names)
+                text, length = bounded("\n".join(shown.values), LONGEST_TEXT)
+                return {"text": text, "length": length}
+            except BaseException as error:
+                return {"error": describe_error(error)}
+            finally:
+                global_names.pop("__pdb_convenience_variables", None)
+
+    def run(self, text, global_names, local_names, show):
         try:
-            exec(compile(text + "\n", "<stdin>", "single"), global_names, local_names)
-            self.write_back(frame, local_names)
-            shown, length = bounded("\n".join(shown), LONGEST_TEXT)
-            return {"text": shown, "length": length}
-        except BaseException as error:
-            return {"error": describe_error(error)}
-        finally:
-            sys.displayhook = hook
-            # The statement may have put something else there.
-            if sys.stdout is capture:
-                sys.stdout = out
-            global_names.pop("__pdb_convenience_variables", None)
+            code = compile(text + "\n", "<stdin>", "single", 0, True)
+        except SyntaxError as error:
+            if "outside" not in str(error.msg):
+                raise
+            code = None
+        is_async = code is None and is_async_text(text)
+        if is_async or (code is not None and has_functions(code) and local_names is not global_names):
+            function = as_function(text, global_names, local_names, show, is_async)
+            if function is not None:
+                run_coroutine(function()) if is_async else function()
+                return
+        exec(code or compile(text + "\n", "<stdin>", "single", 0, True), global_names, local_names)
 
     def write_back(self, frame, names):
         """Up to 3.12 `f_locals` of a function is a copy, and an assignment reaches the function only by this call of the C API."""

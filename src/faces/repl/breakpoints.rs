@@ -1,0 +1,206 @@
+//! Setting, listing and changing breakpoints.
+
+use std::io::Write;
+
+use super::choice::number;
+use super::commands::Control;
+use super::run::{Repl, Trouble};
+use crate::session::{
+    Breakpoint, BreakpointRequest, Change, Place, Request, Response, SessionError,
+};
+
+impl Repl {
+    pub(super) fn breakpoints(&mut self) -> Result<Vec<Breakpoint>, SessionError> {
+        match self.session.ask(Request::Breakpoints)? {
+            Response::Breakpoints(list) => Ok(list),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    pub(super) fn list_breakpoints(&mut self, out: &mut dyn Write) -> Result<(), Trouble> {
+        let list = self.breakpoints()?;
+        self.writer(out).breakpoints(&list)?;
+        Ok(())
+    }
+
+    pub(super) fn set_breakpoint(
+        &mut self,
+        request: BreakpointRequest,
+        out: &mut dyn Write,
+    ) -> Result<(), Trouble> {
+        let kind = if request.log.is_some() {
+            "Log point"
+        } else {
+            "Breakpoint"
+        };
+        if let Response::Breakpoints(made) = self.session.ask(Request::SetBreakpoint(request))? {
+            for breakpoint in made {
+                let pending = if breakpoint.line.is_none() {
+                    " (pending: there is no such function yet)"
+                } else {
+                    ""
+                };
+                let place = breakpoint.place();
+                let text = format!("{kind} {} at {place}{pending}", breakpoint.number);
+                self.writer(out).text(&text)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn change_breakpoints(
+        &mut self,
+        control: Control,
+        arguments: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), Trouble> {
+        let (first, rest) = match arguments.split_once(char::is_whitespace) {
+            Some((first, rest)) => (first, rest.trim()),
+            None => (arguments, ""),
+        };
+        let (words, change) = match control {
+            Control::Clear if arguments.contains(':') => {
+                let found = self.at_place(arguments)?;
+                let found: Vec<String> = found.iter().map(u32::to_string).collect();
+                (found.join(" "), Change::Clear)
+            }
+            Control::Clear => (arguments.to_string(), Change::Clear),
+            Control::Disable => (arguments.to_string(), Change::Disable),
+            Control::Enable => (arguments.to_string(), Change::Enable),
+            Control::Ignore => {
+                let count = if rest.is_empty() {
+                    0
+                } else {
+                    line_number(rest)?
+                };
+                (first.to_string(), Change::Ignore(count))
+            }
+            _ => {
+                let condition = (!rest.is_empty()).then(|| rest.to_string());
+                (first.to_string(), Change::Condition(condition))
+            }
+        };
+        // As in pdb: one that cannot be changed is complained of, and the next comes all the same.
+        let mut all_changed = true;
+        for word in words.split_whitespace() {
+            if let Err(trouble) = self.change_one(control, word, &change, out) {
+                self.report(Err(trouble), out)?;
+                all_changed = false;
+            }
+        }
+        if all_changed {
+            Ok(())
+        } else {
+            Err(Trouble::Said)
+        }
+    }
+
+    fn change_one(
+        &mut self,
+        control: Control,
+        word: &str,
+        change: &Change,
+        out: &mut dyn Write,
+    ) -> Result<(), Trouble> {
+        let number = number(word).and_then(|number| u32::try_from(number).ok());
+        let number = number
+            .ok_or_else(|| Trouble::Words(format!("Non-numeric breakpoint number {word}")))?;
+        let change = change.clone();
+        let changed = self
+            .session
+            .ask(Request::ChangeBreakpoint { number, change })?;
+        if let Response::Breakpoints(changed) = changed {
+            for one in changed {
+                let text = said_of_change(control, &one);
+                self.writer(out).text(&text)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes them all: the user has said yes.
+    pub(super) fn clear_all(&mut self, out: &mut dyn Write) -> Result<(), Trouble> {
+        for one in self.breakpoints()? {
+            self.change_one(Control::Clear, &one.number.to_string(), &Change::Clear, out)?;
+        }
+        Ok(())
+    }
+
+    /// Those at a place.
+    fn at_place(&mut self, place: &str) -> Result<Vec<u32>, Trouble> {
+        let list = self.breakpoints()?;
+        let (file, line) = place.rsplit_once(':').unwrap_or((place, ""));
+        let line = line_number(line)
+            .map_err(|_| Trouble::Words(format!("Invalid line number ({line})")))?;
+        let ending = format!("/{file}");
+        let is_there = |one: &&Breakpoint| {
+            let path = one.file.as_deref().unwrap_or_default();
+            one.line == Some(line) && (path == file || path.ends_with(&ending))
+        };
+        let found: Vec<u32> = list.iter().filter(is_there).map(|one| one.number).collect();
+        if found.is_empty() {
+            let why = format!("There are no breakpoints at {file}:{line}");
+            return Err(Trouble::Words(why));
+        }
+        Ok(found)
+    }
+}
+
+/// As pdb says it.
+fn said_of_change(control: Control, breakpoint: &Breakpoint) -> String {
+    let number = breakpoint.number;
+    match control {
+        Control::Clear => format!("Deleted breakpoint {number} at {}", breakpoint.place()),
+        Control::Disable => format!("Disabled breakpoint {number} at {}", breakpoint.place()),
+        Control::Enable => format!("Enabled breakpoint {number} at {}", breakpoint.place()),
+        Control::Ignore => match breakpoint.ignore {
+            0 => format!("Will stop next time breakpoint {number} is reached."),
+            1 => format!("Will ignore next 1 crossing of breakpoint {number}."),
+            count => format!("Will ignore next {count} crossings of breakpoint {number}."),
+        },
+        _ => match breakpoint.condition {
+            Some(_) => format!("New condition set for breakpoint {number}."),
+            None => format!("Breakpoint {number} is now unconditional."),
+        },
+    }
+}
+
+pub(super) fn line_number(text: &str) -> Result<u32, Trouble> {
+    let parsed = number(text).and_then(|number| u32::try_from(number).ok());
+    parsed.ok_or_else(|| Trouble::Words(format!("Bad lineno: {}", text.trim())))
+}
+
+/// `[file:]line` or a function, then a condition behind a comma, or the text of a log point behind a blank.
+pub(super) fn breakpoint_request(
+    control: Control,
+    arguments: &str,
+) -> Result<BreakpointRequest, Trouble> {
+    let separator = |character: char| match control {
+        Control::Log => character.is_whitespace(),
+        _ => character == ',',
+    };
+    let (place, rest) = match arguments.split_once(separator) {
+        Some((place, rest)) => (place.trim(), Some(rest.trim().to_string())),
+        None => (arguments.trim(), None),
+    };
+    let place = match place.rsplit_once(':') {
+        Some((file, line)) => Place::FileLine {
+            file: file.trim().to_string(),
+            line: line_number(line)?,
+        },
+        None if place.bytes().all(|byte| byte.is_ascii_digit()) && !place.is_empty() => {
+            Place::Line(line_number(place)?)
+        }
+        None => Place::Function(place.to_string()),
+    };
+    let (condition, log) = match control {
+        Control::Log => (None, Some(rest.unwrap_or_default())),
+        _ => (rest, None),
+    };
+    Ok(BreakpointRequest {
+        place,
+        condition,
+        temporary: control == Control::BreakOnce,
+        log,
+    })
+}
