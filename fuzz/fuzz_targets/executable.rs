@@ -1,16 +1,15 @@
 //! Any bytes as an ELF file: its symbols, sections, segments, notes and constants.
 #![no_main]
+#![allow(dead_code, reason = "not all of `scratch` is used")]
 
-use std::io::Write;
+#[path = "../scratch.rs"]
+mod scratch;
 
 use libfuzzer_sys::fuzz_target;
 use pmdb::process::elf::Elf;
 
 fuzz_target!(|bytes: &[u8]| {
-    let path = format!("/dev/shm/pmdb-fuzz-executable-{}", std::process::id());
-    let mut file = std::fs::File::create(&path).expect("/dev/shm can be written");
-    file.write_all(bytes).expect("it fits");
-    let file = std::fs::File::open(&path).expect("it was written");
+    let file = scratch::file_of(bytes);
     let Ok(elf) = Elf::open(&file) else { return };
     if let Ok(view) = elf.view() {
         view.exported("_PyRuntime");

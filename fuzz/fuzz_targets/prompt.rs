@@ -16,6 +16,7 @@ fuzz_target!(|text: &str| {
     let (session, _) = Session::open(&[target], SessionOptions::default());
     let mut repl = Repl::new(session.expect("a core"), Palette::Plain);
     for line in text.lines().take(20) {
-        repl.run(line, &mut std::io::sink()).expect("a sink takes all");
+        repl.run(line, &mut std::io::sink())
+            .expect("a sink takes all");
     }
 });

@@ -27,6 +27,10 @@ pub enum ElfError {
 /// and constants without end; the largest programs that have been linked are below it.
 const LARGEST: u64 = 16 << 30;
 
+/// A hash table with more words in its filter than this is damaged: the largest libraries have a few thousand. `object`
+/// counts their bytes in 32 bits, and takes any shift.
+const MOST_BLOOM_WORDS: u32 = 1 << 24;
+
 /// An ELF file, mapped.
 pub struct Elf {
     bytes: Mmap,
@@ -77,14 +81,14 @@ impl<'f> ElfView<'f> {
     /// touches a few cache lines, where reading all of `.dynsym` takes a millisecond for a large library.
     pub fn exported(&self, name: &str) -> Option<u64> {
         let symbols = self.elf.elf_dynamic_symbol_table();
-        let data = self.bytes;
-        match self
-            .elf
-            .elf_section_table()
-            .gnu_hash(LittleEndian, data)
-            .ok()?
-        {
-            Some((table, _)) => {
+        let (data, sections) = (self.bytes, self.elf.elf_section_table());
+        let header = sections.gnu_hash_header(LittleEndian, data).ok()?;
+        let is_sound = header.is_some_and(|header| {
+            header.bloom_shift.get(LittleEndian) < u32::BITS
+                && header.bloom_count.get(LittleEndian) < MOST_BLOOM_WORDS
+        });
+        match sections.gnu_hash(LittleEndian, data).ok()? {
+            Some((table, _)) if is_sound => {
                 let name = name.as_bytes();
                 let any_version = VersionTable::default();
                 let hash = object::elf::gnu_hash(name);
@@ -93,8 +97,8 @@ impl<'f> ElfView<'f> {
                 let defined = !symbol.is_undefined(LittleEndian);
                 defined.then(|| symbol.st_value(LittleEndian))
             }
-            // Linked with `--hash-style=sysv`, as long ago.
-            None => defined(self.elf.dynamic_symbols(), name),
+            // Linked with `--hash-style=sysv`, as long ago, or damaged.
+            _ => defined(self.elf.dynamic_symbols(), name),
         }
     }
 
@@ -203,4 +207,44 @@ pub fn load_bias(segments: &[LoadSegment], mapping: &Mapping) -> Option<Addr> {
         .wrapping_sub(segment.offset)
         .wrapping_add(offset);
     Some(mapping.start.minus(linked))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// The C library that this test runs with.
+    fn libc() -> Vec<u8> {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("our own");
+        let paths = maps
+            .lines()
+            .filter_map(|line| line.find('/').map(|at| &line[at..]));
+        let path = paths.filter(|path| path.contains("libc.so")).next();
+        std::fs::read(path.expect("it is linked with libc")).expect("it can be read")
+    }
+
+    #[test]
+    fn a_hash_table_with_a_garbage_shift_is_not_used() {
+        let mut bytes = libc();
+        let (start, size) = {
+            let file = object::File::parse(&*bytes).expect("ELF");
+            let section = file
+                .section_by_name(".gnu.hash")
+                .expect("it exports by hash");
+            section.file_range().expect("in the file")
+        };
+        let table = &mut bytes[start as usize..(start + size) as usize];
+        let words = u32::from_le_bytes(table[8..12].try_into().expect("4 bytes"));
+        // `bloom_shift`, and a filter that lets every name pass.
+        table[12..16].copy_from_slice(&0xffff_u32.to_le_bytes());
+        table[16..16 + 8 * words as usize].fill(0xff);
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(&bytes).expect("it fits");
+        let elf = Elf::open(&file).expect("it can be mapped");
+        let view = elf.view().expect("ELF");
+        assert!(view.exported("malloc").is_some());
+        assert!(view.exported("no such symbol").is_none());
+    }
 }

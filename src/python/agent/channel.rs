@@ -30,7 +30,8 @@ struct Numbered<'c> {
 }
 
 impl Channel {
-    pub(super) fn new(pid: Pid, commands: File, answers: File) -> Channel {
+    /// On pmdb's ends of the two pipes: commands are written to the one, answers read from the other.
+    pub fn new(pid: Pid, commands: File, answers: File) -> Channel {
         Channel {
             pid,
             commands,
