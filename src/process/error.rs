@@ -52,6 +52,10 @@ pub enum ProcessError {
         #[source]
         error: io::Error,
     },
+    #[error("{} may not be read: {why}", path.display())]
+    Unreadable { path: PathBuf, why: String },
+    #[error("{} cannot be the executable: it is {what}", path.display())]
+    NotAnExecutable { path: PathBuf, what: &'static str },
     #[error("{} is not a core: {why}", path.display())]
     NotACore { path: PathBuf, why: String },
     #[error("{} is damaged: {why}", path.display())]

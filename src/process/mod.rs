@@ -15,6 +15,7 @@ mod memory;
 mod pages;
 pub mod still;
 pub mod trace;
+mod user;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -115,6 +116,11 @@ pub trait Process: ReadMemory + Send + Sync {
     /// What the user should know about this source: "truncated: 10 of 30 MiB are there".
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What this source lacks of the process's own memory, if it is so much that a search may fail for it.
+    fn lacks(&self) -> Option<String> {
+        None
     }
 
     /// Why what is read is not the process that was opened any more: it has ended, or runs another program. Worth asking

@@ -7,7 +7,7 @@ use super::breakpoints::Breakpoints;
 use super::error::SessionError;
 use super::held::Held;
 use super::interrupt::Interruptible;
-use super::stack::{Target, identify, thread_facts};
+use super::stack::{Target, identify, thread_facts, why_no_python};
 use super::tasks::add_tasks;
 use super::view::{Seen, Subject, View};
 use super::who::{note_of, who};
@@ -66,7 +66,7 @@ impl Inferior {
         report.notes.extend(report.phase.and_then(note_of));
         report.name = who.name;
         report.rank = who.rank;
-        let python = python.map_err(|error| error.to_string());
+        let python = python.map_err(|error| why_no_python(&*process, &error));
         match &python {
             Ok(located) => {
                 report.interpreter = Some(located.name());
@@ -209,8 +209,9 @@ impl Inferior {
                 true
             }
             Err(error) => {
-                self.report.error = Some(error.to_string());
-                self.python = Err(error.to_string());
+                let why = why_no_python(&*self.process, &error);
+                self.report.error = Some(why.clone());
+                self.python = Err(why);
                 false
             }
         }

@@ -15,7 +15,7 @@ use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
 use crate::process::{Budget, Process, ProcessError, Source, ThreadStatus, mapped, still};
 pub use crate::python::Limits;
-use crate::python::{Effort, Located, Locator, Look, PythonThread};
+use crate::python::{Effort, Located, Locator, Look, PythonError, PythonThread};
 
 /// How often a stack that was torn is read anew.
 const MOST_LOOKS: usize = 8;
@@ -159,6 +159,14 @@ pub(super) fn identify(process: &dyn Process) -> ProcessReport {
     }
 }
 
+/// Why no Python is read. What a core lacks comes first: the search may have failed for that.
+pub(super) fn why_no_python(process: &dyn Process, error: &PythonError) -> String {
+    match process.lacks() {
+        Some(lack) => format!("{lack}; of what is there: {error}"),
+        None => error.to_string(),
+    }
+}
+
 /// What there is to say if files that pmdb had mapped were cut while they were read.
 fn note_of_lost_pages(before: usize) -> Option<String> {
     let lost = mapped::lost_pages().saturating_sub(before);
@@ -191,14 +199,7 @@ fn look_at(
         }
         Err(error) => {
             report.rank = who::rank(|name| process.environment(name));
-            let cut = report
-                .notes
-                .iter()
-                .find(|note| note.starts_with("truncated"));
-            report.error = Some(match cut {
-                Some(cut) => format!("{error}; the core is {cut}"),
-                None => error.to_string(),
-            });
+            report.error = Some(why_no_python(process, &error));
         }
     }
     report.notes.extend(note_of_lost_pages(lost));

@@ -125,7 +125,6 @@ impl BackingFile {
 
 /// Opens a file of which only the name is known, and that a core made up: a device or a pipe must not be touched.
 fn open_regular(path: &Path) -> Result<(File, fs::Metadata), Refusal> {
-    let missing = |error: io::Error| Refusal::Missing(error.kind().to_string());
     if !fs::metadata(path).map_err(missing)?.is_file() {
         return Err(Refusal::NotAFile);
     }
@@ -141,9 +140,16 @@ fn open_regular(path: &Path) -> Result<(File, fs::Metadata), Refusal> {
     }
 }
 
+fn missing(error: io::Error) -> Refusal {
+    Refusal::Missing(match error.kind() {
+        io::ErrorKind::NotFound => "it is not there".to_owned(),
+        io::ErrorKind::PermissionDenied => "it may not be read".to_owned(),
+        _ => format!("it cannot be opened: {error}"),
+    })
+}
+
 impl Expected {
     fn check(&self, file: &File) -> Result<Opened, Refusal> {
-        let missing = |error: io::Error| Refusal::Missing(error.kind().to_string());
         let metadata = file.metadata().map_err(missing)?;
         // To the end of its last page, which a mapping fills with zeros (mmap(2)), as it did for the process.
         let length = metadata.len().next_multiple_of(PAGE) as usize;

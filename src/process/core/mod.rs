@@ -230,6 +230,10 @@ impl Process for CoreProcess {
         remarks::remarks(self)
     }
 
+    fn lacks(&self) -> Option<String> {
+        remarks::lack(self)
+    }
+
     fn resolve(&self, path: &Path) -> PathBuf {
         open::below(self.sysroot.as_deref(), path)
     }

@@ -1,11 +1,13 @@
 //! Opening a core: from a path to a [`CoreProcess`].
 
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use nix::libc;
+use nix::unistd::geteuid;
 
 use super::address_space::AddressSpace;
 use super::backing_files::{BackingFile, Expected};
@@ -19,6 +21,7 @@ use super::signal::FatalSignal;
 use super::{Condition, CoreOptions, CoreProcess};
 use crate::model::ThreadState;
 use crate::process::mapped::map;
+use crate::process::user::user;
 use crate::process::{Identity, ProcessError, Source};
 
 /// How much of the beginning of a file's first mapping is compared with the file, in bytes: a page.
@@ -28,7 +31,10 @@ impl CoreProcess {
     /// Opens the core at `path`. What is missing of it is told by [`notes`](crate::process::Process::notes); only a
     /// file that is no core of this architecture, or has nothing of one, is refused.
     pub fn open(path: &Path, options: CoreOptions) -> Result<CoreProcess, ProcessError> {
-        let (file, modified) = open_regular(path)?;
+        let (file, modified) = open_regular(path, |what| ProcessError::NotACore {
+            path: path.to_path_buf(),
+            why: format!("it is {what}"),
+        })?;
         let (file, cut) = decompressed(path, file)?;
         let core = map(&file, None).map_err(|error| ProcessError::Io {
             action: "map",
@@ -83,7 +89,10 @@ impl CoreProcess {
             path: path.clone(),
             error,
         };
-        let (file, _) = open_regular(&path)?;
+        let (file, _) = open_regular(&path, |what| ProcessError::NotAnExecutable {
+            path: path.clone(),
+            what,
+        })?;
         let id = build_id(&map(&file, None).map_err(io_error)?);
         let of_that_build =
             id.and_then(|id| self.files.iter().position(|file| file.has_build_id(&id)));
@@ -106,28 +115,50 @@ pub(super) fn below(sysroot: Option<&Path>, path: &Path) -> PathBuf {
     }
 }
 
-fn open_regular(path: &Path) -> Result<(File, Option<SystemTime>), ProcessError> {
-    let io_error = |error| ProcessError::Io {
-        action: "open",
-        path: path.to_path_buf(),
-        error,
+/// `other` makes the error for what is no regular file.
+fn open_regular(
+    path: &Path,
+    other: impl Fn(&'static str) -> ProcessError,
+) -> Result<(File, Option<SystemTime>), ProcessError> {
+    let io_error = |error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => ProcessError::Unreadable {
+            path: path.to_path_buf(),
+            why: why_unreadable(path),
+        },
+        _ => ProcessError::Io {
+            action: "open",
+            path: path.to_path_buf(),
+            error,
+        },
     };
     // Before it is opened: opening a pipe would wait for its writer.
     let kind = fs::metadata(path).map_err(io_error)?.file_type();
     if !kind.is_file() {
-        let what = if kind.is_dir() {
+        return Err(other(if kind.is_dir() {
             "a directory"
         } else {
             "not a regular file"
-        };
-        return Err(ProcessError::NotACore {
-            path: path.to_path_buf(),
-            why: format!("it is {what}"),
-        });
+        }));
     }
     let file = File::open(path).map_err(io_error)?;
     let modified = file.metadata().and_then(|metadata| metadata.modified());
     Ok((file, modified.ok()))
+}
+
+/// The kernel lets only root read the core of a program that ran with privileges (core(5), `suid_dumpable`).
+fn why_unreadable(path: &Path) -> String {
+    let Ok(file) = fs::metadata(path) else {
+        return format!(
+            "a folder on the way to it may not be entered by {}",
+            user(Some(geteuid().as_raw()))
+        );
+    };
+    format!(
+        "it belongs to {}, its mode is {:o}, and pmdb runs as {}: run pmdb as its owner or as root",
+        user(Some(file.uid())),
+        file.mode() & 0o7777,
+        user(Some(geteuid().as_raw()))
+    )
 }
 
 /// The core itself, if the file is one that is compressed; and what is to be said of that.

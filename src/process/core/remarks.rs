@@ -25,6 +25,12 @@ pub(super) fn remarks(core: &CoreProcess) -> Vec<String> {
     remarks
 }
 
+/// The first reason why memory that the process had is not there.
+pub(super) fn lack(core: &CoreProcess) -> Option<String> {
+    let mut reasons = truncated(core).into_iter();
+    reasons.next().or_else(|| private_memory(core))
+}
+
 fn truncated(core: &CoreProcess) -> Vec<String> {
     let (have, expected) = (core.core.len() as u64, core.condition.expected_length);
     let mut remarks = Vec::new();

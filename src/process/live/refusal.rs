@@ -9,13 +9,14 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
-use nix::unistd::{Uid, User, getegid, geteuid, getpid};
+use nix::unistd::{getegid, geteuid, getpid};
 
 use super::proc_file;
 use super::stat::Stat;
 use super::threads::status_field;
 use crate::model::{Pid, Tid};
 use crate::process::ProcessError;
+use crate::process::user::user;
 
 /// `CAP_SYS_PTRACE`, `include/uapi/linux/capability.h`.
 const CAP_SYS_PTRACE: u64 = 1 << 19;
@@ -151,17 +152,6 @@ fn reason(pid: Pid, target: &Status, pmdb: &Status, errno: Errno) -> String {
             "the kernel says {errno}, though user, group and capabilities agree: a seccomp filter or a security \
              module (SELinux, AppArmor) denies it; in a container, start it with --cap-add=SYS_PTRACE"
         ),
-    }
-}
-
-/// `uid 1000 (alice)`.
-fn user(uid: Option<u32>) -> String {
-    let Some(uid) = uid else {
-        return "another user".to_owned();
-    };
-    match User::from_uid(Uid::from_raw(uid)) {
-        Ok(Some(known)) => format!("{} (uid {uid})", known.name),
-        _ => format!("uid {uid}"),
     }
 }
 
