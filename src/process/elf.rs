@@ -218,10 +218,10 @@ mod tests {
     /// The C library that this test runs with.
     fn libc() -> Vec<u8> {
         let maps = std::fs::read_to_string("/proc/self/maps").expect("our own");
-        let paths = maps
+        let mut paths = maps
             .lines()
             .filter_map(|line| line.find('/').map(|at| &line[at..]));
-        let path = paths.filter(|path| path.contains("libc.so")).next();
+        let path = paths.find(|path| path.contains("libc.so"));
         std::fs::read(path.expect("it is linked with libc")).expect("it can be read")
     }
 
