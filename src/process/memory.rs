@@ -173,7 +173,7 @@ impl<'p> Memory<'p> {
         let mut pages = self.pages.borrow_mut();
         let (mut at, mut rest) = (address, buffer);
         while !rest.is_empty() {
-            let Some(bytes) = self.page_bytes(&mut pages, at) else {
+            let Some(bytes) = self.page_bytes(&mut pages, at, rest.len()) else {
                 return self.source.read(at, rest);
             };
             let count = bytes.len().min(rest.len());
@@ -185,8 +185,14 @@ impl<'p> Memory<'p> {
     }
 
     /// The bytes from an address to the end of its page, at least one; nothing if that page cannot be read as a whole.
-    fn page_bytes<'c>(&self, pages: &'c mut Pages, address: Addr) -> Option<&'c [u8]> {
-        if pages.bytes(address).is_none() && !pages.fetch(self.source, address) {
+    /// `length` bytes are wanted.
+    fn page_bytes<'c>(
+        &self,
+        pages: &'c mut Pages,
+        address: Addr,
+        length: usize,
+    ) -> Option<&'c [u8]> {
+        if pages.bytes(address).is_none() && !pages.fetch(self.source, address, length) {
             return None;
         }
         pages.bytes(address)

@@ -11,10 +11,13 @@ use crate::model::Addr;
 /// Bytes.
 const PAGE: u64 = 4096;
 
-/// What is fetched at once grows, within an aligned region of this many pages, from one page by doubling to the whole
-/// region: a lone object costs little, and where one thing after the other is wanted, few calls are made. The costs
-/// of calls and pages are in `docs/internals/reading-memory.md`. A power of two.
+/// Once there were a few fetches within an aligned region of this many pages, what is fetched at once grows by doubling from
+/// one page to the whole region: a lone object costs little, and where one thing after the other is wanted, few calls are
+/// made. The costs of calls and pages are in `docs/internals/reading-memory.md`. A power of two.
 const REGION: u64 = 16;
+
+/// Fetches of a region that say nothing yet of the next: objects lie scattered.
+const FEW: u32 = 3;
 
 /// The pages are dropped when there are this many: 32 MiB. A walk that needs more reads some of it twice.
 const MOST: usize = 8192;
@@ -162,9 +165,10 @@ impl Pages {
         }
     }
 
-    /// Fetches the page of an address, with some around it. False if that page cannot be read as a whole.
-    pub fn fetch(&mut self, source: &dyn ReadMemory, address: Addr) -> bool {
+    /// Fetches the pages of `length` bytes, with some around them. False if the first cannot be read as a whole.
+    pub fn fetch(&mut self, source: &dyn ReadMemory, address: Addr, length: usize) -> bool {
         let page = address.0 / PAGE;
+        let last = address.0.saturating_add(length.saturating_sub(1) as u64) / PAGE;
         let Some(extent) = source.extent(address) else {
             return false;
         };
@@ -176,17 +180,19 @@ impl Pages {
             self.clear();
         }
         let fetches = self.fetches.entry(page / REGION).or_default();
-        let size = 1 << (*fetches).min(REGION.ilog2());
+        let size = 1 << fetches.saturating_sub(FEW).min(REGION.ilog2());
         *fetches += 1;
-        let around = self.lacking_around(page, size, &readable);
-        self.read(source, around) || (size > 1 && self.read(source, page..page + 1))
+        let around = self.lacking_around(page, last, size, &readable);
+        let is_more = around != (page..page + 1);
+        self.read(source, around) || (is_more && self.read(source, page..page + 1))
     }
 
-    /// The pages of the aligned group of `size` around `page` that are readable and not there, without a gap.
-    fn lacking_around(&self, page: u64, size: u64, readable: &Range<u64>) -> Range<u64> {
+    /// The pages from `page` to `last` and of the aligned group of `size` around `page` that are readable and not there,
+    /// without a gap.
+    fn lacking_around(&self, page: u64, last: u64, size: u64, readable: &Range<u64>) -> Range<u64> {
         let group = page & !(size - 1);
         let begin = group.max(readable.start);
-        let end = (group + size).min(readable.end);
+        let end = (group + size).max(last + 1).min(readable.end);
         let is_lacking = |page: &u64| !self.places.contains_key(page);
         let start = (begin..page).rev().take_while(is_lacking).last();
         let after = (page + 1..end).take_while(is_lacking).last();
@@ -257,16 +263,30 @@ mod tests {
     #[test]
     fn more_and_more_is_fetched_and_nothing_twice() {
         let (source, mut pages) = (Numbered::default(), Pages::default());
-        for page in [107, 106, 108] {
+        for page in [101, 103, 107, 106, 108] {
             let address = Addr(page * PAGE + 5);
             assert!(pages.bytes(address).is_none());
-            assert!(pages.fetch(&source, address));
+            assert!(pages.fetch(&source, address, 1));
             let bytes = pages.bytes(address).unwrap();
             assert_eq!(bytes.len() as u64, PAGE - 5);
             assert_eq!(bytes[7], byte(address.0 + 7));
         }
         assert!(pages.bytes(Addr(109 * PAGE)).is_some());
-        assert_eq!(*source.asked.borrow(), [(107, 1), (106, 1), (108, 2)]);
+        assert_eq!(
+            source.asked.borrow()[..4],
+            [(101, 1), (103, 1), (107, 1), (106, 1)]
+        );
+        assert_eq!(source.asked.borrow()[4..], [(108, 2)]);
+    }
+
+    #[test]
+    fn all_that_is_wanted_is_fetched_at_once() {
+        let (source, mut pages) = (Numbered::default(), Pages::default());
+        assert!(pages.fetch(&source, Addr(103 * PAGE), 1));
+        // No further than to one that is there; and from the middle of a page to the first byte of the next.
+        assert!(pages.fetch(&source, Addr(101 * PAGE + 7), 3 * PAGE as usize));
+        assert!(pages.fetch(&source, Addr(107 * PAGE + 7), PAGE as usize - 6));
+        assert_eq!(*source.asked.borrow(), [(103, 1), (101, 2), (107, 2)]);
     }
 
     /// Like `Numbered`, with a call for several pieces.
@@ -314,7 +334,7 @@ mod tests {
     fn what_is_read_anew_takes_the_place_of_what_was_there() {
         let (source, mut pages) = (Numbered::default(), Pages::default());
         for page in [103, 101] {
-            assert!(pages.fetch(&source, Addr(page * PAGE)));
+            assert!(pages.fetch(&source, Addr(page * PAGE), 1));
         }
         // From the middle of one page over one that is not there into a third.
         pages.put(Addr(101 * PAGE + 100), &[7; 2 * PAGE as usize]);
@@ -332,14 +352,14 @@ mod tests {
     #[test]
     fn what_cannot_be_read_around_a_page_does_not_matter() {
         let (source, mut pages) = (Numbered::default(), Pages::default());
-        for page in [103, 104] {
-            assert!(pages.fetch(&source, Addr(page * PAGE)));
+        for page in [100, 101, 103, 104, 102] {
+            assert!(pages.fetch(&source, Addr(page * PAGE), 1));
         }
-        // The third would be a group of four pages, one of which is not there.
-        assert!(pages.fetch(&source, Addr(106 * PAGE)));
+        // The next would be a group of four pages, one of which is not there.
+        assert!(pages.fetch(&source, Addr(106 * PAGE), 1));
         assert!(pages.bytes(Addr(106 * PAGE)).is_some());
-        assert!(!pages.fetch(&source, Addr(105 * PAGE)));
-        assert!(!pages.fetch(&source, Addr(110 * PAGE)));
-        assert!(!pages.fetch(&source, Addr(99 * PAGE)));
+        assert!(!pages.fetch(&source, Addr(105 * PAGE), 1));
+        assert!(!pages.fetch(&source, Addr(110 * PAGE), 1));
+        assert!(!pages.fetch(&source, Addr(99 * PAGE), 1));
     }
 }

@@ -1,7 +1,7 @@
 //! The source of a program, read as the inferior itself would read it.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -40,11 +40,7 @@ enum Encoding {
 
 impl SourceFile {
     fn new(bytes: Vec<u8>) -> SourceFile {
-        let after_newlines = bytes
-            .iter()
-            .enumerate()
-            .filter(|&(_, &byte)| byte == b'\n')
-            .map(|(index, _)| index + 1);
+        let after_newlines = memchr::memchr_iter(b'\n', &bytes).map(|index| index + 1);
         let starts: Vec<usize> = std::iter::once(0)
             .chain(after_newlines)
             .filter(|&start| start < bytes.len())
@@ -219,17 +215,17 @@ impl Sources {
             written.0,
             written.1,
         );
-        self.by_id.entry(id).or_insert_with(|| read(&file)).clone()
+        let read = || read(&file, &metadata);
+        self.by_id.entry(id).or_insert_with(read).clone()
     }
 }
 
-fn read(file: &File) -> Option<Arc<SourceFile>> {
-    let mut bytes = Vec::new();
-    // It may have grown since it was measured.
+fn read(file: &File, metadata: &Metadata) -> Option<Arc<SourceFile>> {
+    // With room for its end to be noticed. It may have grown since it was measured.
+    let mut bytes = Vec::with_capacity(metadata.size() as usize + 32);
     file.take(LARGEST).read_to_end(&mut bytes).ok()?;
-    let modified = file.metadata().and_then(|metadata| metadata.modified());
     let mut source = SourceFile::new(bytes);
-    source.modified = modified.ok();
+    source.modified = metadata.modified().ok();
     Some(Arc::new(source))
 }
 

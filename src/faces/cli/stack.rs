@@ -1,16 +1,19 @@
 //! `pmdb stack`.
 
-use std::io::IsTerminal;
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::ColorChoice;
 
-use super::{Failure, print};
+use super::Failure;
 use crate::faces::render::palette::Palette;
 use crate::faces::render::stack::{Arrangement, write_report};
 use crate::model::{Pid, ProcessReport, Report};
 use crate::session::source::Sources;
 use crate::session::stack::{Limits, StackOptions, Target, families, stacks};
+
+/// Bytes that are written at once.
+const PIECE: usize = 64 * 1024;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,11 +82,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
     );
     let failures = failures(arguments, &report);
-    let mut text = Vec::new();
+    let mut out = BufWriter::with_capacity(PIECE, io::stdout().lock());
     if arguments.json {
-        serde_json::to_writer_pretty(&mut text, &report)
+        serde_json::to_writer_pretty(&mut out, &report)
             .map_err(|error| Failure::Output(error.into()))?;
-        text.push(b'\n');
+        out.write_all(b"\n")?;
     } else {
         // They are told on standard error.
         report
@@ -92,9 +95,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let palette = palette(arguments.color);
         let arrangement = arrangement(arguments);
         let mut sources = Sources::new();
-        write_report(&mut text, &report, arrangement, palette, &mut sources)?;
+        write_report(&mut out, &report, arrangement, palette, &mut sources)?;
     }
-    print(&text)?;
+    out.flush()?;
     // The process ends, and all its memory goes at once.
     std::mem::forget(report);
     if failures.is_empty() {

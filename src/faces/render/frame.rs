@@ -195,9 +195,10 @@ fn write_local(printer: &mut Printer<'_>, local: &Local) -> io::Result<()> {
     let remarks = remarks(value);
     let remarks = (Some(Role::Faint), remarks.as_str());
     let nothing = (Some(Role::Faint), "");
-    let Some((first, rest)) = text.split_once('\n') else {
+    let Some(end) = memchr::memchr(b'\n', text.as_bytes()) else {
         return printer.pieces(&[before, named, between, (role, &text), remarks]);
     };
+    let (first, rest) = (&text[..end], &text[end + 1..]);
     printer.pieces(&[before, named, between, (role, first), nothing])?;
     // An array's text has several lines, each with its own place below the first.
     let continued = " ".repeat(BEFORE.len() + name.width() + BETWEEN.len());
