@@ -20,6 +20,7 @@
     reason = "each test binary compiles this module and uses a part of it"
 )]
 
+mod assassin;
 mod binary;
 mod c;
 mod conversation;
@@ -35,6 +36,7 @@ mod terminal;
 mod venv;
 mod walk;
 
+pub use assassin::{Fate, kill_at};
 pub use binary::{Answer, pmdb, pmdb_in, pmdb_with_input, pmdb_within};
 pub use c::c_program;
 pub use conversation::Conversation;

@@ -26,7 +26,7 @@ pub enum TraceError {
         errno: Errno,
     },
     #[error(
-        "no system call can be made in the name of process {pid}: none of its threads could be stopped, or it has no vDSO"
+        "no system call can be made in the name of process {pid}: none of its threads could be stopped, or its code has no place to make one from"
     )]
     NoPlaceForACall { pid: Pid },
     #[error("{length} bytes at {address} of process {pid} could not be {action}: {errno}")]

@@ -12,6 +12,7 @@ use nix::unistd;
 use super::TraceError;
 use super::kernel::{self, Resume, Status};
 use super::registers;
+use super::way_back::WayBack;
 use crate::model::{Addr, Pid, ThreadState, Tid};
 use crate::process::live::refusal;
 use crate::process::live::stat::Stat;
@@ -47,6 +48,7 @@ pub struct Hold {
     pub(super) pid: Pid,
     threads: BTreeMap<Tid, Stop>,
     release: Release,
+    pub(super) way_back: Option<WayBack>,
     /// ptrace binds the tracees to this thread.
     not_send: PhantomData<*const ()>,
 }
@@ -65,6 +67,7 @@ impl Hold {
             pid,
             threads: BTreeMap::new(),
             release: Release::Detach,
+            way_back: None,
             not_send: PhantomData,
         };
         for _ in 0..MOST_ROUNDS {
@@ -99,6 +102,7 @@ impl Hold {
             pid,
             threads: threads.collect(),
             release,
+            way_back: None,
             not_send: PhantomData,
         }
     }

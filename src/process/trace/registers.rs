@@ -18,7 +18,7 @@ const MOST_XSTATE: usize = 32 * 1024;
 pub(super) struct Registers {
     pub(super) general: user_regs_struct,
     /// As XSAVE writes it; empty where the processor or a sandbox has none.
-    extended: Vec<u8>,
+    pub(super) extended: Vec<u8>,
 }
 
 pub(super) fn general(tid: Tid) -> Result<user_regs_struct, TraceError> {
@@ -46,14 +46,13 @@ impl Registers {
         Ok(Registers { general, extended })
     }
 
+    /// The vector registers first: the general ones are what takes the thread off its detour.
     pub(super) fn restore(mut self, tid: Tid) -> Result<(), TraceError> {
-        set_general(tid, self.general)?;
-        if self.extended.is_empty() {
-            return Ok(());
+        if !self.extended.is_empty() {
+            transfer(libc::PTRACE_SETREGSET, tid, &mut self.extended)
+                .map_err(|errno| failed(tid, errno))?;
         }
-        transfer(libc::PTRACE_SETREGSET, tid, &mut self.extended)
-            .map(drop)
-            .map_err(|errno| failed(tid, errno))
+        set_general(tid, self.general)
     }
 }
 

@@ -1,25 +1,21 @@
 //! System calls made in the name of a stopped thread.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::libc::user_regs_struct;
+use nix::libc::{self, user_regs_struct};
 
+use super::TraceError;
+use super::detour::Detour;
 use super::hold::Hold;
-use super::kernel::{self, Resume, Status};
-use super::registers::{Registers, set_general};
-use super::{TraceError, registers};
-use crate::model::{Addr, Tid};
+use super::kernel::{self, Resume, SignalNumber, Status};
+use super::registers::{self, set_general};
+use super::sigframe::is_lost_by_a_detour;
+use crate::model::Tid;
 
-/// The `syscall` instruction.
-const INSTRUCTION: [u8; 2] = [0x0f, 0x05];
-/// Bytes; it has four pages or so.
-const LARGEST_VDSO: usize = 1 << 20;
 /// A call made for pmdb waits for nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The one signal that a thread gets although it blocks all, and lives on.
+const STOP: SignalNumber = SignalNumber(libc::SIGSTOP);
 
 /// A system call by its number and arguments (`arch/x86/entry/syscalls/syscall_64.tbl`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,103 +25,51 @@ pub struct Call {
 }
 
 impl Hold {
-    /// A `syscall` instruction in the process. Its vDSO has one, for what it cannot answer by itself.
-    fn instruction(&self) -> Result<Addr, TraceError> {
-        let missing = || TraceError::NoPlaceForACall { pid: self.pid };
-        let (start, length) = self.vdso().ok_or_else(missing)?;
-        let mut code = vec![0; length];
-        self.read(start, &mut code).map_err(|_| missing())?;
-        let found = code
-            .windows(INSTRUCTION.len())
-            .position(|bytes| bytes == INSTRUCTION);
-        Ok(start.plus(found.ok_or_else(missing)? as u64))
-    }
-
-    /// Where the vDSO lies, and how many bytes it has.
-    fn vdso(&self) -> Option<(Addr, usize)> {
-        let maps = fs::read_to_string(format!("/proc/{}/maps", self.pid)).ok()?;
-        let line = maps.lines().find(|line| line.ends_with("[vdso]"))?;
-        let (start, rest) = line.split_once('-')?;
-        let (end, _) = rest.split_once(' ')?;
-        let start = u64::from_str_radix(start, 16).ok()?;
-        let length = u64::from_str_radix(end, 16).ok()?.checked_sub(start)?;
-        let length = usize::try_from(length).ok()?;
-        (length <= LARGEST_VDSO).then_some((Addr(start), length))
-    }
-
-    fn memory(&self, options: &mut OpenOptions) -> io::Result<File> {
-        options.open(format!("/proc/{}/mem", self.pid))
-    }
-
-    /// Reads memory, also what the process itself may not read.
-    pub fn read(&self, address: Addr, bytes: &mut [u8]) -> Result<(), TraceError> {
-        let file = self.memory(OpenOptions::new().read(true));
-        file.and_then(|file| file.read_exact_at(bytes, address.0))
-            .map_err(|error| self.failed("read", address, bytes.len(), &error))
-    }
-
-    fn failed(
-        &self,
-        action: &'static str,
-        address: Addr,
-        length: usize,
-        error: &io::Error,
-    ) -> TraceError {
-        TraceError::Memory {
-            pid: self.pid,
-            address,
-            length,
-            action,
-            errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
-        }
-    }
-
-    /// Writes into the process, also where it may not write itself.
-    pub fn write(&self, address: Addr, bytes: &[u8]) -> Result<(), TraceError> {
-        let file = self.memory(OpenOptions::new().write(true));
-        file.and_then(|file| file.write_all_at(bytes, address.0))
-            .map_err(|error| self.failed("written", address, bytes.len(), &error))
-    }
-
     /// Makes system calls in the name of one of the threads, one after the other; what each returns comes back, a negative
     /// errno included. The thread then stands where it stood, also if it was in the middle of something.
-    ///
-    /// The kernel looks whether an interrupted call must be started again only on the way out of a stop that was asked for,
-    /// not after the end of a call; so the thread is brought into such a stop at the end.
     pub fn system_calls(&mut self, calls: &[Call]) -> Result<Vec<i64>, TraceError> {
-        let place = self.instruction()?;
-        let tid = self
-            .stopped()
-            .next()
-            .ok_or(TraceError::NoPlaceForACall { pid: self.pid })?;
-        let before = Registers::of(tid)?;
-        let results = calls
-            .iter()
-            .map(|call| make(tid, place, &before.general, call))
-            .collect();
-        before.restore(tid)?;
-        self.stop_again(tid)?;
+        let detour = self.begin_any_detour()?;
+        let results = calls.iter().map(|call| make(&detour, call)).collect();
+        self.end_detour(detour)?;
         results
+    }
+
+    /// A detour of the thread that is least disturbed if pmdb is killed meanwhile, and has room below its stack.
+    fn begin_any_detour(&mut self) -> Result<Detour, TraceError> {
+        let mut threads: Vec<Tid> = self.stopped().collect();
+        threads.sort_by_cached_key(|&tid| match registers::general(tid) {
+            Ok(at) => is_lost_by_a_detour(&at),
+            Err(_) => true,
+        });
+        let mut failed = TraceError::NoPlaceForACall { pid: self.pid };
+        for tid in threads {
+            match self.begin_detour(tid) {
+                Ok(detour) => return Ok(detour),
+                Err(error @ (TraceError::Memory { .. } | TraceError::Thread { .. })) => {
+                    failed = error;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(failed)
     }
 }
 
 /// One call, from the instruction to its end.
-fn make(tid: Tid, place: Addr, before: &user_regs_struct, call: &Call) -> Result<i64, TraceError> {
+fn make(detour: &Detour, call: &Call) -> Result<i64, TraceError> {
+    let tid = detour.tid;
     let [rdi, rsi, rdx, r10, r8, r9] = call.arguments;
     set_general(
         tid,
         user_regs_struct {
-            rip: place.0,
             rax: call.number.cast_unsigned(),
-            // Not in a call: the kernel is not to start the interrupted one again before the instruction runs.
-            orig_rax: u64::MAX,
             rdi,
             rsi,
             rdx,
             r10,
             r8,
             r9,
-            ..*before
+            ..detour.registers(detour.way_back.system_call)
         },
     )?;
     // To its beginning and to its end.
@@ -135,22 +79,23 @@ fn make(tid: Tid, place: Addr, before: &user_regs_struct, call: &Call) -> Result
     Ok(registers::general(tid)?.rax.cast_signed())
 }
 
-pub(super) fn to_system_call(tid: Tid) -> Result<(), TraceError> {
+fn to_system_call(tid: Tid) -> Result<(), TraceError> {
     let deadline = Instant::now() + PATIENCE;
-    let go_on = || {
-        let resumed = kernel::resume(tid, Resume::ToSystemCall, None);
+    let go_on = |signal| {
+        let resumed = kernel::resume(tid, Resume::ToSystemCall, signal);
         resumed.map_err(|errno| TraceError::Thread {
             tid,
             action: "resumed",
             errno,
         })
     };
-    go_on()?;
+    go_on(None)?;
     loop {
         match kernel::status(tid) {
             Status::SystemCall => return Ok(()),
             // The kernel tells again that the whole process is stopped.
-            Status::Interrupted => go_on()?,
+            Status::Interrupted => go_on(None)?,
+            Status::Signal(STOP) => go_on(Some(STOP))?,
             Status::Unchanged if Instant::now() < deadline => std::thread::yield_now(),
             _ => return Err(TraceError::Disturbed { tid }),
         }

@@ -10,7 +10,7 @@ use super::furniture::{DATA_AT, Furniture, HELPER_TEXT_AT};
 use super::inject::exported;
 use crate::model::{Addr, Pid, Tid};
 use crate::process::Process;
-use crate::process::trace::{Hold, WAY_BACK};
+use crate::process::trace::Hold;
 
 /// The start routine: `rdi` points to [`Helper::data`]. The thread's own id, as pthread(7) has it, is what `fs:0` holds.
 const STUB: [u8; 53] = [
@@ -29,8 +29,6 @@ const STUB: [u8; 53] = [
     0xc7, 0x43, 0x28, 1, 0, 0, 0, // mov dword [rbx+40], 1: done
     0x5b, 0x31, 0xc0, 0xc3, // pop rbx; xor eax, eax; ret
 ];
-/// Where the stub lies in its page, behind [`WAY_BACK`].
-const STUB_AT: u64 = 16;
 /// Where `done` lies in the data, and where `pthread_create` writes the id of the thread.
 const DONE_AT: u64 = 40;
 const THREAD_AT: u64 = 48;
@@ -84,14 +82,13 @@ impl Helper {
         text: &[u8],
     ) -> Result<bool, AgentError> {
         let code = furniture.bring_code(hold)?;
-        hold.write(code, &WAY_BACK)?;
-        hold.write(code.plus(STUB_AT), &STUB)?;
+        hold.write(code, &STUB)?;
         let text_at = furniture.text.plus(HELPER_TEXT_AT);
         hold.write(text_at, text)?;
         let data = furniture.text.plus(DATA_AT);
         hold.write(data, &self.data(text_at))?;
-        let arguments = [data.plus(THREAD_AT).0, 0, code.plus(STUB_AT).0, data.0];
-        let is_called = hold.call_from_wait(borrowed, code, self.create, arguments)?;
+        let arguments = [data.plus(THREAD_AT).0, 0, code.0, data.0];
+        let is_called = hold.call_from_wait(borrowed, self.create, arguments)?;
         if !is_called {
             hold.write(data.plus(DONE_AT), &1_u32.to_le_bytes())?;
         }
@@ -121,15 +118,5 @@ pub(super) fn hold_after_end(pid: Pid, furniture: &Furniture) -> Result<Option<H
             return Ok(None);
         }
         std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_stub_does_not_cover_the_way_back() {
-        assert!(WAY_BACK.len() as u64 <= STUB_AT);
     }
 }

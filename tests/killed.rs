@@ -1,0 +1,159 @@
+//! pmdb is killed at every moment at which it can have done something to a process: the process goes on as if nothing had been.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+use std::time::Instant;
+
+use nix::libc;
+use pmdb::model::{Addr, Pid, Tid};
+use pmdb::process::trace::{Call, Hold};
+use support::{Fate, Fixture, PATIENCE, any_python, c_program, kill_at, on_each_python};
+
+/// This program again, to do one thing to a process and be killed for it.
+fn accomplice(test: &str, target: &Fixture) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("it runs"));
+    command
+        .args(["--exact", test, "--ignored", "--test-threads=1"])
+        .env("PMDB_TEST_TARGET", target.pid().to_string())
+        .env("PMDB_TEST_FUNCTION", target.ready());
+    command
+}
+
+fn from_the_test(name: &str) -> u64 {
+    let text = std::env::var(name).expect("the test that starts this one sets it");
+    text.parse().expect("a number")
+}
+
+fn hold_the_target() -> Hold {
+    let pid = u32::try_from(from_the_test("PMDB_TEST_TARGET")).expect("a pid");
+    Hold::seize(Pid(pid)).expect("it lives")
+}
+
+#[test]
+#[ignore = "another test starts it"]
+fn makes_system_calls() {
+    let getpid = Call {
+        number: libc::SYS_getpid,
+        arguments: [0; 6],
+    };
+    let made = hold_the_target().system_calls(&[getpid, getpid]);
+    assert_eq!(made.expect("they can be made").len(), 2);
+}
+
+#[test]
+#[ignore = "another test starts it"]
+fn calls_a_function() {
+    let function = Addr(from_the_test("PMDB_TEST_FUNCTION"));
+    let mut hold = hold_the_target();
+    let threads: Vec<Tid> = hold.stopped().collect();
+    // The first that waits, and the others that ended with the hold of them.
+    let called = threads.iter().any(|&tid| {
+        let called = hold.call_from_wait(tid, function, [1, 2, 3, 4]);
+        called.expect("it can be called")
+    });
+    assert!(called);
+}
+
+/// What each of the threads blocks that are always there: the oldest five.
+fn blocked_signals(fixture: &Fixture) -> BTreeMap<u32, Option<String>> {
+    let folder = format!("/proc/{}/task", fixture.pid());
+    let tasks = std::fs::read_dir(&folder).expect("it lives");
+    let tids = tasks
+        .flatten()
+        .filter_map(|task| task.file_name().to_str()?.parse().ok());
+    let tids: BTreeSet<u32> = tids.collect();
+    let blocked = |tid: u32| {
+        let status = std::fs::read_to_string(format!("{folder}/{tid}/status")).ok()?;
+        let line = status.lines().find(|line| line.starts_with("SigBlk"))?;
+        Some(line.to_owned())
+    };
+    tids.into_iter()
+        .take(5)
+        .map(|tid| (tid, blocked(tid)))
+        .collect()
+}
+
+/// Kills one who does something to threads that compute and wait, after each of its calls.
+fn kill_everywhere(test: &str) {
+    let mut fixture = Fixture::start(Command::new(c_program("busy")));
+    let before = blocked_signals(&fixture);
+    let mut points = 0;
+    let mut fate = Fate::Killed;
+    while fate == Fate::Killed {
+        points += 1;
+        fate = kill_at(accomplice(test, &fixture), points);
+        fixture.write_line("tell");
+        let state = fixture.read_line();
+        let undisturbed = "signals 0 wrong 0 interrupted 0";
+        assert_eq!(state, undisturbed, "{test}, after {points} calls");
+        let begin = Instant::now();
+        // It may still be on its way back.
+        while blocked_signals(&fixture) != before {
+            assert!(begin.elapsed() < PATIENCE, "{test}, after {points} calls");
+        }
+    }
+    // Each thread is seized, asked to stop and let go; then there is what it does.
+    assert!(points > 30, "{points}");
+}
+
+#[test]
+fn system_calls_in_the_name_of_a_thread() {
+    kill_everywhere("makes_system_calls");
+}
+
+#[test]
+fn a_function_called_by_a_thread() {
+    kill_everywhere("calls_a_function");
+}
+
+/// What the program says of itself.
+fn state(fixture: &mut Fixture) -> String {
+    fixture.write_line("tell");
+    fixture.read_line()
+}
+
+/// Kills sessions with a process, one after so many calls as `first` and others after so many more.
+fn kill_sessions(fixture: &mut Fixture, commands: &[&str], first: usize, stride: usize) {
+    let mut nth = first;
+    loop {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+        command.args(["attach", &fixture.pid().to_string()]);
+        command.args(commands.iter().flat_map(|command| ["-c", command]));
+        if kill_at(command, nth) == Fate::Ended {
+            break;
+        }
+        // What speaks for a main thread that waits takes a moment to notice.
+        let begin = Instant::now();
+        loop {
+            let state = state(fixture);
+            let gone = ["('frames', 0)", "('tools', [])", "('trace', False)"];
+            if gone.iter().all(|gone| state.contains(gone)) {
+                break;
+            }
+            assert!(begin.elapsed() < PATIENCE, "after {nth} calls: {state}");
+        }
+        nth += stride;
+    }
+    assert!(nth > 60, "{nth}");
+}
+
+#[test]
+fn sessions_with_python_that_computes() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "working.py", &[]);
+        let commands = ["stop", "break 12, x == 3", "continue", "detach"];
+        let first = 1 + usize::from(python.minor) % 16;
+        kill_sessions(&mut fixture, &commands, first, 16);
+    });
+}
+
+#[test]
+fn sessions_with_python_that_waits() {
+    let Some(python) = any_python() else { return };
+    let mut fixture = Fixture::python(python, "waiting.py", &["lock"]);
+    kill_sessions(&mut fixture, &["stop", "detach"], 2, 9);
+    fixture.write_line("go");
+    assert_eq!(fixture.read_line(), "result 2 None");
+}
