@@ -63,6 +63,7 @@ impl Debugged {
             frame: 0,
             text: text.to_owned(),
             limit: 1000,
+            width: None,
         });
         answer
             .text

@@ -11,10 +11,13 @@ use super::held::Held;
 use super::inferior::Inferior;
 use super::listing::Library;
 use super::view::{Subject, View};
-use crate::model::{Pid, Tid, Value};
+use crate::model::{Addr, Pid, Tid, Value};
 use crate::python::Limits;
 use crate::python::agent::{self, Answer, Command, Resume};
+use crate::python::eval::Datum;
 
+/// Characters of what `pp` shows.
+const MOST_CHARACTERS: usize = 1 << 20;
 /// How long one `Wait` waits at most.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -144,7 +147,9 @@ impl Inferior {
             }
             agent::Event::Log { number, text, .. } => Ok(vec![Event::Logged { number, text }]),
             agent::Event::Output { text } => Ok(vec![Event::Printed { text }]),
-            agent::Event::Hello | agent::Event::Failed { .. } => Ok(Vec::new()),
+            agent::Event::Hello | agent::Event::Failed { .. } | agent::Event::Taken { .. } => {
+                Ok(Vec::new())
+            }
         }
     }
 
@@ -171,11 +176,31 @@ impl Inferior {
         command: &Command,
         interrupted: &AtomicBool,
     ) -> Result<(Answer, String), SessionError> {
-        let (answer, printed) = self.held()?.command(command, interrupted)?;
+        let (answer, printed) = self.ask_agent(command, interrupted)?;
         match answer.error {
-            Some(text) => Err(SessionError::Evaluation { text }),
+            Some(text) => {
+                self.printed += &printed;
+                Err(SessionError::Evaluation { text })
+            }
             None => Ok((answer, printed)),
         }
+    }
+
+    fn ask_agent(
+        &mut self,
+        command: &Command,
+        interrupted: &AtomicBool,
+    ) -> Result<(Answer, String), SessionError> {
+        let (Some(held), Ok(located)) = (&mut self.held, &self.python) else {
+            return Err(SessionError::NotStopped);
+        };
+        let answer = held.command(command, &*self.process, located, interrupted);
+        if answer.is_err() && held.is_lost() {
+            // It has ended, executed another program, or closed what it did not open: there is nothing to take out by a talk.
+            self.held = None;
+            self.standing_thread = None;
+        }
+        answer
     }
 
     /// What the process itself says that an expression is, in the focused frame of the thread that stands still.
@@ -186,8 +211,62 @@ impl Inferior {
         interrupted: &AtomicBool,
     ) -> Result<Value, SessionError> {
         let frame = self.required_frame()?;
-        let text = convenience::in_process(text);
-        self.held()?.evaluate(frame, &text, limits, interrupted)
+        let command = Command::Evaluate {
+            frame,
+            text: convenience::in_process(text),
+            limit: limits.characters,
+            width: None,
+        };
+        let (answer, printed) = self.command(&command, interrupted)?;
+        let mut value = match answer.address {
+            Some(address) => self.shown_at(address, limits, interrupted)?,
+            None => Value {
+                type_name: answer.type_name.unwrap_or_default(),
+                text: answer.text.unwrap_or_default(),
+                truncated: answer.length.is_some(),
+                ..Value::default()
+            },
+        };
+        if answer.length.is_some() {
+            value.text.push('…');
+        }
+        value.text.insert_str(0, &printed);
+        Ok(value)
+    }
+
+    /// The text of a value over as many lines as it needs, made by the process itself.
+    pub fn own_pretty(
+        &mut self,
+        text: &str,
+        limits: &Limits,
+        width: usize,
+        interrupted: &AtomicBool,
+    ) -> Result<String, SessionError> {
+        let command = Command::Evaluate {
+            frame: self.required_frame()?,
+            text: convenience::in_process(text),
+            limit: MOST_CHARACTERS,
+            width: Some(width),
+        };
+        let (answer, printed) = self.command(&command, interrupted)?;
+        let shown = match answer.address {
+            Some(address) => self.look(interrupted, |look| {
+                look.pretty(&Datum::Object(Addr(address)), limits, width)
+            })?,
+            None => answer.text.unwrap_or_default(),
+        };
+        Ok(printed + &shown)
+    }
+
+    /// A value that the agent keeps alive, read from memory.
+    fn shown_at(
+        &self,
+        address: u64,
+        limits: &Limits,
+        interrupted: &AtomicBool,
+    ) -> Result<Value, SessionError> {
+        let datum = Datum::Object(Addr(address));
+        self.look(interrupted, |look| look.show(&datum, limits))
     }
 
     /// Runs a statement in the focused frame: what it prints, and the value if it is an expression. Nothing if it goes on in
@@ -195,6 +274,7 @@ impl Inferior {
     pub fn run_statement(
         &mut self,
         text: &str,
+        limits: &Limits,
         interrupted: &AtomicBool,
     ) -> Result<Option<String>, SessionError> {
         let frame = self.required_frame()?;
@@ -203,7 +283,11 @@ impl Inferior {
         if answer.unfinished == Some(true) {
             return Ok(None);
         }
-        if let Some(value) = answer.text.filter(|value| !value.is_empty()) {
+        let mut value = answer.text.unwrap_or_default();
+        if let Some(address) = answer.address {
+            value += &self.shown_at(address, limits, interrupted)?.text;
+        }
+        if !value.is_empty() {
             printed += &value;
             printed.push('\n');
         }

@@ -64,7 +64,9 @@ pub enum SessionError {
         "the main thread of process {pid} has run no Python code for {seconds} s: it is in C code or waits, and can only be looked at (`where`); try again when it is back"
     )]
     InNative { pid: Pid, seconds: u64 },
-    #[error("it still runs in process {pid}; the answer will be lost")]
+    #[error(
+        "the last command still runs in process {pid}, in C code that cannot be given up: its answer will be lost; `detach` lets the process go on when it is done"
+    )]
     StillRunning { pid: Pid },
     #[error("Not yet returned!")]
     NotReturned,

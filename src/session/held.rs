@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::SessionError;
-use crate::model::{Pid, Tid, Value};
+use crate::model::{Pid, Tid};
 use crate::process::Process;
+use crate::python::Located;
 use crate::python::agent::{
     AgentError, Answer, Channel, Command, Event, Injection, Message, Resume,
 };
-use crate::python::{Limits, Located};
 
 /// How long the main thread may take to notice that it is wanted. It does when it runs Python code.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -19,6 +19,10 @@ const PATIENCE_IN_CALL: Duration = Duration::from_secs(1);
 const BEFORE_HELP: Duration = Duration::from_millis(100);
 /// How long a command may take before the user is told that it still runs.
 const LONGEST_COMMAND: Duration = Duration::from_secs(30);
+/// How long one that is given up may take to end.
+const PATIENCE_TO_GIVE_UP: Duration = Duration::from_secs(1);
+/// Bytes of what one command prints that are kept. The agent stops at a megabyte of characters.
+const MOST_PRINTED: usize = 8 << 20;
 /// How often a flag is looked at while something is waited for.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -36,6 +40,8 @@ pub(super) struct Held {
     standing: Option<Standing>,
     /// When the main thread was asked to stop, until a helper speaks for it.
     asked: Option<Instant>,
+    /// A command that was given up, and does not end.
+    unanswered: Option<u64>,
 }
 
 impl From<AgentError> for SessionError {
@@ -71,6 +77,7 @@ impl Held {
             channel,
             standing: None,
             asked: None,
+            unanswered: None,
         };
         let deadline = Instant::now() + patience;
         let mut is_in = false;
@@ -88,9 +95,11 @@ impl Held {
                 Some(Event::Hello) => is_in = true,
                 Some(event @ Event::Stopped { .. }) => return Ok((held, event)),
                 Some(Event::Failed { text }) => {
-                    return Err(SessionError::NotHeld {
-                        why: format!("the agent could not start in process {pid}: {text}"),
-                    });
+                    return Err(held.refused(AgentError::Failed { pid, text }, process, located));
+                }
+                Some(Event::Taken { session }) => {
+                    let taken = AgentError::Taken { pid, session };
+                    return Err(held.refused(taken, process, located));
                 }
                 Some(_) => {}
                 None => failed = held.help_if_it_waits(process, located).err(),
@@ -106,6 +115,15 @@ impl Held {
             held.injection.withdraw(process, located)?;
         }
         Err(failed.unwrap_or(in_native))
+    }
+
+    /// The agent did not start: nothing of it stays.
+    fn refused(self, why: AgentError, process: &dyn Process, located: &Located) -> SessionError {
+        // The pipe ends first, so that whoever still reads the agent's source from it reads no more.
+        drop(self.channel);
+        // What cannot be taken away is a page and three file descriptors; the reason to be told is the other.
+        let _ = self.injection.abandon(process, located);
+        why.into()
     }
 
     /// Sends a thread that speaks for the main thread if that was asked to stop a while ago and still waits in C code.
@@ -124,6 +142,12 @@ impl Held {
             self.asked = None;
         }
         Ok(())
+    }
+
+    /// Whether the pipes to the agent have ended.
+    pub fn is_lost(&mut self) -> bool {
+        let now = self.channel.receive(Duration::ZERO);
+        matches!(now, Err(AgentError::Ended { .. }))
     }
 
     pub fn standing(&self) -> Option<&Standing> {
@@ -149,58 +173,70 @@ impl Held {
         Ok(None)
     }
 
-    /// Sends a command to the thread that stands still, and gives back its answer with what it printed meanwhile.
+    /// Sends a command to the thread that stands still, and gives back its answer with what it printed meanwhile. One that takes too
+    /// long or that the user gives up is ended by a KeyboardInterrupt in it.
     pub fn command(
         &mut self,
         command: &Command,
+        process: &dyn Process,
+        located: &Located,
         interrupted: &AtomicBool,
     ) -> Result<(Answer, String), SessionError> {
         if self.standing.is_none() {
             return Err(SessionError::Running { pid: self.pid });
         }
-        let id = self.channel.send(command)?;
-        let deadline = Instant::now() + LONGEST_COMMAND;
         let mut printed = String::new();
-        loop {
-            match self.channel.receive(GLANCE)? {
-                Some(Message::Answer(answer)) if answer.id == id => return Ok((answer, printed)),
-                Some(Message::Event(Event::Output { text })) => printed += &text,
-                _ if interrupted.load(Ordering::Relaxed) => return Err(SessionError::Interrupted),
-                _ if Instant::now() > deadline => {
-                    return Err(SessionError::StillRunning { pid: self.pid });
-                }
-                _ => {}
+        if let Some(id) = self.unanswered
+            && self.answer_in_time(id, GLANCE, &mut printed)?.is_none()
+        {
+            self.give_up(process, located)?;
+            if self.answer_in_time(id, GLANCE, &mut printed)?.is_none() {
+                return Err(SessionError::StillRunning { pid: self.pid });
             }
         }
+        self.unanswered = None;
+        let id = self.channel.send(command)?;
+        let deadline = Instant::now() + LONGEST_COMMAND;
+        while Instant::now() < deadline && !interrupted.load(Ordering::Relaxed) {
+            if let Some(answer) = self.answer_in_time(id, GLANCE, &mut printed)? {
+                return Ok((answer, printed));
+            }
+        }
+        self.unanswered = Some(id);
+        let deadline = Instant::now() + PATIENCE_TO_GIVE_UP;
+        while Instant::now() < deadline {
+            self.give_up(process, located)?;
+            if let Some(answer) = self.answer_in_time(id, 4 * GLANCE, &mut printed)? {
+                self.unanswered = None;
+                return Ok((answer, printed));
+            }
+        }
+        Err(SessionError::StillRunning { pid: self.pid })
     }
 
-    /// What `repr()` in the process gives for an expression.
-    pub fn evaluate(
+    /// Makes the main thread raise a KeyboardInterrupt in what the standing thread runs.
+    fn give_up(&mut self, process: &dyn Process, located: &Located) -> Result<(), SessionError> {
+        Ok(self.injection.interrupt(process, located)?)
+    }
+
+    fn answer_in_time(
         &mut self,
-        frame: u32,
-        text: &str,
-        limits: &Limits,
-        interrupted: &AtomicBool,
-    ) -> Result<Value, SessionError> {
-        let command = Command::Evaluate {
-            frame,
-            text: text.to_string(),
-            limit: limits.characters,
-        };
-        let (answer, _) = self.command(&command, interrupted)?;
-        if let Some(text) = answer.error {
-            return Err(SessionError::Evaluation { text });
+        id: u64,
+        patience: Duration,
+        printed: &mut String,
+    ) -> Result<Option<Answer>, SessionError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.channel.receive(left)? {
+                Some(Message::Answer(answer)) if answer.id == id => return Ok(Some(answer)),
+                Some(Message::Event(Event::Output { text })) if printed.len() < MOST_PRINTED => {
+                    *printed += &text;
+                }
+                Some(_) => {}
+                None => return Ok(None),
+            }
         }
-        let mut text = answer.text.unwrap_or_default();
-        if answer.length.is_some() {
-            text.push('…');
-        }
-        Ok(Value {
-            type_name: answer.type_name.unwrap_or_default(),
-            text,
-            truncated: answer.length.is_some(),
-            ..Value::default()
-        })
     }
 
     /// Lets the thread that stands still go on.
@@ -247,7 +283,7 @@ impl Held {
                 seconds: PATIENCE.as_secs(),
             });
         }
-        self.command(&Command::Leave, &never)?;
+        self.command(&Command::Leave, process, located, &never)?;
         Ok(self.injection.tidy(process, located)?)
     }
 

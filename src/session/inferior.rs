@@ -25,7 +25,7 @@ pub(super) struct Inferior {
     pub process: Box<dyn Process>,
     /// Without threads.
     pub report: ProcessReport,
-    python: Result<Located, String>,
+    pub python: Result<Located, String>,
     /// The thread that got the signal which ended the process.
     signalled: Option<Tid>,
     pub ended: bool,
@@ -37,6 +37,8 @@ pub(super) struct Inferior {
     pub breakpoints: Breakpoints,
     /// `repr()` of what the frame returned at which a thread stands still.
     pub returned: Option<String>,
+    /// What a command printed before it failed.
+    pub printed: String,
 }
 
 impl Inferior {
@@ -86,6 +88,7 @@ impl Inferior {
             standing_thread: None,
             breakpoints: Breakpoints::default(),
             returned: None,
+            printed: String::new(),
         })
     }
 

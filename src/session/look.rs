@@ -85,6 +85,12 @@ impl Session {
     pub fn ask(&mut self, request: Request) -> Result<Response, SessionError> {
         let reads_frame = request.reads_frame();
         let answer = self.answer(request);
+        for inferior in &mut self.inferiors {
+            let text = std::mem::take(&mut inferior.printed);
+            if !text.is_empty() {
+                self.events.push(Event::Printed { text });
+            }
+        }
         let has_left = |inferior: &Inferior| inferior.has_left_frame(&self.interrupted);
         if reads_frame && self.focused().is_ok_and(has_left) {
             self.events.push(Event::Torn);
@@ -141,7 +147,8 @@ impl Session {
             }
             Request::Evaluate { text } => Response::Value(asking.value(inferior, &text)?),
             Request::Execute { text } if inferior.held_frame().is_some() => {
-                match inferior.run_statement(&text, &self.interrupted)? {
+                let limits = self.limits;
+                match inferior.run_statement(&text, &limits, &self.interrupted)? {
                     Some(printed) => Response::Text(printed),
                     None => Response::Unfinished,
                 }
@@ -153,10 +160,7 @@ impl Session {
                     Err(SessionError::Evaluation { text: why })
                         if inferior.held_frame().is_some() && !why.starts_with("SyntaxError") =>
                     {
-                        let text = format!("__import__('pprint').pprint(({text}), width={width})");
-                        let printed = inferior.run_statement(&text, &self.interrupted)?;
-                        let printed = printed.unwrap_or_default();
-                        printed.trim_end_matches('\n').to_string()
+                        inferior.own_pretty(&text, &self.limits, width, &self.interrupted)?
                     }
                     other => other?,
                 };

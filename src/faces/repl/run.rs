@@ -242,6 +242,10 @@ impl Repl {
             Some((command, word, arguments)) => self.command(command, word, arguments, out),
             None => self.expression(line.strip_prefix('!').unwrap_or(&line).trim(), out),
         };
+        if result.is_err() {
+            // What was printed before it failed comes first.
+            self.show_events(out)?;
+        }
         let ending = self.report(result, out)?;
         self.show_events(out)?;
         Ok(ending)

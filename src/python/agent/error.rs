@@ -47,8 +47,16 @@ pub enum AgentError {
         #[source]
         error: io::Error,
     },
-    #[error("process {pid} has ended")]
+    #[error(
+        "what pmdb had in process {pid} is gone: it executed another program, ended, or closed all its files"
+    )]
     Ended { pid: Pid },
+    #[error(
+        "process {pid} is held by another pmdb (process {session}): `detach` or `quit` there first; this one can look"
+    )]
+    Taken { pid: Pid, session: u32 },
+    #[error("the agent could not start in process {pid}: {text}")]
+    Failed { pid: Pid, text: String },
     #[error("the agent in process {pid} said what makes no sense: {line}")]
     Nonsense { pid: Pid, line: String },
     #[error(

@@ -129,6 +129,14 @@ impl Injection {
         self.furniture.take_away_pages(&mut hold)
     }
 
+    /// Takes away everything after the agent has refused to start.
+    pub fn abandon(self, process: &dyn Process, located: &Located) -> Result<(), AgentError> {
+        self.tidy(process, located)?;
+        let mut hold = Hold::seize(self.pid)?;
+        self.furniture.take_away_ends(&mut hold);
+        Ok(())
+    }
+
     /// Takes back an agent that has not been started. False if it has been meanwhile: it will say hello.
     pub fn withdraw(self, process: &dyn Process, located: &Located) -> Result<bool, AgentError> {
         let mut hold = Hold::seize(self.pid)?;

@@ -38,11 +38,12 @@ pub struct WantedBreakpoint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 pub enum Command {
-    /// `repr()` of an expression, at most `limit` characters of it.
+    /// `repr()` of an expression, or with a `width` its `pprint.pformat()`, at most `limit` characters of it.
     Evaluate {
         frame: u32,
         text: String,
         limit: usize,
+        width: Option<usize>,
     },
     /// A statement, or an expression whose value is shown unless it is None.
     Execute {
@@ -85,6 +86,8 @@ pub struct Answer {
     pub line: Option<u32>,
     /// The statement goes on in another line.
     pub unfinished: Option<bool>,
+    /// Where a value lies that is too large for a text. It stays there until the next command.
+    pub address: Option<u64>,
 }
 
 /// A condition that raised.
@@ -102,6 +105,8 @@ pub enum Event {
     Hello,
     /// It could not start: the exception.
     Failed { text: String },
+    /// Another pmdb has the process: its process, as it sees itself.
+    Taken { session: u32 },
     /// A thread stands still and takes commands.
     Stopped {
         /// As the process itself numbers it.

@@ -1,8 +1,9 @@
 //! The agent's source, and the few lines that start it.
 
 /// The parts, in an order in which each finds what it inherits from.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     include_str!("inferior/channel.py"),
+    include_str!("inferior/values.py"),
     include_str!("inferior/breakpoints.py"),
     include_str!("inferior/stepping.py"),
     include_str!("inferior/compiling.py"),
@@ -39,9 +40,10 @@ pub(super) fn bootstrap(ends: Ends, length: usize) -> Vec<u8> {
         kept,
         ..
     } = ends;
+    let session = std::process::id();
     format!(
         "try:\n exec(compile(__import__('posix').read({commands}, {length}), '<pmdb>', 'exec'), \
-         {{'__name__': '__pmdb__', 'commands': {commands}, 'answers': {answers}, 'kept': {kept}, \
+         {{'__name__': '__pmdb__', 'commands': {commands}, 'answers': {answers}, 'kept': {kept}, 'session': {session}, \
          'frame': __import__('sys')._getframe(1)}})\nexcept BaseException:\n __import__('posix').write({answers}, \
          ('{{\"event\": \"failed\", \"text\": \"%s\"}}\\n' % ascii(__import__('sys').exc_info()[1])\
          .replace('\\\\', '/').replace('\"', \"'\")).encode())\n\0"
@@ -72,13 +74,15 @@ pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
         Runner::Main => "rejoin(sys._getframe(2))".to_owned(),
         Runner::HelperOf(ident) => format!("stand_in({ident})"),
     };
+    let session = std::process::id();
     let program = format!(
         "import sys, posix, _thread\n\
+         ours = lambda: getattr(sys.__dict__.get('_pmdb_agent'), 'inode', 0) == {commands_inode}\n\
          with sys.__dict__.setdefault('_pmdb_entrance', _thread.allocate_lock()):\n\
-         \x20if '_pmdb_agent' not in sys.__dict__ and posix.fstat({commands}).st_ino == {commands_inode}:\n\
+         \x20if not ours() and posix.fstat({commands}).st_ino == {commands_inode}:\n\
          \x20 exec(compile(posix.read({commands}, {length}), '<pmdb>', 'exec'), {{'__name__': '__pmdb__', \
-         'commands': {commands}, 'answers': {answers}, 'kept': {kept}, 'frame': None}})\n\
-         sys._pmdb_agent.{then}"
+         'commands': {commands}, 'answers': {answers}, 'kept': {kept}, 'session': {session}, 'frame': None}})\n\
+         if ours(): sys._pmdb_agent.{then}"
     );
     let program = program.replace('\n', "\\n");
     format!(
@@ -96,7 +100,7 @@ pub(super) const NOTHING: &[u8] = b"pass\n\0";
 
 /// What `PyRun_SimpleString` runs to stop a process in which the agent is: its main thread stops at its next line.
 pub(super) fn interruption() -> Vec<u8> {
-    b"try:\n __import__('sys')._pmdb_agent.stop_soon(__import__('sys')._getframe(1), 'interrupt')\n\
+    b"try:\n __import__('sys')._pmdb_agent.interrupt(__import__('sys')._getframe(1))\n\
       except BaseException:\n pass\n\0"
         .to_vec()
 }

@@ -8,8 +8,12 @@ OWN_NAME = "_pmdb_agent"
 
 
 class Agent:
-    def __init__(self, channel):
+    def __init__(self, channel, session):
         self.channel = channel
+        # pmdb's process, as it sees itself.
+        self.session = session
+        # Of the pipe of commands: which pmdb this agent belongs to.
+        self.inode = posix.fstat(channel.commands).st_ino
         self.pid = posix.getpid()
         self.at_prompt = _thread.allocate_lock()
         self.breakpoints = Breakpoints()
@@ -62,7 +66,7 @@ class Agent:
         self.evaluator.scope(frame)[1]["__return__"] = value
         self.evaluator.variables["_retval"] = value
         try:
-            shown, _ = bounded(repr(value), LONGEST_TEXT)
+            shown = "<%s, too long to be shown>" % name_of_class(type(value)) if is_heavy(value) else bounded(repr(value), LONGEST_TEXT)[0]
         except BaseException as error:
             shown = "*** repr(retval) failed: %s ***" % describe_error(error)
         self.stop(frame, {"reason": "return", "value": shown, "brief": brief(value)})
@@ -76,26 +80,39 @@ class Agent:
 
     def stop(self, frame, message, thread=None):
         """Talks with the session until it lets this thread go on. Other threads that want to stop wait for their turn."""
+        raised = None
         with self.at_prompt:
             self.step = None
             self.stopped_at = frame
             counts = [[one.number, one.hits, one.ignore] for one in self.breakpoints.by_number.values()]
             message.update(event="stopped", thread=thread or _thread.get_native_id(), counts=counts)
-            try:
-                going_on = self.channel.send(message)
-                while going_on:
-                    command = self.channel.receive()
-                    if command is None:
-                        break
-                    answer = self.obey(frame, command)
-                    if answer is None:
-                        return
-                    answer["id"] = command.get("id")
-                    going_on = self.channel.send(answer)
-                self.leave()
-            finally:
-                self.stopped_at = None
-                self.evaluator.forget_frame()
+            going_on = self.channel.send(message)
+            while going_on:
+                try:
+                    going_on = self.converse(frame)
+                except BaseException as error:
+                    # A signal came, and the handler of the program raised this: it is for the program.
+                    raised = raised or error
+            self.stopped_at = None
+            self.evaluator.forget_frame()
+        if raised is not None:
+            raise raised
+
+    def converse(self, frame):
+        """One command and its answer. Gives back whether the thread goes on standing still."""
+        command = self.channel.receive()
+        answer = self.obey(frame, command) if command is not None else None
+        if posix.getpid() != self.pid:
+            # The command forked, and this is the child: the session is its parent's.
+            self.leave()
+            return False
+        if answer is not None:
+            answer["id"] = command.get("id")
+            if self.channel.send(answer):
+                return True
+        if command is None or answer is not None:
+            self.leave()
+        return False
 
     def obey(self, frame, command):
         """The answer to a command, or None if the thread goes on."""
@@ -115,7 +132,7 @@ class Agent:
     # Commands
 
     def do_evaluate(self, frame, command):
-        return self.evaluator.evaluate(self.selected(frame, command), command["text"], command.get("limit", LONGEST_TEXT))
+        return self.evaluator.evaluate(self.selected(frame, command), command["text"], command.get("limit", LONGEST_TEXT), command.get("width"))
 
     def do_execute(self, frame, command):
         return self.evaluator.execute(self.selected(frame, command), command["text"])
@@ -177,6 +194,20 @@ class Agent:
 
     # Coming and going
 
+    def interrupt(self, frame):
+        """The session wants the main thread, which runs this in `frame`, to stop, or what runs at the prompt to be given up."""
+        if self.evaluator.running is not None:
+            self.evaluator.give_up(self.evaluator.running)
+            return
+        caller = frame
+        while caller is not None and caller.f_code.co_filename != OWN_FILE:
+            caller = caller.f_back
+        if caller is None:
+            self.stop_soon(frame, "interrupt")
+        elif caller is not frame and self.stopped_at is None:
+            # A condition or a `repr` that one of the hooks has called. No other line of this thread comes before its end.
+            self.evaluator.give_up(_thread.get_ident())
+
     def stop_soon(self, frame, reason):
         """Stops this thread at the next line that it runs in `frame` or in what it calls."""
         self.step = Step(_thread.get_ident(), reason)
@@ -233,11 +264,23 @@ class Agent:
                 pass
 
 
-# What the text that starts the agent puts into the namespace: three file descriptors, and the frame that it interrupted.
-agent = Agent(Channel(commands, answers, kept))
-# So that the session finds it again while the program runs and nothing else refers to it.
-sys.__dict__[OWN_NAME] = agent
-agent.channel.send({"event": "hello"})
-if frame is not None:
-    agent.stop_soon(frame, "attach")
-del agent, frame
+def begin(commands, answers, kept, session, frame):
+    channel = Channel(commands, answers, kept)
+    other = sys.__dict__.get(OWN_NAME)
+    if other is not None:
+        # The agent of a pmdb that was killed notices only when it runs. While a thread stands still for it, its pmdb is there.
+        if other.stopped_at is not None or not other.channel.session_is_gone():
+            channel.send({"event": "taken", "session": other.session})
+            return
+        other.leave()
+    agent = Agent(channel, session)
+    # So that the session finds it again while the program runs and nothing else refers to it.
+    sys.__dict__[OWN_NAME] = agent
+    channel.send({"event": "hello"})
+    if frame is not None:
+        agent.stop_soon(frame, "attach")
+
+
+# What the text that starts the agent puts into the namespace: three file descriptors, pmdb's process, and the frame that it interrupted.
+begin(commands, answers, kept, session, frame)
+del frame

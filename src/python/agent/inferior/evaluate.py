@@ -1,36 +1,6 @@
 """Expressions and statements that the user types, run in a frame of the program while its thread is stopped."""
 
 GENERATOR_FLAGS = 0x20 | 0x80 | 0x200
-LONGEST_TEXT = 1 << 20
-
-
-def describe_error(error):
-    """`NameError: name 'x' is not defined`, also where `str()` of it fails."""
-    kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ not in ("builtins", "__main__"):
-        name = "%s.%s" % (kind.__module__, name)
-    try:
-        # Without the file and the line, which are those of what was typed.
-        text = str(error.msg if isinstance(error, SyntaxError) else error)
-    except BaseException:
-        text = "<exception str() failed>"
-    return name + ": " + text if text else name
-
-
-def brief(value):
-    """A value in few characters, as behind `->` where a function returns."""
-    # Loaded by nearly every program; if not, it is not loaded on our behalf.
-    shortener = sys.modules.get("reprlib")
-    try:
-        return bounded(shortener.repr(value) if shortener else repr(value), 400)[0]
-    except BaseException:
-        return "<%s instance at %#x>" % (type(value).__name__, id(value))
-
-
-def bounded(text, most):
-    """The text and, if it had to be cut, how long it was."""
-    return (text, None) if len(text) <= most else (text[:most], len(text))
 
 
 class Output:
@@ -38,11 +8,17 @@ class Output:
 
     def __init__(self, original, thread, send):
         self.original, self.thread, self.send = original, thread, send
+        self.left = LONGEST_TEXT
 
     def write(self, text):
         if _thread.get_ident() != self.thread:
             return self.original.write(text)
-        self.send({"event": "output", "text": str(text)[:LONGEST_TEXT]})
+        text = plain(str(text))
+        if self.left > 0:
+            self.send({"event": "output", "text": text[:self.left]})
+            self.left -= len(text)
+            if self.left <= 0:
+                self.send({"event": "output", "text": "\n[more than %d characters: the rest is left out]\n" % LONGEST_TEXT})
         return len(text)
 
     def flush(self):
@@ -57,26 +33,41 @@ class Output:
 
 
 class Shown:
-    """While it is entered, `sys.stdout` and `sys.displayhook` are the session's."""
+    """While it is entered, `sys.stdout` and `sys.displayhook` are the session's, and `breakpoint()` stops nothing: all stands still."""
 
     def __init__(self, send):
         self.send, self.values = send, []
 
     def add(self, value):
-        if value is not None:
-            self.values.append(repr(value))
+        if value is None:
+            return
+        if is_heavy(value):
+            # Kept alive for the session, which reads it next.
+            self.heavy = value
+        else:
+            self.values.append(plain(repr(value)))
+
+    heavy = None
+
+    def breakpoint(self, *_, **__):
+        self.send({"event": "output", "text": "[breakpoint() is passed over: the process stands still]\n"})
 
     def __enter__(self):
-        self.before = sys.displayhook, sys.stdout
-        self.capture = Output(sys.stdout, _thread.get_ident(), self.send)
-        sys.displayhook, sys.stdout = self.add, self.capture
+        self.before = [(name, sys.__dict__.get(name, self)) for name in ("stdout", "displayhook", "breakpointhook")]
+        self.put = [Output(sys.__dict__.get("stdout"), _thread.get_ident(), self.send), self.add, self.breakpoint]
+        for (name, _), ours in zip(self.before, self.put):
+            sys.__dict__[name] = ours
         return self
 
     def __exit__(self, *_):
-        sys.displayhook, out = self.before
-        # The statement may have put something else there.
-        if sys.stdout is self.capture:
-            sys.stdout = out
+        for (name, before), ours in zip(self.before, self.put):
+            # The statement may have put something else there.
+            if sys.__dict__.get(name) is not ours:
+                continue
+            if before is self:
+                del sys.__dict__[name]
+            else:
+                sys.__dict__[name] = before
 
 
 class Evaluator:
@@ -85,6 +76,8 @@ class Evaluator:
         # `$name` of the user, with the frame's own ones put in at each use.
         self.variables = {}
         self.locals_of = (None, None)
+        # The thread that runs something which can be given up, and a value that the session is about to read.
+        self.running = self.lent = None
 
     def scope(self, frame):
         """The frame's names. Up to 3.12 `f_locals` is made anew at each access, which would lose what a statement assigned."""
@@ -96,6 +89,7 @@ class Evaluator:
 
     def forget_frame(self):
         self.locals_of = (None, None)
+        self.lent = None
         for name in ("_frame", "_exception", "_retval"):
             self.variables.pop(name, None)
 
@@ -105,17 +99,32 @@ class Evaluator:
         global_names["__pdb_convenience_variables"] = self.variables
         return global_names, local_names
 
-    def evaluate(self, frame, text, limit):
-        """`repr()` of an expression."""
+    def evaluate(self, frame, text, limit, width=None):
+        """`repr()` of an expression, or how `pprint` lays it out."""
         global_names, local_names = self.with_variables(frame)
-        try:
-            value = eval(text, global_names, local_names)
-            shown, length = bounded(repr(value), limit)
-            return {"text": shown, "length": length, "type": type(value).__name__}
-        except BaseException as error:
-            return {"error": describe_error(error)}
-        finally:
-            global_names.pop("__pdb_convenience_variables", None)
+        with Shown(self.send):
+            try:
+                self.running = _thread.get_ident()
+                value = eval(text, global_names, local_names)
+                if is_heavy(value):
+                    return self.lend(value)
+                shown, length = bounded(repr(value) if width is None else self.laid_out(value, width), limit)
+                return {"text": shown, "length": length, "type": name_of_class(type(value))}
+            except BaseException as error:
+                return {"error": describe_error(error)}
+            finally:
+                self.running = None
+                global_names.pop("__pdb_convenience_variables", None)
+
+    def laid_out(self, value, width):
+        import pprint
+
+        return pprint.pformat(value, width=width)
+
+    def lend(self, value):
+        """Keeps a value until the next command, for the session to read from memory."""
+        self.lent = value
+        return {"address": id(value), "type": name_of_class(type(value))}
 
     def execute(self, frame, text):
         """A statement, or an expression whose value is shown unless it is None."""
@@ -124,13 +133,19 @@ class Evaluator:
         global_names, local_names = self.with_variables(frame)
         with Shown(self.send) as shown:
             try:
+                self.running = _thread.get_ident()
                 self.run(text, global_names, local_names, shown.add)
                 self.write_back(frame, local_names)
+                if shown.heavy is not None:
+                    answer = self.lend(shown.heavy)
+                    answer["text"] = bounded("".join([one + "\n" for one in shown.values]), LONGEST_TEXT)[0]
+                    return answer
                 text, length = bounded("\n".join(shown.values), LONGEST_TEXT)
                 return {"text": text, "length": length}
             except BaseException as error:
                 return {"error": describe_error(error)}
             finally:
+                self.running = None
                 global_names.pop("__pdb_convenience_variables", None)
 
     def run(self, text, global_names, local_names, show):
@@ -147,6 +162,19 @@ class Evaluator:
                 run_coroutine(function()) if is_async else function()
                 return
         exec(code or compile(text + "\n", "<stdin>", "single", 0, True), global_names, local_names)
+
+    def give_up(self, thread):
+        """Raises KeyboardInterrupt in what a thread runs. Another thread does that: this one would raise it here."""
+        import ctypes
+
+        def from_outside():
+            frame = sys._current_frames().get(thread)
+            # Not in the agent itself, which may be through with it by now.
+            if frame is not None and frame.f_code.co_filename != OWN_FILE:
+                raise_in(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
+
+        raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        _thread.start_new_thread(from_outside, ())
 
     def write_back(self, frame, names):
         """Up to 3.12 `f_locals` of a function is a copy, and an assignment reaches the function only by this call of the C API."""
