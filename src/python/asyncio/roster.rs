@@ -120,7 +120,7 @@ impl Look<'_> {
     }
 
     /// The dict of an imported module of an interpreter.
-    pub(super) fn names_of_module(
+    pub(in crate::python) fn names_of_module(
         &self,
         interpreter: Addr,
         module: &str,

@@ -3,6 +3,7 @@
 use super::{Datum, EvalError};
 use crate::model::Addr;
 use crate::python::object::{Attribute, Builtin, Integer};
+use crate::python::repr::dimensions;
 use crate::python::{Limits, Look, LookError};
 
 /// Names of a class that are looked through for a method.
@@ -20,14 +21,15 @@ pub struct Definition {
 }
 
 impl Look<'_> {
-    /// pdb's answer to `whatis`: `Function f`, `Method m`, `Class module.Name`, else the type as `repr()` writes it.
+    /// pdb's answer to `whatis`: `Function f`, `Method m`, `Class module.Name`, else the type as `repr()` writes it; and
+    /// the form of an array and of a memoryview.
     pub fn whatis(&self, datum: &Datum) -> Result<String, EvalError> {
         let Datum::Object(object) = datum else {
             return Ok(match datum {
                 Datum::Method { function, .. } => {
                     format!("Method {}", self.function_name(*function)?)
                 }
-                other => self.whatis_class(other)?,
+                other => self.whatis_class(other)? + &self.form_of(other)?,
             });
         };
         let kind = self.type_of(*object)?;
@@ -39,7 +41,7 @@ impl Look<'_> {
                 Ok(format!("Method {}", self.function_name(function)?))
             }
             (Builtin::Type, _) => Ok(format!("Class {}", self.class_name(*object)?)),
-            _ => self.whatis_class(datum),
+            _ => Ok(self.whatis_class(datum)? + &self.form_of(datum)?),
         }
     }
 
@@ -128,7 +130,57 @@ impl Look<'_> {
                 });
             }
         }
-        Err(EvalError::raised("OSError", "source code not available"))
+        // One without methods: the file of its module, as `inspect` finds it.
+        let file = match self.names_of_module(self.main_interpreter()?, &info.module)? {
+            Some(names) => self.dict_get_str(names, "__file__")?,
+            None => None,
+        };
+        let file = self.text_in(file.map(Attribute::Object))?;
+        let Some(file) = file else {
+            return Err(EvalError::raised("OSError", "source code not available"));
+        };
+        Ok(Definition {
+            file,
+            qualname: info.name.clone(),
+            first_line,
+        })
+    }
+
+    /// What else there is to say of memory with a form: `, format 'i', shape (3, 1), strides (4, 4), read-only`.
+    fn form_of(&self, datum: &Datum) -> Result<String, EvalError> {
+        let view = match datum {
+            Datum::Array(view) => Some((**view).clone()),
+            Datum::Object(object) => self.array_view(*object)?,
+            _ => None,
+        };
+        if let Some(view) = view {
+            return Ok(format!(
+                ", dtype {}, shape {}, strides {}",
+                self.dtype_text(&view)?,
+                dimensions(view.shape()),
+                dimensions(view.strides())
+            ));
+        }
+        let Datum::Object(object) = datum else {
+            return Ok(String::new());
+        };
+        if self.type_of(*object)?.static_name() != Some("memoryview") {
+            return Ok(String::new());
+        }
+        Ok(match self.buffer(*object)? {
+            None => ", released".to_string(),
+            Some(buffer) => format!(
+                ", format '{}', shape {}, strides {}{}",
+                buffer.format,
+                dimensions(&buffer.shape),
+                dimensions(&buffer.strides),
+                if buffer.is_read_only {
+                    ", read-only"
+                } else {
+                    ""
+                }
+            ),
+        })
     }
 
     fn text_in(&self, attribute: Option<Attribute>) -> Result<Option<String>, LookError> {

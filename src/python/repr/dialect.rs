@@ -17,6 +17,23 @@ pub(super) struct Dialect {
     pub weakref_has_module: bool,
     /// A weak reference shows the `__name__` of an instance, and not of its class only.
     pub weakref_asks_instances: bool,
+    /// The bit of a `FileIO`'s flags that says whether closing it closes the descriptor: behind two or three bits for
+    /// "seekable".
+    pub file_closes_bit: u32,
+    /// `*Ts` and not `typing.Unpack[Ts]`.
+    pub unpacked_has_star: bool,
+    /// `~Ts`, as type variables are written.
+    pub type_tuples_have_variance: bool,
+    /// A list of types inside of another type is written in brackets, as it was given.
+    pub type_lists_have_brackets: bool,
+    /// A function among types is named with its module.
+    pub type_functions_have_module: bool,
+    /// `ForwardRef('x', module='m')`.
+    pub reference_has_module: bool,
+    /// `ForwardRef('x', is_class=True, owner=<class 'C'>)`.
+    pub reference_has_owner: bool,
+    /// `argparse.Namespace` sorts its names.
+    pub arguments_are_sorted: bool,
     /// `ImportError('x', name='n', path='p')`.
     pub import_error_has_names: bool,
 }
@@ -32,6 +49,14 @@ impl Dialect {
             bytearray_escapes_apostrophe: !since(15),
             weakref_has_module: since(13),
             weakref_asks_instances: !since(11),
+            file_closes_bit: if since(15) { 7 } else { 6 },
+            unpacked_has_star: !since(12),
+            type_tuples_have_variance: since(15),
+            type_lists_have_brackets: since(12),
+            type_functions_have_module: since(14),
+            reference_has_module: since(11),
+            reference_has_owner: since(14),
+            arguments_are_sorted: !since(9),
             import_error_has_names: since(15),
         }
     }

@@ -2,8 +2,8 @@
 
 use super::{
     Writer, arrays, c_data, callables, classes, collections, containers, decimals, enums,
-    exceptions, execution, futures, identifiers, instances, library, locks, numbers, packed,
-    records, text, times, views,
+    exceptions, execution, files, futures, identifiers, instances, iteration, library, locks,
+    memory_views, numbers, packed, records, shared_lists, text, times, type_forms, views,
 };
 use crate::model::Addr;
 use crate::python::object::TypeInfo;
@@ -55,6 +55,7 @@ static FAMILIES: &[&[Known]] = &[
     text::TYPES,
     containers::TYPES,
     views::TYPES,
+    memory_views::TYPES,
     collections::TYPES,
     records::TYPES,
     enums::TYPES,
@@ -72,6 +73,10 @@ static FAMILIES: &[&[Known]] = &[
     identifiers::TYPES,
     instances::TYPES,
     futures::TYPES,
+    type_forms::TYPES,
+    files::TYPES,
+    iteration::TYPES,
+    shared_lists::TYPES,
 ];
 
 fn known(families: &[&[Known]], name: &str, made: Made) -> Option<Write> {

@@ -17,6 +17,13 @@ pub(super) const TYPES: &[Known] = &[
     python("typing._TypeVarLike.__repr__", type_variable),
     python("typing._BoundVarianceMixin.__repr__", type_variable),
     native("typing.TypeVar", type_variable),
+    native("typing.ParamSpec", type_variable),
+    native("_contextvars.ContextVar", context_variable),
+    native("_contextvars.Token", context_token),
+    // Up to 3.11 without a module.
+    native("builtins.ContextVar", context_variable),
+    native("builtins.Token", context_token),
+    python("subprocess.CompletedProcess.__repr__", completed_process),
     python("logging.Logger.__repr__", logger),
     python("threading.Thread.__repr__", thread),
 ];
@@ -40,6 +47,12 @@ const ALPHABET: i128 = 4 | UNICODE | 256;
 const LONGEST_PATTERN: usize = 200;
 /// Members of a union or arguments of a generic type that are read.
 const MOST_ARGUMENTS: u64 = 1_000;
+/// `PyContextVar` and `PyContextToken` behind their headers of 16 bytes, `internal/pycore_context.h`: the same from 3.8
+/// to 3.15.
+const VARIABLE_NAME: u64 = 16;
+const VARIABLE_DEFAULT: u64 = 24;
+const TOKEN_VARIABLE: u64 = 24;
+const TOKEN_USED: u64 = 40;
 /// Loggers above a logger that are asked for its level.
 const DEEPEST_LOGGER: usize = 100;
 
@@ -112,7 +125,7 @@ fn found(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Result<(
 }
 
 /// `list[int]` (`ga_repr`, `Objects/genericaliasobject.c`).
-fn generic_alias(
+pub(super) fn generic_alias(
     writer: &mut Writer<'_, '_>,
     object: Addr,
     kind: &TypeInfo,
@@ -182,7 +195,7 @@ fn special_form(
     Ok(())
 }
 
-fn type_variable(
+pub(super) fn type_variable(
     writer: &mut Writer<'_, '_>,
     object: Addr,
     kind: &TypeInfo,
@@ -272,6 +285,62 @@ fn thread(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Result<
     }
     writer.put(")>");
     Ok(())
+}
+
+/// `contextvar_tp_repr`, `Python/context.c`.
+fn context_variable(
+    writer: &mut Writer<'_, '_>,
+    object: Addr,
+    _: &TypeInfo,
+) -> Result<(), LookError> {
+    let default = writer.look.memory.pointer(object.plus(VARIABLE_DEFAULT))?;
+    writer.nested(object, "<ContextVar ...>", "<ContextVar …>", |writer| {
+        writer.put("<ContextVar name=");
+        writer.field(object.plus(VARIABLE_NAME))?;
+        if !default.is_null() {
+            writer.put(" default=");
+            writer.object(default);
+        }
+        writer.put(&format!(" at {object}>"));
+        Ok(())
+    })
+}
+
+/// `token_tp_repr`.
+fn context_token(writer: &mut Writer<'_, '_>, object: Addr, _: &TypeInfo) -> Result<(), LookError> {
+    let is_used = writer.look.memory.i32(object.plus(TOKEN_USED))? != 0;
+    writer.nested(object, "<Token ...>", "<Token …>", |writer| {
+        writer.put("<Token");
+        writer.put(if is_used { " used" } else { "" });
+        writer.put(" var=");
+        writer.field(object.plus(TOKEN_VARIABLE))?;
+        writer.put(&format!(" at {object}>"));
+        Ok(())
+    })
+}
+
+/// `CompletedProcess(args=['ls'], returncode=0)`; what was not captured is not shown.
+fn completed_process(
+    writer: &mut Writer<'_, '_>,
+    object: Addr,
+    kind: &TypeInfo,
+) -> Result<(), LookError> {
+    let look = writer.look;
+    let mut fields = Vec::new();
+    for name in ["args", "returncode", "stdout", "stderr"] {
+        if let Some(value) = look.attribute_object(object, name)?
+            && (!name.starts_with("std") || !look.is_none(value)?)
+        {
+            fields.push((name.to_string(), value));
+        }
+    }
+    let name = kind.plain_name();
+    writer.nested(object, "...", &format!("{name}(…)"), |writer| {
+        writer.put(&format!("{name}("));
+        writer.attributes(fields);
+        writer.put(")");
+        Ok(())
+    })
 }
 
 impl Look<'_> {

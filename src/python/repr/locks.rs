@@ -4,13 +4,14 @@ use super::dispatch::{Known, native, python};
 use super::{Writer, instances};
 use crate::model::Addr;
 use crate::python::LookError;
-use crate::python::object::{Builtin, TypeInfo};
+use crate::python::object::{Builtin, Integer, TypeInfo};
 
 pub(super) const TYPES: &[Known] = &[
     native("_thread.lock", lock),
     native("_thread.RLock", recursive_lock),
     python("threading.Event.__repr__", event),
     python("threading.Condition.__repr__", condition),
+    python("threading.Barrier.__repr__", barrier),
     python("threading.Semaphore.__repr__", semaphore),
     python("threading.BoundedSemaphore.__repr__", bounded_semaphore),
     python("concurrent.futures._base.Future.__repr__", future),
@@ -73,6 +74,32 @@ fn condition(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Resu
         writer.put(&format!(", {count})>"));
         Ok(())
     })
+}
+
+fn barrier(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Result<(), LookError> {
+    /// `_state` of one that waits for its parties, and of one that is broken.
+    const FILLS: i64 = 0;
+    const BROKEN: i64 = -2;
+    let look = writer.look;
+    let mut numbers = [0; 3];
+    for (number, name) in numbers.iter_mut().zip(["_state", "_count", "_parties"]) {
+        let found = look.attribute_object(object, name)?;
+        let found = found.map(|found| look.integer(found)).transpose()?;
+        *number = match found {
+            Some(Integer::Exact(exact)) => exact.try_into().unwrap_or_default(),
+            _ => return instances::instance(writer, object, kind),
+        };
+    }
+    let [state, count, parties] = numbers;
+    let waiters = if state == FILLS { count } else { 0 };
+    writer.put(&match state {
+        BROKEN => format!("<{} at {object}: broken>", kind.full_name()),
+        _ => format!(
+            "<{} at {object}: waiters={waiters}/{parties}>",
+            kind.full_name()
+        ),
+    });
+    Ok(())
 }
 
 fn semaphore(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Result<(), LookError> {

@@ -16,22 +16,28 @@ mod dispatch;
 mod enums;
 mod exceptions;
 mod execution;
+mod files;
 mod futures;
 mod identifiers;
 mod instances;
+mod iteration;
 mod library;
 mod locks;
+mod memory_views;
 mod numbers;
 mod packed;
 mod printable;
 mod printable_table;
 mod records;
+mod shared_lists;
 mod text;
 mod times;
+mod type_forms;
 mod views;
 mod writer;
 
 pub(in crate::python) use dispatch::Write;
+pub(in crate::python) use memory_views::dimensions;
 pub(in crate::python) use writer::Writer;
 
 use std::sync::Arc;

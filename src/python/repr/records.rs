@@ -1,13 +1,16 @@
 //! Records: named tuples, structure sequences, dataclasses, namespaces.
 
 use super::dialect::Dialect;
-use super::dispatch::{Known, Write, native};
+use super::dispatch::{Known, Write, native, python};
 use super::{Writer, instances};
 use crate::model::{Addr, LengthUnit};
-use crate::python::object::TypeInfo;
+use crate::python::object::{Builtin, TypeInfo};
 use crate::python::{Attribute, Look, LookError};
 
-pub(super) const TYPES: &[Known] = &[native("types.SimpleNamespace", namespace)];
+pub(super) const TYPES: &[Known] = &[
+    native("types.SimpleNamespace", namespace),
+    python("argparse._AttributeHolder.__repr__", arguments),
+];
 
 /// Fields that are read at most.
 const MOST_FIELDS: usize = 10_000;
@@ -30,6 +33,78 @@ fn namespace(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Resu
         }
         writer.put(&format!("{name}("));
         writer.attributes(attributes);
+        writer.put(")");
+        Ok(())
+    })
+}
+
+/// `argparse.Namespace`. Others that inherit the same `__repr__` choose what it shows by methods of theirs.
+fn arguments(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Result<(), LookError> {
+    let mut attributes = writer.look.instance_attributes(object, MOST_FIELDS)?;
+    let is_plain = |name: &String| {
+        let mut characters = name.chars();
+        let first = characters.next().unwrap_or('0');
+        (first.is_alphabetic() || first == '_')
+            && characters.all(|one| one.is_alphanumeric() || one == '_')
+    };
+    if kind.full_name() != "argparse.Namespace"
+        || !attributes.iter().all(|(name, _)| is_plain(name))
+    {
+        return instances::instance(writer, object, kind);
+    }
+    if Dialect::of(writer.look.layout().version).arguments_are_sorted {
+        attributes.sort();
+    }
+    let name = kind.plain_name();
+    writer.nested(object, "...", &format!("{name}(…)"), |writer| {
+        writer.put(&format!("{name}("));
+        writer.attributes(attributes);
+        writer.put(")");
+        Ok(())
+    })
+}
+
+/// What attrs makes (`_make_repr_script`, `attr/_make.py`). A function that writes one attribute is not run.
+fn attrs_class(
+    writer: &mut Writer<'_, '_>,
+    object: Addr,
+    kind: &TypeInfo,
+) -> Result<(), LookError> {
+    let look = writer.look;
+    let Some(attributes) = look.class_lookup(kind.address, "__attrs_attrs__")? else {
+        return instances::instance(writer, object, kind);
+    };
+    let attributes = look.sequence(attributes, MOST_FIELDS as u64)?;
+    // Without the function that it was made in.
+    let name = kind.name.rsplit(">.").next().unwrap_or(&kind.name);
+    writer.nested(object, "...", &format!("{name}(…)"), |writer| {
+        writer.put(&format!("{name}("));
+        let mut is_first = true;
+        for attribute in attributes {
+            let shown = look.attribute_object(attribute, "repr")?;
+            let title = look.attribute_object(attribute, "name")?;
+            let (Some(shown), Some(title)) = (shown, title) else {
+                continue;
+            };
+            let is_bool = look.type_of(shown)?.builtin == Builtin::Bool;
+            if is_bool && !look.truth_of(attribute, "repr")? {
+                continue;
+            }
+            let title = look.name(title)?;
+            writer.put(if is_first { "" } else { ", " });
+            is_first = false;
+            writer.put(&format!("{title}="));
+            match look.attribute(object, &title)? {
+                _ if !is_bool => writer.put("<computed>"),
+                Some(Attribute::Object(value)) => writer.object(value),
+                Some(_) => writer.put("<computed>"),
+                None if look.truth_of(attribute, "init")? => writer.put("<unbound>"),
+                None => writer.put("NOTHING"),
+            }
+            if writer.is_full() {
+                break;
+            }
+        }
         writer.put(")");
         Ok(())
     })
@@ -163,6 +238,12 @@ impl Look<'_> {
         if has("_fields")? && of_method.ends_with("collections/__init__.py") {
             return Ok(Some(named_tuple));
         }
+        // Older versions of attrs made a closure in their own file.
+        let is_attrs =
+            of_method.starts_with("<attrs generated ") || of_method.ends_with("/attr/_make.py");
+        if has("__attrs_attrs__")? && is_attrs {
+            return Ok(Some(attrs_class));
+        }
         Ok(self
             .is_data_class_repr(owner.address, method)?
             .then_some(data_class as Write))
@@ -191,7 +272,7 @@ impl Look<'_> {
         let dict = self.class_dict(owner.address)?;
         let is_sequence = !dict.is_null()
             && self.dict_get_str(dict, "n_sequence_fields")?.is_some()
-            && owner.builtin == crate::python::object::Builtin::Tuple;
+            && owner.builtin == Builtin::Tuple;
         Ok(is_sequence.then_some(structure_sequence as Write))
     }
 }

@@ -1,4 +1,4 @@
-//! Views on mappings and memory.
+//! Views on mappings.
 
 use super::Writer;
 use super::dispatch::{Known, native};
@@ -14,11 +14,7 @@ pub(super) const TYPES: &[Known] = &[
     native("builtins.dict_items", items),
     native("builtins.odict_items", items),
     native("builtins.mappingproxy", proxy),
-    native("builtins.memoryview", memory),
 ];
-
-/// `_Py_MEMORYVIEW_RELEASED`, `Include/memoryobject.h`.
-const RELEASED: i32 = 1;
 
 fn keys(writer: &mut Writer<'_, '_>, object: Addr, kind: &TypeInfo) -> Result<(), LookError> {
     view(writer, object, kind, |writer, items| {
@@ -77,22 +73,4 @@ fn proxy(writer: &mut Writer<'_, '_>, object: Addr, _: &TypeInfo) -> Result<(), 
         writer.put(")");
         Ok(())
     })
-}
-
-fn memory(writer: &mut Writer<'_, '_>, object: Addr, _: &TypeInfo) -> Result<(), LookError> {
-    let at = object.plus(writer.look.layout().object.memoryview_flags);
-    let is_released = writer.look.memory.i32(at)? & RELEASED != 0;
-    let what = if is_released {
-        "released memory"
-    } else {
-        "memory"
-    };
-    let layout = &writer.look.layout().object;
-    let buffer = object.plus(layout.memoryview_view + layout.buffer_buf);
-    let data = writer.look.memory.pointer(buffer)?;
-    if let Some(segment) = writer.look.segment_of(data).filter(|_| !is_released) {
-        writer.lies_in(segment);
-    }
-    writer.put(&format!("<{what} at {object}>"));
-    Ok(())
 }
