@@ -228,3 +228,36 @@ class Body:
         assert!(!answer.stdout.contains("= <unbound>"), "{}", answer.stdout);
     });
 }
+
+#[test]
+fn a_long_value_that_several_frames_have_is_shown_once() {
+    let program = "\
+import sys
+class Server:
+    def __init__(self):
+        self.__dict__.update({'name%d' % number: number for number in range(40)})
+    def serve(self):
+        self.handle()
+    def handle(self):
+        self.wait()
+    def wait(self):
+        print('ready', flush=True) or sys.stdin.read()
+Server().serve()
+";
+    let Some(python) = any_python() else { return };
+    let fixture = Fixture::python_text(python, program, &[]);
+    let pid = fixture.pid().to_string();
+    let answer = pmdb(["stack", &pid, "--locals"]);
+    let text = &answer.succeeded().stdout;
+    let full = text.lines().filter(|line| line.contains("name39=39>"));
+    assert_eq!(full.count(), 1, "{text}");
+    let again = text.lines().filter(|line| {
+        line.starts_with("      self = <__main__.Server object at 0x")
+            && line.ends_with(": …>  [shown above]")
+    });
+    assert_eq!(again.count(), 2, "{text}");
+    // Programs get all of it.
+    let answer = pmdb(["stack", &pid, "--locals", "--json"]);
+    let json = &answer.succeeded().stdout;
+    assert_eq!(json.matches("name39=39>").count(), 3, "{json}");
+}

@@ -7,6 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::palette::Role;
 use super::printable;
 use super::printer::Printer;
+use super::seen_values::SeenValues;
 use crate::model::{Absence, ColumnRange, Frame, Local, ProcessReport, Value};
 
 /// As in CPython: a line that recursion repeats is shown this often (`traceback.StackSummary.format`).
@@ -18,6 +19,7 @@ pub fn write_frames<'f>(
     process: &ProcessReport,
     oldest_first: impl IntoIterator<Item = &'f Frame>,
 ) -> io::Result<()> {
+    let mut seen = SeenValues::default();
     let mut last: Option<&Frame> = None;
     let mut shown = 0;
     let mut hidden = 0;
@@ -33,7 +35,7 @@ pub fn write_frames<'f>(
             (shown, hidden) = (1, 0);
         }
         last = Some(frame);
-        write_frame(printer, process, frame)?;
+        write_frame(printer, process, frame, &mut seen)?;
     }
     write_repeated(printer, hidden)
 }
@@ -65,10 +67,11 @@ fn write_repeated(printer: &mut Printer<'_>, times: usize) -> io::Result<()> {
     }
 }
 
-pub fn write_frame(
+fn write_frame<'f>(
     printer: &mut Printer<'_>,
     process: &ProcessReport,
-    frame: &Frame,
+    frame: &'f Frame,
+    seen: &mut SeenValues<'f>,
 ) -> io::Result<()> {
     write_place(printer, frame)?;
     write_source(printer, process, frame)?;
@@ -81,7 +84,7 @@ pub fn write_frame(
     }
     let is_unbound = |local: &&Local| local.value.absence == Some(Absence::Unbound);
     for local in frame.locals.iter().filter(|local| !is_unbound(local)) {
-        write_local(printer, local)?;
+        write_local(printer, local, seen)?;
     }
     let unbound = frame.locals.iter().filter(is_unbound);
     let unbound: Vec<String> = unbound
@@ -183,15 +186,24 @@ fn marker(text: &str, line: u32, columns: ColumnRange) -> Option<(String, String
     Some((blanks, "^".repeat(marked.width().max(1))))
 }
 
-fn write_local(printer: &mut Printer<'_>, local: &Local) -> io::Result<()> {
+fn write_local<'f>(
+    printer: &mut Printer<'_>,
+    local: &'f Local,
+    seen: &mut SeenValues<'f>,
+) -> io::Result<()> {
     const BEFORE: &str = "      ";
     const BETWEEN: &str = " = ";
     let name = printable::one_line(&local.name);
     let value = &local.value;
     let role = value.absence.is_some().then_some(Role::Problem);
-    let text = printable::lines(&value.text);
     let (before, between) = ((None, BEFORE), (None, BETWEEN));
     let named = (Some(Role::Variable), &*name);
+    if let Some(beginning) = seen.beginning(value) {
+        let beginning = printable::one_line(&beginning);
+        let above = (Some(Role::Faint), "  [shown above]");
+        return printer.pieces(&[before, named, between, (role, &beginning), above]);
+    }
+    let text = printable::lines(&value.text);
     let remarks = remarks(value);
     let remarks = (Some(Role::Faint), remarks.as_str());
     let nothing = (Some(Role::Faint), "");

@@ -13,6 +13,7 @@ pub mod printer;
 pub mod processes;
 #[cfg(test)]
 mod sample;
+mod seen_values;
 pub mod set_label;
 pub mod source;
 pub mod stack;
