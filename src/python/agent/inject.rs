@@ -48,7 +48,7 @@ impl Injection {
         // Made now, so that it has read nothing before the process stood still.
         let look = Look::new(process, located);
         let ring = look.pending_calls(pid)?;
-        let source = script::source();
+        let source = script::source(look.layout());
         let (furniture, channel) = Furniture::bring(&mut hold, source.as_bytes())?;
         let text = script::bootstrap(furniture.ends, source.len());
         let placed = place(&hold, &look, &ring, &furniture, &text, functions.run);

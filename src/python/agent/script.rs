@@ -1,7 +1,9 @@
 //! The agent's source, and the few lines that start it.
 
+use crate::python::layout::Layout;
+
 /// The parts, in an order in which each finds what it inherits from.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 8] = [
     include_str!("inferior/channel.py"),
     include_str!("inferior/values.py"),
     include_str!("inferior/breakpoints.py"),
@@ -10,13 +12,75 @@ const PARTS: [&str; 10] = [
     include_str!("inferior/awaiting.py"),
     include_str!("inferior/evaluate.py"),
     include_str!("inferior/tracing.py"),
-    include_str!("inferior/monitoring.py"),
-    include_str!("inferior/agent.py"),
 ];
+/// How breakpoints are done where `sys.monitoring` is there, and where it is not.
+const MONITORING: [&str; 1] = [include_str!("inferior/monitoring.py")];
+const REWRITING: [&str; 3] = [
+    include_str!("inferior/bytecode.py"),
+    include_str!("inferior/thread_states.py"),
+    include_str!("inferior/rewriting.py"),
+];
+const AGENT: &str = include_str!("inferior/agent.py");
 
-/// All of it, one module.
-pub(super) fn source() -> String {
-    PARTS.join("\n")
+/// All of it for one version, one module.
+pub(super) fn source(layout: &Layout) -> String {
+    let mut parts = PARTS.to_vec();
+    let mut constants = String::new();
+    match &layout.thread.tracing {
+        Some(tracing) => {
+            let members = [
+                ("interp", layout.thread.interp),
+                ("thread_id", layout.thread.thread_id),
+                ("tracefunc", tracing.function),
+                ("traceobj", tracing.object),
+                ("use_tracing", tracing.is_used.unwrap_or_default()),
+                ("tracing_possible", tracing.is_possible.unwrap_or_default()),
+                ("tuple_items", layout.object.tuple_items),
+            ];
+            let member = |(name, at): (&str, u64)| format!("\"{name}\": {at}");
+            let members: Vec<String> = members.into_iter().map(member).collect();
+            constants = format!("LAYOUT = {{{}}}\n", members.join(", "));
+            parts.extend(REWRITING);
+        }
+        None => parts.extend(MONITORING),
+    }
+    parts.push(AGENT);
+    constants + &parts.into_iter().map(shortened).collect::<String>()
+}
+
+/// A part without what is for readers: comments, docstrings, and three of each four spaces of indentation. The pipe has little room.
+fn shortened(part: &str) -> String {
+    const QUOTES: &str = "\"\"\"";
+    let mut text = String::with_capacity(part.len());
+    let (mut is_in_docstring, mut is_in_text) = (false, false);
+    for line in part.lines() {
+        let mut rest = line.trim_start();
+        let begins_or_ends = line.matches(QUOTES).count() % 2 == 1;
+        if is_in_text || (begins_or_ends && !is_in_docstring && !rest.starts_with(QUOTES)) {
+            // A text that the program uses, at the level of the module.
+            is_in_text ^= begins_or_ends;
+            text.push_str(line);
+            text.push('\n');
+            continue;
+        }
+        if is_in_docstring {
+            is_in_docstring = !rest.ends_with(QUOTES);
+            continue;
+        }
+        if rest.is_empty() || rest.starts_with('#') {
+            continue;
+        }
+        let indentation = (line.len() - rest.len()) / 4;
+        if let Some(docstring) = rest.strip_prefix(QUOTES) {
+            is_in_docstring = !docstring.ends_with(QUOTES);
+            // It may be all that there is in a block.
+            rest = "0";
+        }
+        text.extend(std::iter::repeat_n(' ', indentation));
+        text.push_str(rest);
+        text.push('\n');
+    }
+    text
 }
 
 /// The ends of the two pipes that the process has, by file descriptor.
@@ -112,7 +176,10 @@ mod tests {
     #[test]
     fn the_source_fits_into_a_pipe() {
         // 64 KiB, pipe(7).
-        assert!(source().len() < 60_000, "{}", source().len());
+        for layout in crate::python::layout::ALL {
+            let length = source(layout).len();
+            assert!(length < 60_000, "{length}");
+        }
     }
 
     #[test]

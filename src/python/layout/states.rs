@@ -79,12 +79,27 @@ pub struct ThreadLayout {
     pub raised: RaisedLayout,
     /// `_PyErr_StackItem *`.
     pub exc_info: u64,
+    /// Where no `sys.monitoring` is there (up to 3.11).
+    pub tracing: Option<TracingLayout>,
     pub stack_item: StackItemLayout,
     /// In `_PyThreadStateImpl`, `Include/internal/pycore_tstate.h`: the running loop (3.13+), the running task and
     /// the head of the list of tasks, a `struct llist_node` (3.14+).
     pub asyncio_running_loop: Option<u64>,
     pub asyncio_running_task: Option<u64>,
     pub asyncio_tasks_head: Option<u64>,
+}
+
+/// The trace function of a thread, in `PyThreadState`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TracingLayout {
+    /// `Py_tracefunc`.
+    pub function: u64,
+    /// What the function gets as its first argument.
+    pub object: u64,
+    /// `int` (3.8, 3.9; from 3.10 on in the `CFrame`).
+    pub is_used: Option<u64>,
+    /// In `_PyRuntimeState`, `int`: in how many threads there is one (3.8; 3.9 has it in the interpreter).
+    pub is_possible: Option<u64>,
 }
 
 /// How a thread state leads to its newest frame.

@@ -3,8 +3,9 @@
 It has no thread of its own. It runs when the interpreter calls one of its hooks, or when the session has it woken.
 """
 
-OWN_FILE = "<pmdb>"
 OWN_NAME = "_pmdb_agent"
+# Seconds that a thread which came to a breakpoint waits for another to end its step, and how often it looks.
+LONGEST_STEP, GLANCE = 1, 0.01
 
 
 class Agent:
@@ -18,7 +19,14 @@ class Agent:
         self.at_prompt = _thread.allocate_lock()
         self.breakpoints = Breakpoints()
         self.evaluator = Evaluator(channel.send)
-        self.step = None
+        # {thread: where it stops next}
+        self.steps = {}
+        # The thread that steps, if one does. Others that come to a breakpoint let it come to its end first.
+        self.favoured = None
+        # Who waits for the prompt, in the order in which they came.
+        self.queue = []
+        # Threads that run code on behalf of the session: breakpoints do not count there.
+        self.busy = set()
         self.stopped_at = None
         self.has_left = False
         # While another thread speaks for the main one: a lock that it holds, and how the main thread then goes on.
@@ -26,7 +34,7 @@ class Agent:
         self.deferred = None
         # Whether the main thread was back before the other spoke.
         self.came = False
-        self.engine = (Monitoring if hasattr(sys, "monitoring") else Tracing)(self)
+        self.engine = (Monitoring if hasattr(sys, "monitoring") else Rewriting)(self)
 
     def is_ours(self):
         """A forked child has the hooks of its parent and nobody to talk to."""
@@ -39,21 +47,33 @@ class Agent:
 
     def line_reached(self, frame, hits):
         """A line with breakpoints: stops there if one of them holds, and gives back whether it did."""
+        message = self.what_holds(frame, hits)
+        return message is not None and self.stop(frame, message)
+
+    def what_holds(self, frame, hits):
+        """Counts a hit of breakpoints, and gives back the message of the stop if one of them holds."""
         numbers, complaints = [], []
         for breakpoint in hits:
+            count = next(breakpoint.counter)
+            # A forked child that never comes to a stop shall not go on counting.
+            if not count & 1023 and not self.is_ours():
+                return None
             holds, complaint = breakpoint.holds_in(frame)
-            if complaint is not None:
-                complaints.append({"number": breakpoint.number, "error": complaint})
             if not holds:
                 continue
+            if complaint is not None:
+                complaints.append({"number": breakpoint.number, "error": complaint})
+            if not self.is_ours():
+                return None
             if breakpoint.message is not None:
                 self.tell_log(breakpoint, frame)
-            else:
-                numbers.append(breakpoint.number)
+                continue
+            if breakpoint.temporary:
+                breakpoint.is_spent = True
+            numbers.append(breakpoint.number)
         if not numbers:
-            return False
-        self.stop(frame, {"reason": "breakpoint", "breakpoints": numbers, "complaints": complaints})
-        return True
+            return None
+        return {"reason": "breakpoint", "breakpoints": numbers, "complaints": complaints}
 
     def raised(self, frame, argument):
         kind, value, traceback = argument
@@ -78,13 +98,44 @@ class Agent:
             text = "*** " + describe_error(error)
         self.channel.send({"event": "log", "number": breakpoint.number, "text": text, "thread": _thread.get_native_id()})
 
+    def take_turn(self, is_urgent):
+        """Waits until no other thread is at the prompt nor came before, and until one that steps is done or takes too long."""
+        thread, waited, pause = _thread.get_ident(), 0, _thread.allocate_lock()
+        pause.acquire()
+        ticket = [thread]
+        self.queue.insert(0 if is_urgent else len(self.queue), ticket)
+        try:
+            while True:
+                if self.favoured == thread or self.queue[0] is ticket:
+                    self.at_prompt.acquire()
+                    favoured = self.favoured
+                    is_free = favoured in (None, thread) or favoured not in sys._current_frames()
+                    if is_urgent or self.has_left or is_free or waited > LONGEST_STEP:
+                        return
+                    self.at_prompt.release()
+                pause.acquire(True, GLANCE)
+                # The time of a step, not that of the prompt.
+                waited += GLANCE if self.stopped_at is None else 0
+        finally:
+            self.queue.remove(ticket)
+
     def stop(self, frame, message, thread=None):
-        """Talks with the session until it lets this thread go on. Other threads that want to stop wait for their turn."""
+        """Talks with the session until it lets this thread go on. Gives back whether there was anything to say."""
+        if not self.is_ours():
+            return False
+        self.take_turn(message["reason"] in ("attach", "interrupt", "waiting"))
         raised = None
-        with self.at_prompt:
-            self.step = None
+        try:
+            if "breakpoints" in message:
+                # They may have been deleted while this thread waited for its turn.
+                message["breakpoints"] = [one for one in message["breakpoints"] if one in self.breakpoints.by_number]
+            if self.has_left or message.get("breakpoints") == []:
+                return False
+            self.favoured = None
+            self.steps.pop(_thread.get_ident(), None)
             self.stopped_at = frame
-            counts = [[one.number, one.hits, one.ignore] for one in self.breakpoints.by_number.values()]
+            self.busy.add(_thread.get_ident())
+            counts = [[one.number, one.hits(), one.ignore] for one in self.breakpoints.by_number.values()]
             message.update(event="stopped", thread=thread or _thread.get_native_id(), counts=counts)
             going_on = self.channel.send(message)
             while going_on:
@@ -93,10 +144,14 @@ class Agent:
                 except BaseException as error:
                     # A signal came, and the handler of the program raised this: it is for the program.
                     raised = raised or error
+        finally:
             self.stopped_at = None
+            self.busy.discard(_thread.get_ident())
             self.evaluator.forget_frame()
+            self.at_prompt.release()
         if raised is not None:
             raise raised
+        return True
 
     def converse(self, frame):
         """One command and its answer. Gives back whether the thread goes on standing still."""
@@ -150,6 +205,10 @@ class Agent:
         global_names, local_names = self.evaluator.scope(self.selected(frame, command))
         try:
             value = eval(command["text"], global_names, local_names)
+        except AttributeError as error:
+            # `package.module.function` of a module that is not imported yet: as if the name were not there at all.
+            holder = eval(command["text"].rpartition(".")[0], global_names, local_names)
+            return {"error": ("NameError: %s" if type(holder) is type(sys) else "AttributeError: %s") % error}
         except BaseException as error:
             return {"error": describe_error(error)}
         value = getattr(value, "__func__", value)
@@ -157,6 +216,22 @@ class Agent:
         if code is None:
             return {"error": "not a function or a method"}
         return {"text": self.breakpoints.path(code.co_filename), "line": first_line_of_body(code)}
+
+    def do_matching(self, frame, command):
+        """How many functions there are whose qualified names match a pattern."""
+        import gc
+
+        try:
+            pattern = compile_pattern(command["text"])
+        except Unusable as error:
+            return {"error": str(error)}
+        function, found = type(compile_pattern), set()
+        for generation in range(3):
+            for thing in gc.get_objects(generation):
+                if type(thing) is function and not thing.__code__.co_name.startswith("<"):
+                    if thing.__code__.co_filename != OWN_FILE and pattern.search(thing.__qualname__.replace("<locals>.", "")):
+                        found.add(id(self.breakpoints.originals.get(id(thing.__code__), thing.__code__)))
+        return {"length": len(found)}
 
     def do_jump(self, frame, command):
         if frame is not self.selected(frame, command):
@@ -172,11 +247,18 @@ class Agent:
         if self.turn is not None:
             self.deferred = (command, selected)
             return None
-        self.step = Step.of(command, selected)
-        if self.step is not None and command["how"] != "return":
-            self.step.begins_at(self.step.frame or frame)
-        self.engine.resumes(frame, self.step)
+        step = Step.of(command, selected)
+        if step is not None and command["how"] != "return":
+            step.begins_at(step.frame or frame)
+        self.go_on(frame, step)
         return None
+
+    def go_on(self, frame, step):
+        thread = _thread.get_ident()
+        if step is not None:
+            self.steps[thread] = step
+            self.favoured = thread
+        self.engine.resumes(frame, step)
 
     def do_leave(self, frame, command):
         self.leave({"id": command.get("id")})
@@ -187,6 +269,7 @@ class Agent:
         "execute": do_execute,
         "breakpoints": do_breakpoints,
         "locate": do_locate,
+        "matching": do_matching,
         "jump": do_jump,
         "resume": do_resume,
         "leave": do_leave,
@@ -210,8 +293,8 @@ class Agent:
 
     def stop_soon(self, frame, reason):
         """Stops this thread at the next line that it runs in `frame` or in what it calls."""
-        self.step = Step(_thread.get_ident(), reason)
-        self.engine.resumes(frame, self.step)
+        self.steps[_thread.get_ident()] = step = Step(reason)
+        self.engine.resumes(frame, step)
 
     def stand_in(self, main):
         """Runs in a thread that pmdb made since the main thread waits in C code: talks with the session in its name."""
@@ -242,14 +325,13 @@ class Agent:
         if deferred is None or self.has_left:
             return
         command, selected = deferred
-        self.step = Step.of(command, selected)
-        self.engine.resumes(frame, self.step)
+        self.go_on(frame, Step.of(command, selected))
 
     def leave(self, last_words=None):
         """Takes away all that the agent put into the process. Only then does it answer: the session may come back at once."""
         if self.has_left:
             return
-        self.step = None
+        self.steps = {}
         self.has_left = True
         self.engine.remove()
         if sys.__dict__.get(OWN_NAME) is self:

@@ -1,5 +1,8 @@
 """What the session wants to stop at. The numbers are the session's: one logical breakpoint, here its place in this process."""
 
+from itertools import count as counter
+
+
 class Unusable(Exception):
     """A breakpoint that cannot be: its text is for the user."""
 
@@ -10,11 +13,15 @@ class Breakpoint:
         self.file = wanted.get("file")
         self.line = wanted.get("line")
         self.function = wanted.get("function")
+        self.pattern = compile_pattern(wanted["pattern"]) if wanted.get("pattern") is not None else None
         self.condition = wanted.get("condition")
         self.ignore = wanted.get("ignore", 0)
         self.temporary = wanted.get("temporary", False)
         self.log = wanted.get("log")
-        self.hits = 0
+        # Counts hits. An addition would not be one step of the interpreter, and threads could lose each other's.
+        self.counter = counter(1)
+        # A temporary one that has stopped a thread already.
+        self.is_spent = False
         # Compiled once; what it raises at a hit is told and counts as true, as in pdb.
         self.compiled = self.compile_condition() if self.condition else None
         self.message = compile("f" + repr(self.log), "<log>", "eval") if self.log is not None else None
@@ -25,10 +32,12 @@ class Breakpoint:
         except Exception as error:
             raise Unusable("Invalid condition %s: %s" % (self.condition, describe_error(error))) from None
 
+    def hits(self):
+        """Times that it was reached: as in bdb, those that a condition or `ignore` lets pass are counted too."""
+        return int(repr(self.counter)[6:-1]) - 1
+
     def holds_in(self, frame):
         """Whether this hit counts, and what the condition raised if it raised."""
-        # As in bdb: the hits that a condition or `ignore` lets pass are counted too.
-        self.hits += 1
         if self.compiled is not None:
             try:
                 if not eval(self.compiled, frame.f_globals, frame.f_locals):
@@ -38,7 +47,16 @@ class Breakpoint:
         if self.ignore > 0:
             self.ignore -= 1
             return False, None
-        return True, None
+        return not self.is_spent, None
+
+
+def compile_pattern(text):
+    import re
+
+    try:
+        return re.compile(text)
+    except Exception as error:
+        raise Unusable("Invalid pattern %s: %s" % (text, error)) from None
 
 
 def lines_of_code(code):
@@ -58,15 +76,20 @@ def first_line_of_body(code):
 
 
 class Breakpoints:
-    """By file and line. A breakpoint on a function that was not there when it was set is known by the function's name."""
+    """By file and line, by the name of a function that was not there when it was set, or by a pattern for names."""
 
     def __init__(self):
         self.by_number = {}
         self.in_file = {}
         self.in_function = {}
-        # {code: {line: breakpoints}}, asked at each call. Code objects that are equal are not the same place: by identity.
+        self.by_pattern = []
+        # {id of a code object: (code, {line: breakpoints})}. Code objects that are equal are not the same place: by identity.
         self.placed = {}
-        self.paths = {}
+        # What stands in for other code, by id, and what it stands in for (up to 3.11).
+        self.originals = {}
+        # {id of a code object: (code, qualified name)}, where the code does not know it (up to 3.10).
+        self.qualified_names = {}
+        self.paths, self.concerned, self.base_names = {}, {}, set()
 
     def __bool__(self):
         return bool(self.by_number)
@@ -75,15 +98,19 @@ class Breakpoints:
         known = self.by_number
         # All of them before the first is taken over: if one is unusable, everything stays as it was.
         made = [Breakpoint(item) for item in wanted]
-        self.by_number, self.in_file, self.in_function, self.placed = {}, {}, {}, {}
+        self.by_number, self.in_file, self.in_function, self.by_pattern = {}, {}, {}, []
         for breakpoint in made:
             if breakpoint.number in known:
-                breakpoint.hits = known[breakpoint.number].hits
+                breakpoint.counter = known[breakpoint.number].counter
             self.by_number[breakpoint.number] = breakpoint
-            if breakpoint.line is None:
-                self.in_function.setdefault(breakpoint.function, []).append(breakpoint)
+            if breakpoint.pattern is not None:
+                self.by_pattern.append(breakpoint)
+            elif breakpoint.line is None:
+                self.in_function.setdefault(breakpoint.function.rpartition(".")[2], []).append(breakpoint)
             else:
                 self.in_file.setdefault(breakpoint.file, []).append(breakpoint)
+        self.base_names = {file.rpartition("/")[2] for file in self.in_file}
+        self.placed, self.concerned, self.qualified_names = {}, {}, {}
 
     def path(self, name):
         """The file of a code object as the session writes it: absolute, without links."""
@@ -92,24 +119,61 @@ class Breakpoints:
             self.paths[name] = name if name.startswith("<") else path.realpath(name)
         return self.paths[name]
 
+    def of_file(self, name):
+        """The breakpoints by line in the file of a code object. To resolve each file's name would take long in a large program."""
+        if name not in self.concerned:
+            may_be = name.rpartition("/")[2] in self.base_names or (self.in_file and sys.modules["os"].path.islink(name))
+            self.concerned[name] = self.in_file.get(self.path(name), ()) if may_be else ()
+        return self.concerned[name]
+
+    def may_be_in(self, code):
+        """Whether a breakpoint may be in a code object or in one that it makes functions of."""
+        return bool(self.in_function or self.by_pattern or self.of_file(code.co_filename))
+
+    def qualified_name(self, code):
+        name = getattr(code, "co_qualname", None) or self.qualified_names.get(id(code), (None, code.co_name))[1]
+        return name.replace("<locals>.", "")
+
+    def by_name(self, code):
+        for breakpoint in self.in_function.get(code.co_name, ()):
+            if "." in breakpoint.function:
+                # `package.module.Class.method`, or the end of that.
+                stem = self.path(code.co_filename)
+                for ending in (".py", "/__init__"):
+                    stem = stem[:-len(ending)] if stem.endswith(ending) else stem
+                whole = "." + stem.replace("/", ".") + "." + self.qualified_name(code)
+                if not whole.endswith("." + breakpoint.function):
+                    continue
+            yield breakpoint
+        for breakpoint in self.by_pattern:
+            if not code.co_name.startswith("<") and code.co_flags & 2 and breakpoint.pattern.search(self.qualified_name(code)):
+                yield breakpoint
+
     def lines_in(self, code):
         """The breakpoints in a code object, by line."""
         known = self.placed.get(id(code))
         if known is not None and known[0] is code:
             return known[1]
+        original = self.originals.get(id(code), code)
+        if original is not code:
+            placed = self.lines_in(original)
+        else:
+            placed = self.find_lines(code) if code.co_filename != OWN_FILE else {}
+        # The code object is kept, so that its id stays its own.
+        self.placed[id(code)] = (code, placed)
+        return placed
+
+    def find_lines(self, code):
         placed = {}
-        in_file = self.in_file.get(self.path(code.co_filename), ())
-        in_function = self.in_function.get(code.co_name, ())
-        if in_file or in_function:
+        in_file = self.of_file(code.co_filename)
+        if in_file:
             lines = lines_of_code(code)
             for breakpoint in in_file:
                 # The line of `def` belongs to who defines the function, though the code object names it too.
                 if breakpoint.line in lines and (breakpoint.line != code.co_firstlineno or code.co_name in ("<module>", "<lambda>")):
                     placed.setdefault(breakpoint.line, []).append(breakpoint)
-            for breakpoint in in_function:
-                placed.setdefault(first_line_of_body(code), []).append(breakpoint)
-        # The code object is kept, so that its id stays its own.
-        self.placed[id(code)] = (code, placed)
+        for breakpoint in self.by_name(code):
+            placed.setdefault(first_line_of_body(code), []).append(breakpoint)
         return placed
 
     def hits(self, code, line):

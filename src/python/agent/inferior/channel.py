@@ -7,6 +7,8 @@ import sys
 import _thread
 import posix
 
+# The file name of all code of the agent.
+OWN_FILE = "<pmdb>"
 # What a JSON text needs besides numbers and strings to be an expression of Python too.
 JSON_NAMES = {"__builtins__": {}, "true": True, "false": False, "null": None}
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}

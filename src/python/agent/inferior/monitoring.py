@@ -10,21 +10,21 @@ class Monitoring(Tracing):
     def __init__(self, agent):
         super().__init__(agent)
         self.tool = None
-        self.watched = []
-        # The frame and line of the last stop that both hooks report, in either order, and which of them was the first.
-        self.seen = None
+        self.watched = {}
+        # For each thread the frame and line of the last stop that both hooks report, in either order, and which was the first.
+        self.seen = {}
 
     def breakpoints_changed(self):
         monitoring = sys.monitoring
-        self.seen = None
+        self.seen = {}
         if not self.agent.breakpoints:
             self.release_tool()
             return
         if self.tool is None and not self.take_tool():
             return
-        for code in self.watched:
+        for code in self.watched.values():
             monitoring.set_local_events(self.tool, code, 0)
-        self.watched = []
+        self.watched = {}
         for frame in sys._current_frames().values():
             while frame is not None:
                 self.watch(frame.f_code)
@@ -52,16 +52,16 @@ class Monitoring(Tracing):
             return
         monitoring, events = sys.monitoring, sys.monitoring.events
         monitoring.set_events(self.tool, 0)
-        for code in self.watched:
+        for code in self.watched.values():
             monitoring.set_local_events(self.tool, code, 0)
         for event in (events.PY_START, events.PY_RESUME, events.PY_THROW, events.LINE):
             monitoring.register_callback(self.tool, event, None)
         monitoring.free_tool_id(self.tool)
-        self.tool, self.watched = None, []
+        self.tool, self.watched = None, {}
 
     def watch(self, code):
-        if code.co_filename != OWN_FILE and self.agent.breakpoints.lines_in(code) and code not in self.watched:
-            self.watched.append(code)
+        if code.co_filename != OWN_FILE and self.agent.breakpoints.lines_in(code) and id(code) not in self.watched:
+            self.watched[id(code)] = code
             sys.monitoring.set_local_events(self.tool, code, sys.monitoring.events.LINE)
 
     def entered(self, code, offset):
@@ -72,26 +72,29 @@ class Monitoring(Tracing):
     def line_event(self, code, line):
         agent = self.agent
         hits = agent.breakpoints.hits(code, line)
-        if not hits or not agent.is_ours():
+        if not hits:
             return sys.monitoring.DISABLE
-        frame, step = sys._getframe(1), agent.step
-        if step is not None and step.thread == _thread.get_ident() and step.is_at_first_line(frame):
-            return None
-        if not self.was_seen(frame, "trace") and agent.line_reached(frame, hits):
-            self.seen = (frame, line, "event")
+        frame = sys._getframe(1)
+        if agent.steps or self.seen:
+            step = agent.steps.get(_thread.get_ident())
+            if (step is not None and step.is_at_first_line(frame)) or self.was_seen(frame, "trace"):
+                return None
+        message = agent.what_holds(frame, hits)
+        if message is not None and agent.stop(frame, message):
+            self.seen[_thread.get_ident()] = (frame, line, "event")
         return None
 
     def was_seen(self, frame, by):
         """Whether the other of the two hooks has already stopped at this line: one visit is one stop."""
-        seen, self.seen = self.seen, None
+        seen = self.seen.pop(_thread.get_ident(), None)
         return seen is not None and seen[0] is frame and seen[1] == frame.f_lineno and seen[2] == by
 
-    def watches_calls(self):
+    def watches(self, thread):
         return self.tool is None and bool(self.agent.breakpoints)
 
     def line(self, frame, step):
         if self.was_seen(frame, "event"):
-            return self.trace
+            return self.callback
         if self.tool is None:
             return super().line(frame, step)
         if step is not None and not step.is_at_first_line(frame) and step.stops_in(frame):
@@ -100,7 +103,7 @@ class Monitoring(Tracing):
             if not (hits and self.agent.line_reached(frame, hits)):
                 self.agent.stop(frame, {"reason": step.line_reason()})
             if hits:
-                self.seen = (frame, line, "trace")
+                self.seen[_thread.get_ident()] = (frame, line, "trace")
         return self.going_on()
 
     def remove(self):

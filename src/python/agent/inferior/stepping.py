@@ -8,8 +8,8 @@ class Step:
     only the return of `returning` stops.
     """
 
-    def __init__(self, thread, reason, frame=None, returning=None, line=0):
-        self.thread, self.reason = thread, reason
+    def __init__(self, reason, frame=None, returning=None, line=0):
+        self.reason = reason
         self.frame, self.returning, self.line = frame, returning, line
         self.first_frame = self.first_line = None
 
@@ -27,18 +27,18 @@ class Step:
 
     @classmethod
     def of(cls, command, frame):
-        thread, how = _thread.get_ident(), command["how"]
+        how = command["how"]
         if how == "step":
-            return cls(thread, how)
+            return cls(how)
         if how == "next":
-            return cls(thread, how, frame)
+            return cls(how, frame)
         if how == "until":
             line = command.get("line")
-            return cls(thread, how, frame, frame, frame.f_lineno + 1 if line is None else line)
+            return cls(how, frame, frame, frame.f_lineno + 1 if line is None else line)
         if how == "return":
             if frame.f_code.co_flags & GENERATOR_FLAGS:
-                return cls(thread, how, frame, None, -1)
-            return cls(thread, how, frame.f_back, frame)
+                return cls(how, frame, None, -1)
+            return cls(how, frame.f_back, frame)
         return None
 
     def line_reason(self):

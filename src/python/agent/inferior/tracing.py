@@ -1,49 +1,54 @@
-"""Stepping on all versions, and breakpoints up to 3.11: trace functions, set only while somebody waits for something."""
+"""Stepping on all versions: trace functions, set only while somebody waits for something."""
 
 
 class Tracing:
     def __init__(self, agent):
         self.agent = agent
-        # The frames that got our trace function, with the one that each had before.
+        # What is given to the interpreter: always the same object.
+        self.callback = self.trace
+        # {thread: {id of a frame that got our trace function: (frame, the one that it had before)}}
         self.traced = {}
         # The trace function that each thread had before ours: that of a debugger or of coverage.
         self.before = {}
 
     def is_set(self):
-        current = sys.gettrace()
-        return type(current) is type(self.trace) and current.__self__ is self
+        return sys.gettrace() is self.callback
 
     def set_trace(self):
         if not self.is_set():
             self.before[_thread.get_ident()] = sys.gettrace()
-            sys.settrace(self.trace)
+            sys.settrace(self.callback)
 
     def unset_trace(self):
         if self.is_set():
             sys.settrace(self.before.pop(_thread.get_ident(), None))
 
+    def note(self, thread, frame):
+        """Has the lines of a frame reported."""
+        known = frame.f_trace
+        self.traced.setdefault(thread, {}).setdefault(id(frame), (frame, None if known is self.callback else known))
+        frame.f_trace = self.callback
+
+    def forget_frames(self, thread):
+        for frame, known in self.traced.pop(thread, {}).values():
+            frame.f_trace = known
+
     def resumes(self, frame, step):
         """The stopped thread is about to go on."""
-        if step is None and not self.watches_calls():
+        thread = _thread.get_ident()
+        if step is None and not self.watches(thread):
             self.unset_trace()
-            self.forget_frames()
+            self.forget_frames(thread)
             return
         self.set_trace()
         while frame is not None:
             if frame.f_code.co_filename != OWN_FILE:
-                known = frame.f_trace
-                is_ours = type(known) is type(self.trace) and known.__self__ is self
-                self.traced.setdefault(id(frame), (frame, None if is_ours else known))
-                frame.f_trace = self.trace
+                self.note(thread, frame)
             frame = frame.f_back
 
-    def watches_calls(self):
+    def watches(self, thread):
+        """Whether breakpoints need this thread to be traced."""
         return bool(self.agent.breakpoints)
-
-    def forget_frames(self):
-        for frame, known in self.traced.values():
-            frame.f_trace = known
-        self.traced = {}
 
     def breakpoints_changed(self):
         pass
@@ -54,11 +59,9 @@ class Tracing:
             # Another thread took the agent out, which could not reach this one's.
             self.unset_trace()
             return None
-        if frame.f_code.co_filename == OWN_FILE or not agent.is_ours():
+        if frame.f_code.co_filename == OWN_FILE:
             return None
-        step = agent.step
-        if step is not None and step.thread != _thread.get_ident():
-            step = None
+        step = agent.steps.get(_thread.get_ident())
         if event == "line":
             return self.line(frame, step)
         if event == "call":
@@ -71,7 +74,7 @@ class Tracing:
 
     def going_on(self):
         """What a trace function gives back. None leaves the frame's own as it is, which may be that of a later agent by now."""
-        return self.trace if self.is_set() and not self.agent.has_left else None
+        return self.callback if self.is_set() and not self.agent.has_left else None
 
     def line(self, frame, step):
         if step is not None and step.is_at_first_line(frame):
@@ -85,21 +88,22 @@ class Tracing:
 
     def call(self, frame, step):
         if step is None or not step.stops_in(frame):
-            return self.trace if self.agent.breakpoints.lines_in(frame.f_code) else None
+            return self.callback if self.agent.breakpoints.lines_in(frame.f_code) else None
         if step.reason == "step":
             self.agent.stop(frame, {"reason": "call"})
         return self.going_on()
 
     def returns(self, frame, step, value):
+        thread = _thread.get_ident()
         if not frame.f_code.co_flags & GENERATOR_FLAGS:
             # What is over is not kept alive on its account.
-            self.traced.pop(id(frame), None)
+            self.traced.get(thread, {}).pop(id(frame), None)
         if step is None or not (step.stops_in(frame) or frame is step.returning):
-            return self.trace
+            return self.going_on()
         if step.passes_generator(frame):
-            return self.trace
+            return self.going_on()
         self.agent.returned_from(frame, value)
-        after = self.agent.step
+        after = self.agent.steps.get(thread)
         if after is not None and after.frame is frame and after.line != -1:
             # Nothing more will happen in it: stop at the next line of whoever called it.
             after.frame = after.returning = None
@@ -107,4 +111,5 @@ class Tracing:
 
     def remove(self):
         self.unset_trace()
-        self.forget_frames()
+        for thread in list(self.traced):
+            self.forget_frames(thread)

@@ -50,6 +50,12 @@ pub static V3_10: Layout = Layout {
             traceback: 104,
         },
         exc_info: 144,
+        tracing: Some(TracingLayout {
+            function: 64,
+            object: 80,
+            is_used: None,
+            is_possible: None,
+        }),
         stack_item: StackItemLayout {
             exc_value: 8,
             exc_traceback: Some(16),

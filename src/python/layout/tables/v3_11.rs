@@ -53,6 +53,12 @@ pub static V3_11: Layout = Layout {
             traceback: 112,
         },
         exc_info: 120,
+        tracing: Some(TracingLayout {
+            function: 72,
+            object: 88,
+            is_used: None,
+            is_possible: None,
+        }),
         stack_item: StackItemLayout {
             exc_value: 0,
             exc_traceback: None,

@@ -49,6 +49,7 @@ pub static V3_12: Layout = Layout {
         native_thread_id: Some(144),
         raised: RaisedLayout::Value(96),
         exc_info: 104,
+        tracing: None,
         stack_item: StackItemLayout {
             exc_value: 0,
             exc_traceback: None,

@@ -102,6 +102,7 @@ pub static V3_13: Layout = Layout {
         native_thread_id: Some(160),
         raised: RaisedLayout::Value(112),
         exc_info: 120,
+        tracing: None,
         stack_item: StackItemLayout {
             exc_value: 0,
             exc_traceback: None,

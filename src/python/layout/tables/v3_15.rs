@@ -115,6 +115,7 @@ pub static V3_15: Layout = Layout {
         native_thread_id: Some(184),
         raised: RaisedLayout::Value(136),
         exc_info: 144,
+        tracing: None,
         stack_item: StackItemLayout {
             exc_value: 0,
             exc_traceback: None,

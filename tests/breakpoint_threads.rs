@@ -1,0 +1,172 @@
+//! Breakpoints in all threads: those that ran before, in the middle of an endless loop, and those that are started later.
+
+mod support;
+
+use support::{Fixture, fixture_path, on_each_python, pmdb_with_input};
+
+/// What the prompt prints for some commands, without the folder of the fixture.
+fn told(fixture: &Fixture, commands: &[&str]) -> String {
+    let pid = fixture.pid().to_string();
+    let answer = pmdb_with_input(["attach", &pid], &(commands.join("\n") + "\n"));
+    let folder = fixture_path("").display().to_string();
+    answer.stdout.replace(&folder, "")
+}
+
+/// What the fixture says of itself.
+fn state(fixture: &mut Fixture) -> String {
+    fixture.write_line("tell");
+    fixture.read_line()
+}
+
+/// Waits, in the process, until another thread has come to a breakpoint and waits for its turn.
+const UNTIL_ANOTHER_WAITS: &str = "!while not any(frame.f_code.co_name == 'take_turn' \
+     for frame in __import__('sys')._current_frames().values()): pass";
+
+#[test]
+fn they_stop_and_step_in_threads_and_leave_nothing() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "thread_workers.py", &[]);
+        let before = state(&mut fixture);
+        let commands = [
+            // In the endless loop of a worker.
+            "tbreak thread_workers.py:28",
+            "continue",
+            "step",
+            "step",
+            "p x == x > 0",
+            "return",
+            "next",
+            "next",
+            // In what a worker calls.
+            "tbreak Job.handle, self.number == 2",
+            "continue",
+            "p self.number",
+            "until 20",
+            "up",
+            "p number, turns",
+            "threads",
+            // In a function that is made again and again.
+            "break thread_workers.py:34, x == 3",
+            "continue",
+            "p x",
+            "next",
+            "p y",
+            "clear 3",
+            // In a generator that has begun.
+            "tbreak thread_workers.py:45",
+            "continue",
+            "p got",
+            "detach",
+        ];
+        let session = told(&fixture, &commands);
+        for expected in [
+            "> thread_workers.py(28)loop()\n-> job.handle(i)\n--Call--\n> thread_workers.py(16)handle()\n",
+            "> thread_workers.py(17)handle()\n-> a = x + 1\nTrue\n--Return--\n> thread_workers.py(20)handle()->",
+            "> thread_workers.py(29)loop()\n-> pause.wait(0.001)\n> thread_workers.py(26)loop()\n",
+            "> thread_workers.py(17)handle()\n-> a = x + 1\n2\n> thread_workers.py(20)handle()\n-> return b\n",
+            "> thread_workers.py(28)loop()\n-> job.handle(i)\n(2, None)\n",
+            "worker-2",
+            "> thread_workers.py(34)inner()\n-> y = x * 3\n3\n> thread_workers.py(35)inner()\n-> return y\n9\n",
+            "> thread_workers.py(45)sequence()\n-> last = got\n'sent'\n",
+            "[the process goes on]",
+        ] {
+            assert!(session.contains(expected), "{expected}\n---\n{session}");
+        }
+        assert_eq!(state(&mut fixture), before);
+    });
+}
+
+#[test]
+fn threads_that_are_started_later_stop_too() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "thread_workers.py", &[]);
+        let before = state(&mut fixture);
+        let commands = [
+            "break Job.handle, self.number == 9",
+            "!__import__('__main__').answer('start')",
+            "continue",
+            "p self.number",
+            "quit",
+        ];
+        let session = told(&fixture, &commands);
+        assert!(
+            session.ends_with("> thread_workers.py(17)handle()\n-> a = x + 1\n9\n"),
+            "{session}"
+        );
+        assert_eq!(state(&mut fixture), before);
+    });
+}
+
+#[test]
+fn a_step_stays_with_its_thread_while_another_waits() {
+    on_each_python(|python| {
+        let fixture = Fixture::python(python, "thread_workers.py", &[]);
+        let commands = [
+            "break Job.handle",
+            "continue",
+            "!print('first', self.number)",
+            UNTIL_ANOTHER_WAITS,
+            "next",
+            "next",
+            "!print('still', self.number)",
+            "continue",
+            "!print('second', self.number)",
+            "detach",
+        ];
+        let session = told(&fixture, &commands);
+        let number = |word: &str| {
+            let (_, rest) = session.split_once(word).expect(&session);
+            rest.split_whitespace().next().expect(&session).to_owned()
+        };
+        assert_eq!(number("first"), number("still"), "{session}");
+        assert_ne!(number("first"), number("second"), "{session}");
+    });
+}
+
+#[test]
+fn hits_of_threads_are_all_counted() {
+    let program = "\
+import threading, time
+armed = False
+def hot(i):
+    x = i
+    return x
+def work():
+    for i in range(2000):
+        hot(i)
+def done():
+    pass
+def main():
+    print('ready', flush=True)
+    while not armed:
+        time.sleep(0.001)
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done()
+main()
+";
+    on_each_python(|python| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("counted.py");
+        std::fs::write(&path, program).expect("it is ours");
+        let mut command = python.command();
+        command.arg(&path);
+        let fixture = Fixture::start(command);
+        let commands = [
+            "break hot, x == -1 if 'x' in dir() else i == -1",
+            "break done",
+            "!__import__('__main__').armed = True",
+            "continue",
+            "break",
+            "quit",
+        ];
+        let session = told(&fixture, &commands);
+        assert!(
+            session.contains("breakpoint already hit 8000 times"),
+            "{session}"
+        );
+    });
+}
