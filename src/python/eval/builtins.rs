@@ -256,7 +256,7 @@ impl Evaluator<'_, '_> {
         let reduced = match Number::of(&self.load(datum)?) {
             Some(Number::Int(value)) => value.abs().mod_floor(&modulus) * value.signum(),
             Some(Number::Float(value)) if value.fract() == 0.0 => {
-                let whole = super::constructors::whole(value)?;
+                let whole = super::number_constructors::whole(value)?;
                 whole.abs().mod_floor(&modulus) * whole.signum()
             }
             _ => {
@@ -335,7 +335,7 @@ impl Evaluator<'_, '_> {
                 _ => value,
             })),
             Some(Number::Float(value)) => match digits {
-                None => super::constructors::whole(round_half_even(value)).map(Datum::Int),
+                None => super::number_constructors::whole(round_half_even(value)).map(Datum::Int),
                 Some(digits) => Ok(Datum::Float(round_float(value, digits))),
             },
             _ => {
@@ -389,7 +389,7 @@ fn round_float(value: f64, digits: i32) -> f64 {
         return text.parse().unwrap_or(value);
     }
     // The exact value in tens, half to even: a float below 2**1024 has no more than 309 digits.
-    let Ok(whole) = super::constructors::whole(value.trunc()) else {
+    let Ok(whole) = super::number_constructors::whole(value.trunc()) else {
         return value;
     };
     let unit = BigInt::from(10).pow(digits.unsigned_abs());

@@ -381,7 +381,7 @@ impl Evaluator<'_, '_> {
                 let value = match number {
                     Some(Number::Int(value)) => value,
                     Some(Number::Float(value)) if matches!(kind, 'd' | 'i' | 'u') => {
-                        super::constructors::whole(value.trunc())?
+                        super::number_constructors::whole(value.trunc())?
                     }
                     _ if matches!(kind, 'd' | 'i' | 'u') => return Err(wants("a real number")),
                     _ => return Err(wants("an integer")),

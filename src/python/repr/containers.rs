@@ -23,16 +23,9 @@ pub(super) fn list(
     _: &TypeInfo,
 ) -> Result<(), LookError> {
     let length = writer.look.length(object)?;
-    writer.count(length, LengthUnit::Items);
-    if length == 0 {
-        writer.put("[]");
-        return Ok(());
-    }
-    writer.nested(object, "[...]", "[…]", |writer| {
+    container(writer, object, length, LIST, |writer| {
         let items = writer.look.sequence(object, writer.wanted() as u64)?;
-        writer.put("[");
         writer.objects(items);
-        writer.put("]");
         Ok(())
     })
 }
@@ -43,16 +36,10 @@ pub(super) fn tuple(
     _: &TypeInfo,
 ) -> Result<(), LookError> {
     let length = writer.look.length(object)?;
-    writer.count(length, LengthUnit::Items);
-    if length == 0 {
-        writer.put("()");
-        return Ok(());
-    }
-    writer.nested(object, "(...)", "(…)", |writer| {
+    container(writer, object, length, TUPLE, |writer| {
         let items = writer.look.sequence(object, writer.wanted() as u64)?;
-        writer.put("(");
         writer.objects(items);
-        writer.put(if length == 1 { ",)" } else { ")" });
+        writer.put(if length == 1 { "," } else { "" });
         Ok(())
     })
 }
@@ -63,16 +50,59 @@ pub(super) fn dict(
     _: &TypeInfo,
 ) -> Result<(), LookError> {
     let length = writer.look.dict_length(object)?;
+    container(writer, object, length, DICT, |writer| {
+        let items = writer.look.dict_items(object, writer.wanted())?;
+        writer.pairs(items);
+        Ok(())
+    })
+}
+
+/// Around the members of a container; and what stands for all of it in a cycle, and where it lies too deep.
+#[derive(Clone, Copy)]
+struct Brackets {
+    before: &'static str,
+    after: &'static str,
+    cycle: &'static str,
+    deep: &'static str,
+}
+
+const LIST: Brackets = Brackets {
+    before: "[",
+    after: "]",
+    cycle: "[...]",
+    deep: "[…]",
+};
+const TUPLE: Brackets = Brackets {
+    before: "(",
+    after: ")",
+    cycle: "(...)",
+    deep: "(…)",
+};
+const DICT: Brackets = Brackets {
+    before: "{",
+    after: "}",
+    cycle: "{...}",
+    deep: "{…}",
+};
+
+/// What is written between brackets: nothing else if it is empty, and `...` if it is being written already.
+fn container(
+    writer: &mut Writer<'_, '_>,
+    object: Addr,
+    length: u64,
+    brackets: Brackets,
+    members: impl FnOnce(&mut Writer<'_, '_>) -> Result<(), LookError>,
+) -> Result<(), LookError> {
     writer.count(length, LengthUnit::Items);
     if length == 0 {
-        writer.put("{}");
+        writer.put(brackets.before);
+        writer.put(brackets.after);
         return Ok(());
     }
-    writer.nested(object, "{...}", "{…}", |writer| {
-        let items = writer.look.dict_items(object, writer.wanted())?;
-        writer.put("{");
-        writer.pairs(items);
-        writer.put("}");
+    writer.nested(object, brackets.cycle, brackets.deep, |writer| {
+        writer.put(brackets.before);
+        members(writer)?;
+        writer.put(brackets.after);
         Ok(())
     })
 }

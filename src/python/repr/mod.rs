@@ -6,6 +6,7 @@
 mod arrays;
 mod c_data;
 mod c_numbers;
+mod c_types;
 mod callables;
 mod classes;
 mod collections;

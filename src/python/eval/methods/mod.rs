@@ -1,6 +1,7 @@
 //! Methods of builtin types that only look.
 
 mod bytes;
+mod characters;
 mod container;
 mod text;
 
