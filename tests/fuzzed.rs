@@ -95,6 +95,14 @@ fn damaged_objects_frames_and_states() {
     on_each_python(|python| damage_what_is_read(python, "rich.py", 4));
 }
 
+/// All types whose texts pmdb knows.
+#[test]
+fn damaged_values_of_every_kind() {
+    if let Some(python) = any_python() {
+        damage_what_is_read(python, "table_of_values", 2);
+    }
+}
+
 #[test]
 fn damaged_tasks() {
     if let Some(python) = any_python() {
