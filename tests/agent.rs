@@ -88,6 +88,7 @@ impl Debugged {
 
 fn breakpoint(line: u32, condition: Option<&str>) -> Command {
     Command::Breakpoints {
+        frame: 0,
         list: vec![WantedBreakpoint {
             number: 1,
             file: Some(fixture_path("working.py").display().to_string()),
@@ -97,6 +98,8 @@ fn breakpoint(line: u32, condition: Option<&str>) -> Command {
             ignore: 0,
             temporary: false,
             log: None,
+            watch: None,
+            enabled: true,
         }],
     }
 }

@@ -296,4 +296,20 @@ pub struct Stop {
     pub error: Option<String>,
     /// Temporary breakpoints that this stop has deleted.
     pub deleted: Vec<Breakpoint>,
+    /// Watched expressions that have another value than before.
+    #[serde(default)]
+    pub changes: Vec<ValueChange>,
+    /// Watchpoints that are gone since their frame returns, or has returned.
+    #[serde(default)]
+    pub ended: Vec<Breakpoint>,
+}
+
+/// A watched expression has another value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValueChange {
+    /// Of the watchpoint.
+    pub number: u32,
+    pub expression: String,
+    pub old: String,
+    pub new: String,
 }

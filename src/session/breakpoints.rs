@@ -15,6 +15,8 @@ pub enum Place {
     FileLine { file: String, line: u32 },
     /// The body of the function that an expression gives; if there is none yet, of any function with that name.
     Function(String),
+    /// Wherever the value of an expression changes.
+    Change(String),
 }
 
 /// A breakpoint as a face asks for it.
@@ -47,11 +49,27 @@ pub struct Breakpoint {
     /// What a face runs when the process stops there.
     #[serde(default)]
     pub commands: Vec<String>,
+    /// If it stops where a value changes, and nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Watch>,
+}
+
+/// What a watchpoint is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    pub expression: String,
+    /// The function in whose frame it was set, until that returns. None if it is about globals.
+    pub function: Option<String>,
+    /// What it gave when it was set, or last changed.
+    pub value: String,
 }
 
 impl Breakpoint {
-    /// `/srv/app.py:12`, or the function's name.
+    /// `/srv/app.py:12`, the function's name, or the expression.
     pub fn place(&self) -> String {
+        if let Some(watch) = &self.watch {
+            return watch.expression.clone();
+        }
         match (&self.file, self.line, &self.function) {
             (Some(file), Some(line), _) => format!("{file}:{line}"),
             (_, _, Some(function)) => function.clone(),
@@ -121,6 +139,14 @@ impl Breakpoints {
             ignore: 0,
             hits: 0,
             commands: Vec::new(),
+            watch: match &request.place {
+                Place::Change(expression) => Some(Watch {
+                    expression: expression.clone(),
+                    function: None,
+                    value: String::new(),
+                }),
+                _ => None,
+            },
         };
         self.list.push(breakpoint.clone());
         breakpoint
@@ -146,6 +172,35 @@ impl Breakpoints {
             Change::Clear => {}
         }
         Ok(breakpoint.clone())
+    }
+
+    /// Says of a watchpoint what the process knows of it.
+    pub fn begins(
+        &mut self,
+        number: u32,
+        function: Option<String>,
+        value: String,
+    ) -> Option<Breakpoint> {
+        let one = self.list.iter_mut().find(|one| one.number == number)?;
+        let watch = one.watch.as_mut()?;
+        (watch.function, watch.value) = (function, value);
+        Some(one.clone())
+    }
+
+    /// A watched value has changed.
+    pub fn changed(&mut self, number: u32, value: &str) -> Option<Watch> {
+        let one = self.list.iter_mut().find(|one| one.number == number)?;
+        let watch = one.watch.as_mut()?;
+        watch.value = value.to_string();
+        Some(watch.clone())
+    }
+
+    /// Takes out what the process has forgotten.
+    pub fn remove(&mut self, is_gone: impl Fn(&Breakpoint) -> bool) -> Vec<Breakpoint> {
+        let list = std::mem::take(&mut self.list).into_iter();
+        let (gone, kept) = list.partition(is_gone);
+        self.list = kept;
+        gone
     }
 
     fn index_of(&self, number: u32) -> Result<usize, SessionError> {
@@ -174,11 +229,7 @@ impl Breakpoints {
                 breakpoint.ignore = *ignore;
             }
         }
-        let (gone, kept) = std::mem::take(&mut self.list)
-            .into_iter()
-            .partition(|one| one.temporary && numbers.contains(&one.number));
-        self.list = kept;
-        gone
+        self.remove(|one| one.temporary && numbers.contains(&one.number))
     }
 
     /// The lines of a file that have one, in pdb's listings too if it is disabled.
@@ -192,8 +243,9 @@ impl Breakpoints {
 
     /// What the agent is to watch.
     pub fn wanted(&self) -> Vec<WantedBreakpoint> {
-        let enabled = self.list.iter().filter(|breakpoint| breakpoint.enabled);
-        enabled
+        let is_wanted = |one: &&Breakpoint| one.enabled || one.watch.is_some();
+        let wanted = self.list.iter().filter(is_wanted);
+        wanted
             .map(|breakpoint| WantedBreakpoint {
                 number: breakpoint.number,
                 file: breakpoint.file.clone(),
@@ -203,6 +255,8 @@ impl Breakpoints {
                 ignore: breakpoint.ignore,
                 temporary: breakpoint.temporary,
                 log: breakpoint.log.clone(),
+                watch: (breakpoint.watch.as_ref()).map(|watch| watch.expression.clone()),
+                enabled: breakpoint.enabled,
             })
             .collect()
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::api::{Event, Stop};
+use super::api::{Event, Stop, ValueChange};
 use super::breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Spot};
 use super::convenience;
 use super::error::SessionError;
@@ -121,11 +121,15 @@ impl Inferior {
                 breakpoints,
                 counts,
                 complaints,
+                changes,
+                ended,
                 value,
                 brief,
                 error,
             } => {
+                let changes = self.told_changes(changes);
                 let deleted = self.breakpoints.hit(&breakpoints, &counts);
+                let ended = self.breakpoints.remove(|one| ended.contains(&one.number));
                 if !deleted.is_empty() {
                     self.send_breakpoints(interrupted)?;
                 }
@@ -140,9 +144,11 @@ impl Inferior {
                     reason,
                     breakpoints,
                     complaints,
+                    changes,
                     value: brief.or(value),
                     error,
                     deleted,
+                    ended,
                 })])
             }
             agent::Event::Log { number, text, .. } => Ok(vec![Event::Logged { number, text }]),
@@ -151,6 +157,21 @@ impl Inferior {
                 Ok(Vec::new())
             }
         }
+    }
+
+    /// What has changed, with the names that the user gave it.
+    fn told_changes(&mut self, changes: Vec<agent::ValueChange>) -> Vec<ValueChange> {
+        let told = |change: agent::ValueChange| {
+            let agent::ValueChange { number, old, new } = change;
+            let watch = self.breakpoints.changed(number, &new)?;
+            Some(ValueChange {
+                number,
+                expression: watch.expression,
+                old,
+                new,
+            })
+        };
+        changes.into_iter().filter_map(told).collect()
     }
 
     /// Puts the focus on the newest frame of the thread that stands still.
@@ -313,7 +334,13 @@ impl Inferior {
         let spot = self.find_place(&request.place, library, interrupted)?;
         let breakpoint = self.breakpoints.add(request, spot);
         match self.send_breakpoints(interrupted) {
-            Ok(()) => Ok(breakpoint),
+            Ok(answer) => {
+                let value = answer.text.unwrap_or_default();
+                let begun = self
+                    .breakpoints
+                    .begins(breakpoint.number, answer.scope, value);
+                Ok(begun.unwrap_or(breakpoint))
+            }
             // A condition that is no Python, for instance.
             Err(error) => {
                 let _ = self.breakpoints.change(breakpoint.number, &Change::Clear);
@@ -330,6 +357,14 @@ impl Inferior {
         interrupted: &AtomicBool,
     ) -> Result<Spot, SessionError> {
         match place {
+            Place::Change(_) => {
+                self.required_frame()?;
+                Ok(Spot {
+                    file: None,
+                    line: None,
+                    function: None,
+                })
+            }
             Place::Line(line) => {
                 let (_, seen) = self.frame()?;
                 let frame = seen.described.clone();
@@ -404,10 +439,12 @@ impl Inferior {
             .find(|path| library.file(self, path).is_some())
     }
 
-    fn send_breakpoints(&mut self, interrupted: &AtomicBool) -> Result<(), SessionError> {
+    fn send_breakpoints(&mut self, interrupted: &AtomicBool) -> Result<Answer, SessionError> {
         let list = self.breakpoints.wanted();
-        self.command(&Command::Breakpoints { list }, interrupted)
-            .map(drop)
+        let frame = self.held_frame().unwrap_or(0);
+        let command = Command::Breakpoints { frame, list };
+        self.command(&command, interrupted)
+            .map(|(answer, _)| answer)
     }
 
     pub fn change_breakpoint(
@@ -435,6 +472,8 @@ impl Inferior {
             return Ok(());
         };
         self.standing_thread = None;
+        // They are about frames, which the process goes on from.
+        self.breakpoints.remove(|one| one.watch.is_some());
         let located = self.located()?.clone();
         held.end(&*self.process, &located)
     }

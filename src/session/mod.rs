@@ -29,6 +29,6 @@ pub use api::{
     Display, Event, ExceptionEntry, FrameEntry, FrameStep, Lines, Listing, ListingLine,
     ProcessEntry, Request, Response, Resume, StackListing, Stop, ThreadEntry,
 };
-pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place};
+pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Watch};
 pub use error::SessionError;
 pub use look::{Session, SessionOptions};

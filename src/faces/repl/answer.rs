@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::breakpoints::{scope_of, title_of};
 use crate::faces::render::frame::remarks;
 use crate::faces::render::label::Labels;
 use crate::faces::render::palette::{Palette, Role};
@@ -251,12 +252,23 @@ impl Writer<'_> {
             self.problem(&format!("Error in condition of breakpoint {number}: {why}"))?;
         }
         for breakpoint in &stop.deleted {
-            let place = printable::one_line(&breakpoint.place()).into_owned();
+            let title = title_of(breakpoint);
+            writeln!(self.out, "Deleted {}", printable::one_line(&title))?;
+        }
+        for change in &stop.changes {
+            let (new, old) = (printable::lines(&change.new), printable::lines(&change.old));
+            let (number, expression) = (change.number, printable::one_line(&change.expression));
             writeln!(
                 self.out,
-                "Deleted breakpoint {} at {place}",
-                breakpoint.number
+                "Watchpoint {number}: {expression}: {new}  [old: {old}]"
             )?;
+        }
+        for breakpoint in &stop.ended {
+            let title = title_of(breakpoint);
+            let function = (breakpoint.watch.as_ref()).and_then(|watch| watch.function.as_deref());
+            let function = function.unwrap_or("its function");
+            let text = format!("Deleted {title} ({function} returns)");
+            writeln!(self.out, "{}", printable::one_line(&text))?;
         }
         match stop.reason.as_str() {
             "call" => self.line("--Call--"),
@@ -274,19 +286,24 @@ impl Writer<'_> {
         }
         self.line("Num Type         Disp Enb   Where")?;
         for one in list {
-            let kind = if one.log.is_some() {
-                "log point"
-            } else {
-                "breakpoint"
+            let kind = match (&one.watch, &one.log) {
+                (Some(_), _) => "watchpoint",
+                (None, Some(_)) => "log point",
+                (None, None) => "breakpoint",
             };
+            let at = if one.watch.is_some() { "" } else { "at " };
             let disposition = if one.temporary { "del " } else { "keep" };
             let enabled = if one.enabled { "yes" } else { "no " };
             let place = printable::one_line(&one.place()).into_owned();
             writeln!(
                 self.out,
-                "{:<4}{kind:<12} {disposition} {enabled}   at {place}",
+                "{:<4}{kind:<12} {disposition} {enabled}   {at}{place}",
                 one.number
             )?;
+            if let Some(watch) = &one.watch {
+                let text = format!("{}; it is {}", scope_of(watch), watch.value);
+                writeln!(self.out, "\t{}", printable::one_line(&text))?;
+            }
             if let Some(condition) = &one.condition {
                 writeln!(
                     self.out,
@@ -302,7 +319,8 @@ impl Writer<'_> {
             }
             if one.hits > 0 {
                 let times = if one.hits == 1 { "time" } else { "times" };
-                writeln!(self.out, "\tbreakpoint already hit {} {times}", one.hits)?;
+                let what = one.watch.as_ref().map_or("breakpoint", |_| "watchpoint");
+                writeln!(self.out, "\t{what} already hit {} {times}", one.hits)?;
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use super::choice::number;
 use super::commands::Control;
 use super::run::{Repl, Trouble};
 use crate::session::{
-    Breakpoint, BreakpointRequest, Change, Place, Request, Response, SessionError,
+    Breakpoint, BreakpointRequest, Change, Place, Request, Response, SessionError, Watch,
 };
 
 impl Repl {
@@ -35,6 +35,16 @@ impl Repl {
         };
         if let Response::Breakpoints(made) = self.session.ask(Request::SetBreakpoint(request))? {
             for breakpoint in made {
+                if let Some(watch) = &breakpoint.watch {
+                    let Watch {
+                        expression, value, ..
+                    } = watch;
+                    let scope = scope_of(watch);
+                    let number = breakpoint.number;
+                    let text = format!("Watchpoint {number}: {expression} = {value}, {scope}");
+                    self.writer(out).text(&text)?;
+                    continue;
+                }
                 let pending = if breakpoint.line.is_none() {
                     " (pending: there is no such function yet)"
                 } else {
@@ -146,13 +156,30 @@ impl Repl {
     }
 }
 
+/// `in step until it returns`, `in all threads`.
+pub(super) fn scope_of(watch: &Watch) -> String {
+    match &watch.function {
+        Some(function) => format!("in {function} until it returns"),
+        None => "in all threads".to_string(),
+    }
+}
+
+/// `breakpoint 1 at /srv/app.py:12`, `watchpoint 2: loss`.
+pub(super) fn title_of(breakpoint: &Breakpoint) -> String {
+    let (number, place) = (breakpoint.number, breakpoint.place());
+    match breakpoint.watch {
+        Some(_) => format!("watchpoint {number}: {place}"),
+        None => format!("breakpoint {number} at {place}"),
+    }
+}
+
 /// As pdb says it.
 fn said_of_change(control: Control, breakpoint: &Breakpoint) -> String {
     let number = breakpoint.number;
     match control {
-        Control::Clear => format!("Deleted breakpoint {number} at {}", breakpoint.place()),
-        Control::Disable => format!("Disabled breakpoint {number} at {}", breakpoint.place()),
-        Control::Enable => format!("Enabled breakpoint {number} at {}", breakpoint.place()),
+        Control::Clear => format!("Deleted {}", title_of(breakpoint)),
+        Control::Disable => format!("Disabled {}", title_of(breakpoint)),
+        Control::Enable => format!("Enabled {}", title_of(breakpoint)),
         Control::Ignore => match breakpoint.ignore {
             0 => format!("Will stop next time breakpoint {number} is reached."),
             1 => format!("Will ignore next 1 crossing of breakpoint {number}."),
@@ -168,6 +195,15 @@ fn said_of_change(control: Control, breakpoint: &Breakpoint) -> String {
 pub(super) fn line_number(text: &str) -> Result<u32, Trouble> {
     let parsed = number(text).and_then(|number| u32::try_from(number).ok());
     parsed.ok_or_else(|| Trouble::Words(format!("Bad lineno: {}", text.trim())))
+}
+
+pub(super) fn watch_request(expression: &str) -> BreakpointRequest {
+    BreakpointRequest {
+        place: Place::Change(expression.trim().to_string()),
+        condition: None,
+        temporary: false,
+        log: None,
+    }
 }
 
 /// `[file:]line` or a function, then a condition behind a comma, or the text of a log point behind a blank.

@@ -365,6 +365,21 @@ Prints a text whenever a line is reached, and goes on. The text is an f-string w
         "log 95 loss is {loss}",
         Control::Log,
     ),
+    Command {
+        name: "watch",
+        short: &[],
+        arguments: "expression",
+        help: "\
+Stops at the line after the one that changed the value of an expression, and says what it was before: also where a container,
+an object's attributes or an array were changed in place. If the expression names a variable of the current function, it is
+about that call of it, and gone when that returns; else about the module's globals, in all threads. A variable by itself costs time
+only in its function; where an attribute or an element may be changed by others, every line is looked at, and Python
+runs many times slower.",
+        example: "watch self.loss",
+        operand: Operand::Expression,
+        group: Group::Control,
+        action: Action::Control(Control::Watch),
+    },
     control(
         "clear",
         &["cl"],

@@ -50,6 +50,7 @@ pub enum Control {
     Break,
     BreakOnce,
     Log,
+    Watch,
     Clear,
     Disable,
     Enable,

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::awaited::Awaited;
-use super::breakpoints::{breakpoint_request, line_number};
+use super::breakpoints::{breakpoint_request, line_number, watch_request};
 use super::commands::Control;
 use super::run::{Queued, Repl, Trouble};
 use crate::session::{Event, Request, Response, Resume, Stop};
@@ -84,6 +84,10 @@ impl Repl {
             }
             Control::Break | Control::BreakOnce | Control::Log => {
                 let request = breakpoint_request(control, arguments)?;
+                return self.set_breakpoint(request, out);
+            }
+            Control::Watch => {
+                let request = watch_request(arguments);
                 return self.set_breakpoint(request, out);
             }
             Control::Clear if arguments.is_empty() => {

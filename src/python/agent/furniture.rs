@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use super::AgentError;
@@ -14,6 +15,10 @@ use super::channel::Channel;
 use super::script::Ends;
 use crate::model::Addr;
 use crate::process::trace::{Call, Hold};
+
+/// What a pipe holds, and what it is made to hold where that is not enough. Anybody may ask for up to 1 MiB (pipe(7)). Bytes.
+const USUAL_PIPE: usize = 64 * 1024;
+pub(super) const LARGER_PIPE: i32 = 256 * 1024;
 
 /// Bytes of a mapping. The texts take up to a kilobyte.
 pub(super) const PAGE: u64 = 4096;
@@ -139,6 +144,10 @@ impl Pipes {
             .open(path(self.commands[1]))
             .map_err(failed("opened"))?;
         let answers = File::open(path(self.answers[0])).map_err(failed("opened"))?;
+        if source.len() > USUAL_PIPE {
+            let larger = FcntlArg::F_SETPIPE_SZ(LARGER_PIPE);
+            fcntl(&commands, larger).map_err(|errno| failed("enlarged")(errno.into()))?;
+        }
         // It fits: `the_source_fits_into_a_pipe`.
         commands.write_all(source).map_err(failed("written"))?;
         close(hold, &[self.commands[1]]);

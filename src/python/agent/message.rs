@@ -18,7 +18,7 @@ pub enum Resume {
     Return,
 }
 
-/// One place to stop at. Either `file` and `line`, or `function`.
+/// One place to stop at: either `file` and `line`, or `function`; or the expression in `watch`, wherever it changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedBreakpoint {
     pub number: u32,
@@ -32,6 +32,9 @@ pub struct WantedBreakpoint {
     pub temporary: bool,
     /// The text of a log point: an f-string without its quotes. It prints, and does not stop.
     pub log: Option<String>,
+    pub watch: Option<String>,
+    /// Of what is disabled, the agent has to know watchpoints alone: their frames may return meanwhile.
+    pub enabled: bool,
 }
 
 /// A request. `frame` counts from the frame that stopped (0) towards its callers.
@@ -50,7 +53,9 @@ pub enum Command {
         frame: u32,
         text: String,
     },
+    /// All of them. One that is new and about an expression is about that in this frame.
     Breakpoints {
+        frame: u32,
         list: Vec<WantedBreakpoint>,
     },
     /// Where the body of the function begins that an expression gives.
@@ -88,6 +93,16 @@ pub struct Answer {
     pub unfinished: Option<bool>,
     /// Where a value lies that is too large for a text. It stays there until the next command.
     pub address: Option<u64>,
+    /// The function in whose frame an expression is watched.
+    pub scope: Option<String>,
+}
+
+/// A watched expression has another value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValueChange {
+    pub number: u32,
+    pub old: String,
+    pub new: String,
 }
 
 /// A condition that raised.
@@ -120,6 +135,12 @@ pub enum Event {
         counts: Vec<(u32, u64, u32)>,
         #[serde(default)]
         complaints: Vec<Complaint>,
+        /// Of those among `breakpoints` that watch an expression.
+        #[serde(default)]
+        changes: Vec<ValueChange>,
+        /// Watchpoints whose frame has returned since the last stop.
+        #[serde(default)]
+        ended: Vec<u32>,
         /// `repr()` of what a frame returns.
         #[serde(default)]
         value: Option<String>,

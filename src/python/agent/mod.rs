@@ -15,7 +15,9 @@ mod script;
 pub use channel::Channel;
 pub use error::AgentError;
 pub use inject::Injection;
-pub use message::{Answer, Command, Complaint, Event, Message, Resume, WantedBreakpoint};
+pub use message::{
+    Answer, Command, Complaint, Event, Message, Resume, ValueChange, WantedBreakpoint,
+};
 
 /// The file that the agent's code says that it is from (`inferior/agent.py`).
 pub(super) const OWN_FILE: &str = "<pmdb>";

@@ -18,6 +18,7 @@ class Agent:
         self.pid = posix.getpid()
         self.at_prompt = _thread.allocate_lock()
         self.breakpoints = Breakpoints()
+        self.watches = Watches(self)
         self.evaluator = Evaluator(channel.send)
         # {thread: where it stops next}
         self.steps = {}
@@ -45,10 +46,12 @@ class Agent:
 
     # Stops
 
-    def line_reached(self, frame, hits):
-        """A line with breakpoints: stops there if one of them holds, and gives back whether it did."""
+    def line_reached(self, frame, hits, news=((), ())):
+        """A line with breakpoints: stops there if one of them holds or something watched has changed, and gives back whether it did."""
         message = self.what_holds(frame, hits)
-        return message is not None and self.stop(frame, message)
+        if message is None and news[0]:
+            message = {"reason": "breakpoint", "breakpoints": []}
+        return message is not None and self.stop(frame, message, news=news)
 
     def what_holds(self, frame, hits):
         """Counts a hit of breakpoints, and gives back the message of the stop if one of them holds."""
@@ -82,14 +85,20 @@ class Agent:
         self.evaluator.variables["_exception"] = error
         self.stop(frame, {"reason": "exception", "error": inner + describe_error(error)})
 
-    def returned_from(self, frame, value):
+    def returned_from(self, frame, value, news=((), ())):
         self.evaluator.scope(frame)[1]["__return__"] = value
         self.evaluator.variables["_retval"] = value
         try:
             shown = "<%s, too long to be shown>" % name_of_class(type(value)) if is_heavy(value) else bounded(repr(value), LONGEST_TEXT)[0]
         except BaseException as error:
             shown = "*** repr(retval) failed: %s ***" % describe_error(error)
-        self.stop(frame, {"reason": "return", "value": shown, "brief": brief(value)})
+        is_left = not frame.f_code.co_flags & GENERATOR_FLAGS
+        if is_left:
+            news = news if news[0] else self.watches.look(frame)
+            self.watches.frame_left(frame)
+        self.stop(frame, {"reason": "return", "value": shown, "brief": brief(value)}, news=news)
+        if is_left:
+            self.watches.frame_left(frame)
 
     def tell_log(self, breakpoint, frame):
         try:
@@ -119,7 +128,7 @@ class Agent:
         finally:
             self.queue.remove(ticket)
 
-    def stop(self, frame, message, thread=None):
+    def stop(self, frame, message, thread=None, news=((), ())):
         """Talks with the session until it lets this thread go on. Gives back whether there was anything to say."""
         if not self.is_ours():
             return False
@@ -129,13 +138,19 @@ class Agent:
             if "breakpoints" in message:
                 # They may have been deleted while this thread waited for its turn.
                 message["breakpoints"] = [one for one in message["breakpoints"] if one in self.breakpoints.by_number]
-            if self.has_left or message.get("breakpoints") == []:
+            if self.has_left or (message.get("breakpoints") == [] and not self.watches.still_there(news[0])):
                 return False
             self.favoured = None
             self.steps.pop(_thread.get_ident(), None)
             self.stopped_at = frame
+            looked = self.watches.look(frame)
+            message["changes"] = self.watches.still_there(list(news[0]) + looked[0])
+            message["complaints"] = message.get("complaints", []) + list(news[1]) + looked[1]
+            message["breakpoints"] = message.get("breakpoints", []) + [change["number"] for change in message["changes"]]
+            message["ended"], self.watches.ended = self.watches.ended, []
             self.busy.add(_thread.get_ident())
-            counts = [[one.number, one.hits(), one.ignore] for one in self.breakpoints.by_number.values()]
+            numbered = list(self.breakpoints.by_number.values()) + list(self.watches.by_number.values())
+            counts = [[one.number, one.hits(), one.ignore] for one in numbered]
             message.update(event="stopped", thread=thread or _thread.get_native_id(), counts=counts)
             going_on = self.channel.send(message)
             while going_on:
@@ -190,14 +205,22 @@ class Agent:
         return self.evaluator.evaluate(self.selected(frame, command), command["text"], command.get("limit", LONGEST_TEXT), command.get("width"))
 
     def do_execute(self, frame, command):
-        return self.evaluator.execute(self.selected(frame, command), command["text"])
+        answer = self.evaluator.execute(self.selected(frame, command), command["text"])
+        self.watches.settle()
+        return answer
 
     def do_breakpoints(self, frame, command):
         try:
-            self.breakpoints.replace(command["list"])
+            watches = self.watches.made([item for item in command["list"] if item.get("watch")], self.selected(frame, command))
+            self.breakpoints.replace([item for item in command["list"] if not item.get("watch")])
         except Unusable as error:
             return {"error": str(error)}
+        self.watches.replace(watches)
         self.engine.breakpoints_changed()
+        for watch in watches.values():
+            if watch.is_new:
+                owner = watch.scope.frame
+                return {"text": watch.shown, "scope": owner and getattr(owner.f_code, "co_qualname", owner.f_code.co_name)}
         return {}
 
     def do_locate(self, frame, command):
@@ -333,6 +356,7 @@ class Agent:
             return
         self.steps = {}
         self.has_left = True
+        self.watches.remove()
         self.engine.remove()
         if sys.__dict__.get(OWN_NAME) is self:
             del sys.__dict__[OWN_NAME]

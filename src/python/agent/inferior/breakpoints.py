@@ -115,7 +115,10 @@ class Breakpoints:
     def path(self, name):
         """The file of a code object as the session writes it: absolute, without links."""
         if name not in self.paths:
-            path = sys.modules["os"].path
+            path = sys.modules.get("posixpath")
+            if not hasattr(path, "realpath"):
+                # The interpreter is still starting.
+                return name
             self.paths[name] = name if name.startswith("<") else path.realpath(name)
         return self.paths[name]
 

@@ -90,12 +90,12 @@ class Monitoring(Tracing):
         return seen is not None and seen[0] is frame and seen[1] == frame.f_lineno and seen[2] == by
 
     def watches(self, thread):
-        return self.tool is None and bool(self.agent.breakpoints)
+        return (self.tool is None and bool(self.agent.breakpoints)) or self.agent.watches.wants(thread)
 
     def line(self, frame, step):
         if self.was_seen(frame, "event"):
             return self.callback
-        if self.tool is None:
+        if self.tool is None or self.agent.watches.needs_trace:
             return super().line(frame, step)
         if step is not None and not step.is_at_first_line(frame) and step.stops_in(frame):
             line = frame.f_lineno

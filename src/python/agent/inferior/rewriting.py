@@ -185,6 +185,8 @@ class Rewriting(Tracing):
                 if self.lacks_hooks(frame.f_code):
                     watched.setdefault(thread, {})[id(frame)] = frame
                     self.note(thread, frame)
+                elif self.agent.watches.wants(thread) and frame.f_code.co_filename != OWN_FILE:
+                    self.note(thread, frame)
                 frame = frame.f_back
         # At once, since the threads run on meanwhile and stop being traced when nothing is to be watched in them.
         self.watched = watched
@@ -215,7 +217,8 @@ class Rewriting(Tracing):
         self.note(thread, frame)
 
     def watches(self, thread):
-        return self.watches_all or bool(self.watched.get(thread)) or thread in self.expecting or thread in self.due
+        is_expected = self.watches_all or bool(self.watched.get(thread)) or thread in self.expecting or thread in self.due
+        return is_expected or self.agent.watches.wants(thread)
 
     def traces(self, frame):
         return frame.f_trace is self.callback and self.is_set()
@@ -239,7 +242,7 @@ class Rewriting(Tracing):
 
     def resumes(self, frame, step):
         thread = _thread.get_ident()
-        if step is None and self.watches(thread):
+        if step is None and self.watches(thread) and not self.agent.watches.wants(thread):
             self.forget_frames(thread)
             self.set_trace()
             for watched in self.watched.get(thread, {}).values():
@@ -278,7 +281,7 @@ class Rewriting(Tracing):
             self.watch(thread, frame)
         if step is not None:
             return super().call(frame, step)
-        if id(frame) in self.watched.get(thread, ()):
+        if id(frame) in self.watched.get(thread, ()) or (self.agent.watches.wants(thread) and self.agent.watches.wants_calls()):
             return self.callback
         self.ease(thread)
         return None

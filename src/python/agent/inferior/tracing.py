@@ -47,8 +47,8 @@ class Tracing:
             frame = frame.f_back
 
     def watches(self, thread):
-        """Whether breakpoints need this thread to be traced."""
-        return bool(self.agent.breakpoints)
+        """Whether breakpoints or watchpoints need this thread to be traced."""
+        return bool(self.agent.breakpoints) or self.agent.watches.wants(thread)
 
     def breakpoints_changed(self):
         pass
@@ -77,10 +77,11 @@ class Tracing:
         return self.callback if self.is_set() and not self.agent.has_left else None
 
     def line(self, frame, step):
-        if step is not None and step.is_at_first_line(frame):
+        news = self.agent.watches.look(frame) if self.agent.watches.needs_trace else ((), ())
+        if not news[0] and step is not None and step.is_at_first_line(frame):
             return self.going_on()
         hits = self.agent.breakpoints.hits(frame.f_code, frame.f_lineno)
-        if hits and self.agent.line_reached(frame, hits):
+        if (hits or news[0]) and self.agent.line_reached(frame, hits, news):
             return self.going_on()
         if step is not None and step.stops_in(frame):
             self.agent.stop(frame, {"reason": step.line_reason()})
@@ -88,7 +89,7 @@ class Tracing:
 
     def call(self, frame, step):
         if step is None or not step.stops_in(frame):
-            return self.callback if self.agent.breakpoints.lines_in(frame.f_code) else None
+            return self.callback if self.agent.watches.wants_calls() or self.agent.breakpoints.lines_in(frame.f_code) else None
         if step.reason == "step":
             self.agent.stop(frame, {"reason": "call"})
         return self.going_on()
@@ -98,6 +99,8 @@ class Tracing:
         if not frame.f_code.co_flags & GENERATOR_FLAGS:
             # What is over is not kept alive on its account.
             self.traced.get(thread, {}).pop(id(frame), None)
+        if self.agent.watches.needs_trace:
+            self.agent.watches.trace_returns(frame, value)
         if step is None or not (step.stops_in(frame) or frame is step.returning):
             return self.going_on()
         if step.passes_generator(frame):

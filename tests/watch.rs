@@ -1,0 +1,312 @@
+//! `watch` at the prompt: the process stops where a value changes, whoever changes it.
+
+mod support;
+
+use support::{Fixture, any_python, fixture_path, on_each_python, pmdb_with_input};
+
+/// What the prompt prints for some commands, without the folder of the fixture.
+fn told(fixture: &Fixture, commands: &[&str]) -> String {
+    let pid = fixture.pid().to_string();
+    let answer = pmdb_with_input(["attach", &pid], &(commands.join("\n") + "\n"));
+    let folder = fixture_path("").display().to_string();
+    answer.stdout.replace(&folder, "")
+}
+
+/// The same from the moment on at which `train` or `fail` of the fixture has begun.
+fn told_from(fixture: &Fixture, line: u32, commands: &[&str]) -> String {
+    let first = format!("tbreak watching.py:{line}");
+    let mut all = vec![first.as_str(), "continue"];
+    all.extend(commands);
+    let text = told(fixture, &all);
+    let deleted = format!("Deleted breakpoint 1 at watching.py:{line}\n");
+    let (_, rest) = text.split_once(&deleted).expect(&text);
+    // The place where it stopped.
+    let mut lines = rest.splitn(3, '\n');
+    lines.nth(2).unwrap_or_default().to_string()
+}
+
+#[test]
+fn each_change_stops_at_the_line_after_it() {
+    on_each_python(|python| {
+        let fixture = Fixture::python(python, "watching.py", &[]);
+        let commands = [
+            "watch best",
+            "watch model.loss",
+            "break",
+            "continue",
+            "continue",
+            "p x, y",
+            "continue",
+            "continue",
+            "break",
+        ];
+        let told = told_from(&fixture, 23, &commands);
+        let expected = "\
+Watchpoint 2: best = 0, in train until it returns
+Watchpoint 3: model.loss = 1.0, in train until it returns
+Num Type         Disp Enb   Where
+2   watchpoint   keep yes   best
+\tin train until it returns; it is 0
+3   watchpoint   keep yes   model.loss
+\tin train until it returns; it is 1.0
+Watchpoint 3: model.loss: nan  [old: 1.0]
+> watching.py(17)improve()
+-> model.steps.append(x)
+Watchpoint 2: best: 8  [old: 0]
+> watching.py(23)train()
+-> for x in range(6):
+(4, 8)
+Watchpoint 2: best: 10  [old: 8]
+> watching.py(23)train()
+-> for x in range(6):
+Deleted watchpoint 2: best (train returns)
+Deleted watchpoint 3: model.loss (train returns)
+--Return--
+> watching.py(27)train()->10
+-> return best
+";
+        assert_eq!(told, expected, "{python:?}");
+    });
+}
+
+#[test]
+fn what_is_changed_in_place_has_changed() {
+    on_each_python(|python| {
+        let fixture = Fixture::python(python, "watching.py", &[]);
+        let commands = [
+            "watch model.steps",
+            "continue",
+            "continue",
+            "clear 2",
+            "up",
+            "watch len(model.steps) > 4",
+            "continue",
+            "p model.steps",
+            "up",
+            "watch model",
+            "clear 3",
+            "continue",
+            "p model.steps",
+        ];
+        let told = told_from(&fixture, 23, &commands);
+        let told: Vec<&str> = told
+            .lines()
+            .filter(|line| !line.starts_with("Watchpoint 4"))
+            .collect();
+        let expected = "\
+Watchpoint 2: model.steps = [], in train until it returns
+Watchpoint 2: model.steps: [0]  [old: []]
+> watching.py(18)improve()
+-> return x * 2
+Watchpoint 2: model.steps: [0, 1]  [old: [0]]
+> watching.py(18)improve()
+-> return x * 2
+Deleted watchpoint 2: model.steps
+> watching.py(24)train()
+-> y = improve(model, x)
+Watchpoint 3: len(model.steps) > 4 = False, in train until it returns
+Watchpoint 3: len(model.steps) > 4: True  [old: False]
+> watching.py(18)improve()
+-> return x * 2
+[0, 1, 2, 3, 4]
+> watching.py(24)train()
+-> y = improve(model, x)
+Deleted watchpoint 3: len(model.steps) > 4
+> watching.py(25)train()
+-> if y > 6:
+[0, 1, 2, 3, 4, 5]";
+        assert_eq!(told.join("\n"), expected, "{python:?}");
+    });
+}
+
+#[test]
+fn conditions_ignoring_commands_and_disabling_apply() {
+    on_each_python(|python| {
+        let fixture = Fixture::python(python, "watching.py", &[]);
+        let commands = [
+            "watch y",
+            "condition 2 x > 1",
+            "ignore 2 1",
+            "commands 2",
+            "p 'seen', x",
+            "end",
+            "continue",
+            "break",
+            "disable 2",
+            "tbreak 27",
+            "continue",
+            "enable 2",
+            "watch best",
+            "!best = 77",
+            "continue",
+            "p best",
+        ];
+        let told = told_from(&fixture, 23, &commands);
+        let name = "NameError: name 'y' is not defined";
+        let expected = format!(
+            "\
+Watchpoint 2: y = <{name}>, in train until it returns
+New condition set for breakpoint 2.
+Will ignore next 1 crossing of breakpoint 2.
+Watchpoint 2: y: 6  [old: 4]
+('seen', 3)
+> watching.py(25)train()
+-> if y > 6:
+Num Type         Disp Enb   Where
+2   watchpoint   keep yes   y
+\tin train until it returns; it is 6
+\tstop only if x > 1
+\twatchpoint already hit 4 times
+Disabled watchpoint 2: y
+Breakpoint 3 at watching.py:27
+Deleted breakpoint 3 at watching.py:27
+> watching.py(27)train()
+-> return best
+Enabled watchpoint 2: y
+Watchpoint 4: best = 10, in train until it returns
+Deleted watchpoint 2: y (train returns)
+Deleted watchpoint 4: best (train returns)
+--Return--
+> watching.py(27)train()->77
+-> return best
+77
+"
+        );
+        assert_eq!(told, expected, "{python:?}");
+    });
+}
+
+#[test]
+fn a_breakpoint_and_a_step_at_the_same_line_are_one_stop_with_the_change() {
+    on_each_python(|python| {
+        let fixture = Fixture::python(python, "watching.py", &[]);
+        let commands = [
+            "watch y", "break 25", "continue", "clear 3", "next", "next", "next", "clear 2",
+        ];
+        let told = told_from(&fixture, 23, &commands);
+        let expected = "\
+Watchpoint 2: y = <NameError: name 'y' is not defined>, in train until it returns
+Breakpoint 3 at watching.py:25
+Watchpoint 2: y: 0  [old: <NameError: name 'y' is not defined>]
+> watching.py(25)train()
+-> if y > 6:
+Deleted breakpoint 3 at watching.py:25
+> watching.py(23)train()
+-> for x in range(6):
+> watching.py(24)train()
+-> y = improve(model, x)
+Watchpoint 2: y: 2  [old: 0]
+> watching.py(25)train()
+-> if y > 6:
+Deleted watchpoint 2: y
+";
+        assert_eq!(told, expected, "{python:?}");
+    });
+}
+
+#[test]
+fn a_frame_that_is_left_by_an_exception_ends_its_watchpoints() {
+    on_each_python(|python| {
+        let fixture = Fixture::python(python, "watching.py", &[]);
+        let told = told_from(
+            &fixture,
+            31,
+            &["watch model.score", "watch score", "c", "c", "break"],
+        );
+        let expected = "\
+Watchpoint 2: model.score = <AttributeError: 'Model' object has no attribute 'score'>, in fail until it returns
+Watchpoint 3: score = <NameError: name 'score' is not defined>, in fail until it returns
+Watchpoint 3: score: 1  [old: <NameError: name 'score' is not defined>]
+> watching.py(32)fail()
+-> model.score = score
+Watchpoint 2: model.score: 1  [old: <AttributeError: 'Model' object has no attribute 'score'>]
+> watching.py(33)fail()
+-> raise ValueError(model)
+";
+        assert!(told.starts_with(expected), "{python:?}: {told}");
+        let told = told_from(&fixture, 33, &["watch score", "watch model", "c", "break"]);
+        let ends = "\
+Deleted watchpoint 2: score (fail returns)
+Deleted watchpoint 3: model (fail returns)
+";
+        assert!(told.contains(ends), "{python:?}: {told}");
+        assert!(told.contains("> watching.py(33)fail()"), "{told}");
+    });
+}
+
+#[test]
+fn globals_are_watched_in_all_threads() {
+    on_each_python(|python| {
+        if python.minor < 12 {
+            return;
+        }
+        let fixture = Fixture::python(python, "watching.py", &[]);
+        let told = told_from(
+            &fixture,
+            23,
+            &["watch counted", "c", "c", "threads", "clear 2", "break"],
+        );
+        let (first, rest) = told.split_once('\n').expect("lines");
+        assert!(first.starts_with("Watchpoint 2: counted = "), "{told}");
+        assert!(first.ends_with(", in all threads"), "{told}");
+        let number = |text: &str| -> u64 { text.parse().expect("a number") };
+        let value = first.trim_start_matches("Watchpoint 2: counted = ");
+        let before = number(value.trim_end_matches(", in all threads"));
+        for step in 1..=2 {
+            let (new, old) = (before + step, before + step - 1);
+            let said = format!("Watchpoint 2: counted: {new}  [old: {old}]\n");
+            assert!(rest.contains(&said), "{python:?}: {told}");
+        }
+        // In the thread that changed it, at its next line.
+        assert_eq!(
+            rest.matches("(41)count()\n-> answer.release()").count(),
+            2,
+            "{told}"
+        );
+        assert!(told.ends_with("Deleted watchpoint 2: counted\n"), "{told}");
+    });
+}
+
+#[test]
+fn what_cannot_be_watched_is_refused() {
+    let Some(python) = any_python() else { return };
+    let fixture = Fixture::python(python, "watching.py", &[]);
+    let told = told_from(
+        &fixture,
+        23,
+        &["watch 3 + 4", "watch 1 +", "watch x = 1", "break"],
+    );
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 3, "{told}");
+    assert_eq!(lines[0], "*** Cannot watch a constant: 3 + 4");
+    assert!(
+        lines[1..]
+            .iter()
+            .all(|line| line.starts_with("*** SyntaxError")),
+        "{told}"
+    );
+}
+
+#[test]
+fn nothing_is_left_in_the_process() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "working.py", &[]);
+        fixture.write_line("tell");
+        let before = fixture.read_line();
+        for _ in 0..2 {
+            let commands = [
+                "tbreak working.py:12",
+                "continue",
+                "watch y",
+                "watch progress",
+                "watch x.real",
+                "continue",
+                "detach",
+            ];
+            let told = told(&fixture, &commands);
+            assert!(told.contains("Watchpoint 2: y = "), "{told}");
+        }
+        fixture.write_line("tell");
+        assert_eq!(fixture.read_line(), before, "{python:?}");
+    });
+}
