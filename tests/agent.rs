@@ -2,8 +2,10 @@
 
 mod support;
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
+use nix::libc;
 use pmdb::model::Pid;
 use pmdb::process::live::LiveProcess;
 use pmdb::python::agent::{
@@ -36,7 +38,7 @@ fn attach(fixture: &Fixture) -> Debugged {
     assert_eq!(debugged.event(), Event::Hello);
     let stop = debugged.event();
     assert!(
-        matches!(&stop, Event::Stopped { reason, .. } if reason == "attach"),
+        matches!(&stop, Event::Stopped { reason, .. } if ["attach", "return"].contains(&reason.as_str())),
         "{stop:?}"
     );
     debugged
@@ -136,4 +138,75 @@ fn it_stops_steps_and_leaves_nothing() {
         fixture.write_line("tell");
         assert_eq!(fixture.read_line(), before);
     });
+}
+
+/// What the program says of itself, by name.
+fn measured(fixture: &mut Fixture) -> HashMap<String, String> {
+    fixture.write_line("tell");
+    let line = fixture.read_line();
+    let pairs = line.trim_matches(['[', ']']).split("), (");
+    let pairs = pairs.filter_map(|pair| {
+        let (name, value) = pair.trim_matches(['(', ')']).split_once(", ")?;
+        Some((name.trim_matches('\'').to_owned(), value.to_owned()))
+    });
+    pairs.collect()
+}
+
+fn number(facts: &HashMap<String, String>, name: &str) -> u64 {
+    let value = facts
+        .get(name)
+        .unwrap_or_else(|| panic!("{name}: {facts:?}"));
+    value.parse().expect("a number")
+}
+
+#[test]
+fn many_rounds_lose_no_signal_and_leave_nothing() {
+    const ROUNDS: u64 = 20;
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "crowd.py", &[]);
+        // The first rounds fill what the interpreter keeps for later.
+        for _ in 0..3 {
+            attach(&fixture).leave();
+        }
+        let before = loop {
+            let before = measured(&mut fixture);
+            // The last agent may just be leaving.
+            if before["frames"] == "0" {
+                break before;
+            }
+        };
+        for _ in 0..ROUNDS {
+            send_signal(&fixture);
+            attach(&fixture).leave();
+        }
+        let begin = Instant::now();
+        loop {
+            let after = measured(&mut fixture);
+            let same = [
+                "fds", "threads", "tools", "trace", "frames", "modules", "wrong",
+            ];
+            // What grows for each round is left behind. A whole agent has thousands of blocks.
+            let grown = |name| number(&after, name).saturating_sub(number(&before, name));
+            let is_clean = same.iter().all(|name| after[*name] == before[*name])
+                && grown("signals") == ROUNDS
+                && grown("objects") < ROUNDS
+                && grown("blocks") < 30 * ROUNDS
+                && grown("mappings") < ROUNDS;
+            if is_clean {
+                break;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{before:?}\n{after:?}");
+        }
+    });
+}
+
+fn send_signal(fixture: &Fixture) {
+    // SAFETY: sigqueue(3) takes plain numbers.
+    let sent = unsafe {
+        let value = libc::sigval {
+            sival_ptr: std::ptr::null_mut(),
+        };
+        libc::sigqueue(fixture.pid().cast_signed(), libc::SIGRTMIN() + 5, value)
+    };
+    assert_eq!(sent, 0);
 }

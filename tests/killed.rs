@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Instant;
 
@@ -10,6 +10,9 @@ use nix::libc;
 use pmdb::model::{Addr, Pid, Tid};
 use pmdb::process::trace::{Call, Hold};
 use support::{Fate, Fixture, PATIENCE, any_python, c_program, kill_at, on_each_python};
+
+/// Threads of `busy.c` that are always there, without the one that makes others.
+const LASTING: usize = 4;
 
 /// This program again, to do one thing to a process and be killed for it.
 fn accomplice(test: &str, target: &Fixture) -> Command {
@@ -56,29 +59,28 @@ fn calls_a_function() {
     assert!(called);
 }
 
-/// What each of the threads blocks that are always there: the oldest five.
-fn blocked_signals(fixture: &Fixture) -> BTreeMap<u32, Option<String>> {
-    let folder = format!("/proc/{}/task", fixture.pid());
-    let tasks = std::fs::read_dir(&folder).expect("it lives");
-    let tids = tasks
-        .flatten()
-        .filter_map(|task| task.file_name().to_str()?.parse().ok());
-    let tids: BTreeSet<u32> = tids.collect();
-    let blocked = |tid: u32| {
-        let status = std::fs::read_to_string(format!("{folder}/{tid}/status")).ok()?;
-        let line = status.lines().find(|line| line.starts_with("SigBlk"))?;
-        Some(line.to_owned())
-    };
-    tids.into_iter()
-        .take(5)
-        .map(|tid| (tid, blocked(tid)))
-        .collect()
+/// What each of the threads blocks that are always there, without the one that makes others.
+fn blocked_signals(fixture: &Fixture) -> BTreeMap<String, String> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", fixture.pid())).expect("it lives");
+    let blocked = tasks.flatten().filter_map(|task| {
+        let status = std::fs::read_to_string(task.path().join("status")).ok()?;
+        let field = |name| status.lines().find(|line| line.starts_with(name));
+        let tid = task.file_name().to_str()?.to_owned();
+        let is_lasting = !field("Name:")?.contains("brief");
+        is_lasting.then_some((tid, field("SigBlk:")?.to_owned()))
+    });
+    blocked.collect()
 }
 
 /// Kills one who does something to threads that compute and wait, after each of its calls.
 fn kill_everywhere(test: &str) {
     let mut fixture = Fixture::start(Command::new(c_program("busy")));
-    let before = blocked_signals(&fixture);
+    let before = loop {
+        let before = blocked_signals(&fixture);
+        if before.len() == LASTING {
+            break before;
+        }
+    };
     let mut points = 0;
     let mut fate = Fate::Killed;
     while fate == Fate::Killed {

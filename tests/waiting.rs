@@ -3,12 +3,14 @@
 mod support;
 
 use std::fs;
+use std::process::Command;
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
 use pmdb::model::{Pid, Tid};
 use pmdb::process::Process;
 use pmdb::process::live::LiveProcess;
-use support::{Conversation, Fixture, on_each_python};
+use support::{Conversation, Fixture, Terminal, any_python, on_each_python};
 
 /// A fixture whose main thread is in a system call.
 fn waiting(python: &support::Python, kind: &str) -> Fixture {
@@ -122,7 +124,7 @@ fn breakpoints_can_be_set_while_it_waits() {
         let mut fixture = waiting(python, "read");
         let before = state(&mut fixture);
         let mut prompt = attach(&fixture);
-        let set = prompt.ask("break waiting.py:46").join("\n");
+        let set = prompt.ask("break waiting.py:55").join("\n");
         assert!(set.starts_with("Breakpoint 1 at"), "{set}");
         fixture.write_line("go");
         let stop = prompt.ask("continue").join("\n");
@@ -161,11 +163,48 @@ fn if_pmdb_is_killed_it_comes_back_undisturbed() {
 #[test]
 fn one_that_keeps_the_lock_of_the_interpreter_can_only_be_looked_at() {
     on_each_python(|python| {
-        let fixture = Fixture::python(python, "waiting.py", &["sum"]);
+        let mut undisturbed = Fixture::python(python, "waiting.py", &["match"]);
+        let mut fixture = Fixture::python(python, "waiting.py", &["match"]);
         let mut prompt = Conversation::start(&["attach", &fixture.pid().to_string()]);
         let answer = prompt.ask("stop").join("\n");
-        assert!(answer.contains("has run no Python code for"), "{answer}");
+        let said = "the main thread of process";
+        assert!(answer.contains(said), "{answer}");
+        assert!(
+            answer.contains("has been in C code for 3 s: read-only;"),
+            "{answer}"
+        );
         let frames = prompt.ask("where").join("\n");
         assert!(frames.contains("wait_for_it()"), "{frames}");
+        // What was asked of it is taken back: nothing happens when it comes back.
+        for fixture in [&mut undisturbed, &mut fixture] {
+            fixture.signal(Signal::SIGINT);
+            assert_eq!(fixture.read_line(), "result 2 None");
+        }
+        becomes(&mut fixture, &state(&mut undisturbed));
+        // Then it can be stopped.
+        let answer = prompt.ask("stop").join("\n");
+        assert!(!answer.contains("***"), "{answer}");
     });
+}
+
+#[test]
+fn waiting_for_one_that_does_not_come_can_be_given_up() {
+    let Some(python) = any_python() else { return };
+    let fixture = Fixture::python(python, "waiting.py", &["match"]);
+    let ends = || {
+        let folder = format!("/proc/{}/fd", fixture.pid());
+        std::fs::read_dir(folder).expect("it lives").count()
+    };
+    let before = ends();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+    command.args(["attach", &fixture.pid().to_string()]);
+    let mut terminal = Terminal::start(command);
+    terminal.wait_for("(pmdb)");
+    terminal.type_keys("stop\r");
+    // It has been asked to stop when it has got the pipes.
+    while ends() == before {
+        std::thread::yield_now();
+    }
+    terminal.press_until("\u{3}", "--KeyboardInterrupt--");
+    assert_eq!(ends(), before);
 }

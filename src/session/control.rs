@@ -1,7 +1,7 @@
 //! Requests that need the process to be held: stopping, going on, breakpoints, statements.
 
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::api::{Event, Stop, ValueChange};
 use super::breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Spot};
@@ -12,6 +12,7 @@ use super::inferior::Inferior;
 use super::listing::Library;
 use super::view::{Subject, View};
 use crate::model::{Addr, Pid, Tid, Value};
+use crate::process::ProcessError;
 use crate::python::Limits;
 use crate::python::agent::{self, Answer, Command, Resume};
 use crate::python::eval::Datum;
@@ -42,12 +43,31 @@ impl Inferior {
                 held.interrupt(&*self.process, &located)?;
                 Ok(Vec::new())
             }
-            None => {
-                let (held, event) = Held::begin(&*self.process, &located, pid, interrupted)?;
-                self.held = Some(held);
-                self.happened(event, interrupted)
-            }
+            None => match Held::begin(&*self.process, &located, pid, interrupted) {
+                Ok((held, event)) => {
+                    self.held = Some(held);
+                    self.happened(event, interrupted)
+                }
+                Err(error) if self.ends(&error) => self.refresh(interrupted),
+                Err(error) => Err(error),
+            },
         }
+    }
+
+    /// Whether what went wrong went wrong because the process ends, which may take it a moment.
+    fn ends(&self, error: &SessionError) -> bool {
+        let deadline = Instant::now() + GLANCE;
+        let is_unsaid = matches!(error, SessionError::NotHeld { .. });
+        while is_unsaid && Instant::now() < deadline {
+            if matches!(
+                self.process.has_changed(),
+                Some(ProcessError::Gone { .. } | ProcessError::Replaced { .. })
+            ) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        false
     }
 
     pub fn stands_still(&self) -> bool {

@@ -61,7 +61,7 @@ pub enum SessionError {
     #[error("the process is running: `stop` stops it, and until then it can be looked at")]
     Running { pid: Pid },
     #[error(
-        "the main thread of process {pid} has run no Python code for {seconds} s: it is in C code or waits, and can only be looked at (`where`); try again when it is back"
+        "the main thread of process {pid} has been in C code for {seconds} s: read-only; `where` and `p` show where it is, and `stop` stops it once it is back"
     )]
     InNative { pid: Pid, seconds: u64 },
     #[error(

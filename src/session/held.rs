@@ -4,17 +4,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::SessionError;
-use crate::model::{Pid, Tid};
+use crate::model::{GilState, Pid, Tid};
 use crate::process::Process;
-use crate::python::Located;
 use crate::python::agent::{
     AgentError, Answer, Channel, Command, Event, Injection, Message, Resume,
 };
+use crate::python::{Located, Look};
 
 /// How long the main thread may take to notice that it is wanted. It does when it runs Python code.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The same for one that sits in a system call: it may just be waiting for the interpreter's lock.
+/// The same for one that waits in C code, where a thread is made that speaks for it.
 const PATIENCE_IN_CALL: Duration = Duration::from_secs(1);
+/// How long it may take after it has noticed.
+const LONGEST_BEGINNING: Duration = Duration::from_secs(15);
 /// How long the main thread has to come by itself before a thread is made that speaks for it.
 const BEFORE_HELP: Duration = Duration::from_millis(100);
 /// How long a command may take before the user is told that it still runs.
@@ -52,6 +54,25 @@ impl From<AgentError> for SessionError {
     }
 }
 
+/// Whether the main thread sits in a system call, and not just because it wants the interpreter's lock: then it comes by itself
+/// when it is its turn.
+fn waits_in_c(process: &dyn Process, located: &Located, pid: Pid) -> bool {
+    let main = Tid(pid.0);
+    if process.system_call(main).is_none() {
+        return false;
+    }
+    let statuses = process.threads().unwrap_or_default();
+    let (threads, _) = Look::new(process, located).threads(&statuses);
+    let wants_lock = threads.iter().any(|thread| {
+        let is_main = thread
+            .status
+            .as_ref()
+            .is_some_and(|status| status.tid == main);
+        is_main && thread.gil == GilState::Waits
+    });
+    !wants_lock
+}
+
 impl Held {
     /// Brings the agent in and waits until the main thread stands still at a line.
     pub fn begin(
@@ -60,15 +81,10 @@ impl Held {
         pid: Pid,
         interrupted: &AtomicBool,
     ) -> Result<(Held, Event), SessionError> {
-        let sits_in_call = process.system_call(Tid(pid.0)).is_some();
-        let patience = if sits_in_call {
+        let patience = if waits_in_c(process, located, pid) {
             PATIENCE_IN_CALL
         } else {
             PATIENCE
-        };
-        let in_native = SessionError::InNative {
-            pid,
-            seconds: patience.as_secs(),
         };
         let (injection, channel) = Injection::begin(process, located, pid)?;
         let mut held = Held {
@@ -79,11 +95,17 @@ impl Held {
             asked: None,
             unanswered: None,
         };
-        let deadline = Instant::now() + patience;
+        let begin = Instant::now();
         let mut is_in = false;
         let mut failed = None;
-        held.asked = Some(Instant::now());
-        while Instant::now() < deadline && !interrupted.load(Ordering::Relaxed) {
+        held.asked = Some(begin);
+        while !interrupted.load(Ordering::Relaxed) {
+            let waited = begin.elapsed();
+            // What has been begun is only slow: other threads compute too, or the processors have much to do.
+            let is_begun = || held.injection.is_begun(process, located).unwrap_or(false);
+            if waited > patience && (waited > LONGEST_BEGINNING || !is_begun()) {
+                break;
+            }
             let event = match held.next_event(GLANCE, interrupted) {
                 Ok(event) => event,
                 Err(error) => {
@@ -114,7 +136,11 @@ impl Held {
             // It must not come in later, when nobody waits for it.
             held.injection.withdraw(process, located)?;
         }
-        Err(failed.unwrap_or(in_native))
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(SessionError::Interrupted);
+        }
+        let seconds = begin.elapsed().as_secs();
+        Err(failed.unwrap_or(SessionError::InNative { pid, seconds }))
     }
 
     /// The agent did not start: nothing of it stays.
@@ -135,7 +161,7 @@ impl Held {
         let is_due = self
             .asked
             .is_some_and(|asked| asked.elapsed() > BEFORE_HELP);
-        if !is_due || process.system_call(Tid(self.pid.0)).is_none() {
+        if !is_due || !waits_in_c(process, located, self.pid) {
             return Ok(());
         }
         if self.injection.send_helper(process, located)? {

@@ -29,6 +29,10 @@ pub struct Injection {
     furniture: Furniture,
     /// The last call that was put into the ring.
     placed: Placed,
+    /// Whether an earlier call was begun.
+    has_begun: bool,
+    /// Helpers that were sent.
+    helpers: u64,
     /// Bytes of the agent's source, which waits in the pipe.
     source_length: usize,
 }
@@ -50,7 +54,7 @@ impl Injection {
         let ring = look.pending_calls(pid)?;
         let source = script::source(look.layout());
         let (furniture, channel) = Furniture::bring(&mut hold, source.as_bytes())?;
-        let text = script::bootstrap(furniture.ends, source.len());
+        let text = script::entrance(furniture.ends, source.len(), Runner::Main);
         let placed = place(&hold, &look, &ring, &furniture, &text, functions.run);
         match placed {
             Ok(placed) => {
@@ -59,6 +63,8 @@ impl Injection {
                     functions,
                     furniture,
                     placed,
+                    has_begun: false,
+                    helpers: 0,
                     source_length: source.len(),
                 };
                 Ok((injection, channel))
@@ -68,6 +74,13 @@ impl Injection {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the main thread has come by. Asked while the process runs.
+    pub fn is_begun(&self, process: &dyn Process, located: &Located) -> Result<bool, AgentError> {
+        let look = Look::new(process, located);
+        let ring = look.pending_calls(self.pid)?;
+        Ok(self.has_begun || !look.still_waits(&ring, self.placed)?)
     }
 
     /// Makes the main thread of a process in which the agent is stop at its next line.
@@ -83,6 +96,7 @@ impl Injection {
             // It is asked already, and comes by when it is back.
             return Ok(());
         }
+        self.has_begun = true;
         let text = script::interruption();
         let function = self.functions.run;
         self.placed = place(&hold, &look, &ring, &self.furniture, &text, function)?;
@@ -104,10 +118,14 @@ impl Injection {
         let look = Look::new(process, located);
         let ring = look.pending_calls(self.pid)?;
         let text = |runner| script::entrance(self.furniture.ends, self.source_length, runner);
-        let (rejoin, stand_in) = (text(Runner::Main), text(Runner::HelperOf(ring.main)));
+        self.helpers += 1;
+        let (of, serial) = (ring.main, self.helpers);
+        let rejoin = text(Runner::MainAfterHelper { serial });
+        let stand_in = text(Runner::Helper { of, serial });
         if look.still_waits(&ring, self.placed)? {
             hold.write(self.furniture.text, &rejoin)?;
         } else {
+            self.has_begun = true;
             let function = self.functions.run;
             self.placed = place(&hold, &look, &ring, &self.furniture, &rejoin, function)?;
         }
@@ -145,10 +163,14 @@ impl Injection {
         if !look.withdraw(&hold, &ring, self.placed, self.functions.harmless)? {
             return Ok(false);
         }
+        if self.has_begun {
+            // It leaves, and closes its ends, when it notices that the pipes have ended.
+            return Ok(false);
+        }
         if self.furniture.code.is_some() {
-            // A helper waits for the interpreter's lock. It does nothing when it gets it, and needs the pages for that.
-            hold.write(self.furniture.text.plus(HELPER_TEXT_AT), script::NOTHING)?;
-            self.furniture.take_away_ends(&mut hold);
+            // A helper waits for the interpreter's lock. It needs the pages when it gets it.
+            let text = script::closing(self.furniture.ends);
+            hold.write(self.furniture.text.plus(HELPER_TEXT_AT), &text)?;
         } else {
             self.furniture.take_away_all(&mut hold);
         }

@@ -33,6 +33,10 @@ impl Look<'_> {
                 .pointer(runtime.plus(at))
                 .map_err(LookError::from)
         };
+        // Asked first: while it is shut down it is no longer initialized either.
+        if !field(layout.runtime.finalizing)?.is_null() {
+            return Err(AgentError::Finalizing { pid });
+        }
         if self
             .memory
             .i32(runtime.plus(layout.runtime.initialized))
@@ -40,9 +44,6 @@ impl Look<'_> {
             == 0
         {
             return Err(AgentError::StartingUp { pid });
-        }
-        if !field(layout.runtime.finalizing)?.is_null() {
-            return Err(AgentError::Finalizing { pid });
         }
         let interpreter = field(layout.runtime.interpreters_main)?;
         if interpreter.is_null() {

@@ -96,37 +96,22 @@ pub(super) struct Ends {
     pub answers_inode: u64,
 }
 
-/// What `PyRun_SimpleString` runs: it reads the agent from the pipe, so that little has to lie in the memory of the process.
-/// It ends in a NUL, binds no name in `__main__`, and lets no exception out: one would reach the code that it interrupted.
-pub(super) fn bootstrap(ends: Ends, length: usize) -> Vec<u8> {
-    let Ends {
-        commands,
-        answers,
-        kept,
-        ..
-    } = ends;
-    let session = std::process::id();
-    format!(
-        "try:\n exec(compile(__import__('posix').read({commands}, {length}), '<pmdb>', 'exec'), \
-         {{'__name__': '__pmdb__', 'commands': {commands}, 'answers': {answers}, 'kept': {kept}, 'session': {session}, \
-         'frame': __import__('sys')._getframe(1)}})\nexcept BaseException:\n __import__('posix').write({answers}, \
-         ('{{\"event\": \"failed\", \"text\": \"%s\"}}\\n' % ascii(__import__('sys').exc_info()[1])\
-         .replace('\\\\', '/').replace('\"', \"'\")).encode())\n\0"
-    )
-    .into_bytes()
-}
-
-/// Who runs a text that is there in two copies, for the main thread and for its helper.
+/// Who runs a text, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Runner {
-    /// The main thread, which came by after all.
+    /// The main thread, which stops at its next line.
     Main,
+    /// The main thread, which came by although a helper was sent for it.
+    MainAfterHelper { serial: u64 },
     /// A helper, while the thread with this identifier (`_thread.get_ident()`) waits in C code.
-    HelperOf(u64),
+    Helper { of: u64, serial: u64 },
 }
 
-/// What the main thread and its helper run. The first of the two brings the agent in if it is not there yet; the lock, which
-/// both find under the same name, makes the other wait for it.
+/// What `PyRun_SimpleString` runs. It ends in a NUL, binds no name in `__main__`, and lets no exception out: one would reach the code
+/// that it interrupted.
+///
+/// The first who runs one brings the agent in, which it reads from the pipe, so that little has to lie in the memory of the
+/// process; the lock, which all find under the same name, makes others wait for it.
 pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
     let Ends {
         commands,
@@ -136,8 +121,9 @@ pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
         answers_inode,
     } = ends;
     let then = match runner {
-        Runner::Main => "rejoin(sys._getframe(2))".to_owned(),
-        Runner::HelperOf(ident) => format!("stand_in({ident})"),
+        Runner::Main => "stop_soon(sys._getframe(2), 'attach')".to_owned(),
+        Runner::MainAfterHelper { serial } => format!("rejoin(sys._getframe(2), {serial})"),
+        Runner::Helper { of, serial } => format!("stand_in({of}, {serial})"),
     };
     let session = std::process::id();
     let program = format!(
@@ -146,7 +132,7 @@ pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
          with sys.__dict__.setdefault('_pmdb_entrance', _thread.allocate_lock()):\n\
          \x20if not ours() and posix.fstat({commands}).st_ino == {commands_inode}:\n\
          \x20 exec(compile(posix.read({commands}, {length}), '<pmdb>', 'exec'), {{'__name__': '__pmdb__', \
-         'commands': {commands}, 'answers': {answers}, 'kept': {kept}, 'session': {session}, 'frame': None}})\n\
+         'commands': {commands}, 'answers': {answers}, 'kept': {kept}, 'session': {session}}})\n\
          if ours(): sys._pmdb_agent.{then}"
     );
     let program = program.replace('\n', "\\n");
@@ -160,8 +146,21 @@ pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A text that does nothing, for what cannot be taken back.
-pub(super) const NOTHING: &[u8] = b"pass\n\0";
+/// For a helper that has not begun and cannot be taken back: it closes what the agent would have used.
+pub(super) fn closing(ends: Ends) -> Vec<u8> {
+    let Ends {
+        commands,
+        answers,
+        kept,
+        commands_inode,
+        answers_inode,
+    } = ends;
+    let program = format!(
+        "import posix\\nfor end, inode in (({commands}, {commands_inode}), ({answers}, {answers_inode}), \
+         ({kept}, {answers_inode})):\\n if posix.fstat(end).st_ino == inode: posix.close(end)"
+    );
+    format!("try:\n exec(\"{program}\", {{}})\nexcept BaseException:\n pass\n\0").into_bytes()
+}
 
 /// What `PyRun_SimpleString` runs to stop a process in which the agent is: its main thread stops at its next line.
 pub(super) fn interruption() -> Vec<u8> {
@@ -193,7 +192,8 @@ mod tests {
             commands_inode: u64::MAX,
             answers_inode: u64::MAX,
         };
-        let text = entrance(ends, 60_000, Runner::HelperOf(u64::MAX));
+        let (of, serial) = (u64::MAX, u64::MAX);
+        let text = entrance(ends, 60_000, Runner::Helper { of, serial });
         assert!(text.len() < 1500, "{}", text.len());
     }
 }

@@ -8,6 +8,12 @@ OWN_NAME = "_pmdb_agent"
 LONGEST_STEP, GLANCE = 1, 0.01
 
 
+def is_own(frame):
+    """Whether it runs the agent, or one of the texts that lead to it."""
+    name = frame.f_code.co_filename
+    return name == OWN_FILE or (name == "<string>" and OWN_FILE in frame.f_code.co_consts)
+
+
 class Agent:
     def __init__(self, channel, session):
         self.channel = channel
@@ -33,8 +39,9 @@ class Agent:
         # While another thread speaks for the main one: a lock that it holds, and how the main thread then goes on.
         self.turn = None
         self.deferred = None
-        # Whether the main thread was back before the other spoke.
-        self.came = False
+        # The last of those that were sent to speak for it who spoke, or before whom the main thread was back.
+        self.spoken = 0
+        self.deciding = _thread.allocate_lock()
         self.engine = (Monitoring if hasattr(sys, "monitoring") else Rewriting)(self)
 
     def is_ours(self):
@@ -319,26 +326,29 @@ class Agent:
         self.steps[_thread.get_ident()] = step = Step(reason)
         self.engine.resumes(frame, step)
 
-    def stand_in(self, main):
+    def stand_in(self, main, serial):
         """Runs in a thread that pmdb made since the main thread waits in C code: talks with the session in its name."""
-        frame = sys._current_frames().get(main)
         turn = _thread.allocate_lock()
         with turn:
-            # No other thread runs from here to the test.
-            came, self.came = self.came, False
-            if came or frame is None or self.has_left:
-                return
-            self.turn = turn
+            with self.deciding:
+                frame = sys._current_frames().get(main)
+                # If the main thread is on its way here, it speaks for itself.
+                if self.has_left or serial <= self.spoken or frame is None or is_own(frame):
+                    return
+                self.spoken, self.turn = serial, turn
             try:
                 self.stop(frame, {"reason": "waiting"}, self.pid)
             finally:
                 self.turn = None
 
-    def rejoin(self, frame):
+    def rejoin(self, frame, serial):
         """The main thread is back: it waits until its turn, and goes on as it was told."""
-        turn = self.turn
-        if turn is None and self.deferred is None:
-            self.came = True
+        with self.deciding:
+            turn = self.turn
+            is_first = turn is None and self.deferred is None and serial > self.spoken
+            if is_first:
+                self.spoken = serial
+        if is_first:
             self.stop_soon(frame, "interrupt")
             return
         if turn is not None:
@@ -370,7 +380,7 @@ class Agent:
                 pass
 
 
-def begin(commands, answers, kept, session, frame):
+def begin(commands, answers, kept, session):
     channel = Channel(commands, answers, kept)
     other = sys.__dict__.get(OWN_NAME)
     if other is not None:
@@ -383,10 +393,7 @@ def begin(commands, answers, kept, session, frame):
     # So that the session finds it again while the program runs and nothing else refers to it.
     sys.__dict__[OWN_NAME] = agent
     channel.send({"event": "hello"})
-    if frame is not None:
-        agent.stop_soon(frame, "attach")
 
 
-# What the text that starts the agent puts into the namespace: three file descriptors, pmdb's process, and the frame that it interrupted.
-begin(commands, answers, kept, session, frame)
-del frame
+# What the text that starts the agent puts into the namespace: three file descriptors, and pmdb's process.
+begin(commands, answers, kept, session)

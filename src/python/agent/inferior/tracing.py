@@ -59,7 +59,7 @@ class Tracing:
             # Another thread took the agent out, which could not reach this one's.
             self.unset_trace()
             return None
-        if frame.f_code.co_filename == OWN_FILE:
+        if is_own(frame):
             return None
         step = agent.steps.get(_thread.get_ident())
         if event == "line":
