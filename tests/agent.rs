@@ -96,6 +96,7 @@ fn breakpoint(line: u32, condition: Option<&str>) -> Command {
             file: Some(fixture_path("working.py").display().to_string()),
             line: Some(line),
             function: None,
+            pattern: None,
             condition: condition.map(str::to_owned),
             ignore: 0,
             temporary: false,

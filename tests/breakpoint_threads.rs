@@ -170,3 +170,85 @@ main()
         );
     });
 }
+
+#[test]
+fn functions_that_are_not_there_yet_stop_when_they_are() {
+    let program = "\
+import threading, time
+armed = False
+def handle_early(x):
+    y = x
+    return y
+def work():
+    import later
+    later.Tool().use(5)
+    later.handle_late(6)
+    handle_early(7)
+def main():
+    print('ready', flush=True)
+    while not armed:
+        time.sleep(0.001)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+main()
+";
+    let module = "\
+loaded = 'yes'
+class Tool:
+    def use(self, n):
+        m = n + 1
+        return m
+def handle_late(x):
+    def handle_inner(y):
+        z = y
+        return z
+    return handle_inner(x)
+";
+    on_each_python(|python| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let library = folder.path().join("library");
+        std::fs::create_dir(&library).expect("it is ours");
+        std::fs::write(library.join("later.py"), module).expect("it is ours");
+        let path = folder.path().join("main.py");
+        std::fs::write(&path, program).expect("it is ours");
+        let mut command = python.command();
+        command.arg(&path).env("PYTHONPATH", &library);
+        let fixture = Fixture::start(command);
+        let commands = [
+            "break /^handle_.*y|^handle_l/",
+            "break later.Tool.use, n == 5",
+            "break later:1",
+            "!__import__('__main__').armed = True",
+            "continue",
+            "continue",
+            "p n",
+            "continue",
+            "p x",
+            "continue",
+            "p y",
+            "continue",
+            "p x",
+            "break",
+            "quit",
+        ];
+        let folder = folder.path().canonicalize().expect("it is there");
+        let session = told(&fixture, &commands).replace(&format!("{}/", folder.display()), "");
+        for expected in [
+            "Breakpoint 1 at /^handle_.*y|^handle_l/ (1 function so far)\n",
+            "Breakpoint 2 at later.Tool.use (pending: there is no such function yet)\n",
+            "Breakpoint 3 at library/later.py:1\n",
+            "> library/later.py(1)<module>()\n-> loaded = 'yes'\n",
+            "> library/later.py(4)use()\n-> m = n + 1\n5\n",
+            "> library/later.py(7)handle_late()\n-> def handle_inner(y):\n6\n",
+            "> main.py(4)handle_early()\n-> y = x\n7\n",
+        ] {
+            assert!(session.contains(expected), "{expected}\n---\n{session}");
+        }
+        // The qualified name of the inner function has its outer function's name in it, and begins like that.
+        assert!(
+            session.contains("> library/later.py(8)handle_inner()\n-> z = y\n6\n"),
+            "{session}"
+        );
+    });
+}

@@ -17,6 +17,8 @@ pub enum Place {
     Function(String),
     /// Wherever the value of an expression changes.
     Change(String),
+    /// The bodies of all functions whose qualified names a regular expression is found in, also of those that are made later.
+    Pattern(String),
 }
 
 /// A breakpoint as a face asks for it.
@@ -38,6 +40,12 @@ pub struct Breakpoint {
     pub file: Option<String>,
     pub line: Option<u32>,
     pub function: Option<String>,
+    /// If it is in all functions with such a name.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// How many functions had such a name when it was set.
+    #[serde(default)]
+    pub matching: Option<u64>,
     pub condition: Option<String>,
     pub temporary: bool,
     pub log: Option<String>,
@@ -65,10 +73,13 @@ pub struct Watch {
 }
 
 impl Breakpoint {
-    /// `/srv/app.py:12`, the function's name, or the expression.
+    /// `/srv/app.py:12`, the function's name, `/pattern/`, or the expression.
     pub fn place(&self) -> String {
         if let Some(watch) = &self.watch {
             return watch.expression.clone();
+        }
+        if let Some(pattern) = &self.pattern {
+            return format!("/{pattern}/");
         }
         match (&self.file, self.line, &self.function) {
             (Some(file), Some(line), _) => format!("{file}:{line}"),
@@ -79,10 +90,13 @@ impl Breakpoint {
 }
 
 /// What a [`Place`] is in the process: a line of a file; or only a name, as long as there is no such function.
+#[derive(Default)]
 pub(super) struct Spot {
     pub file: Option<String>,
     pub line: Option<u32>,
     pub function: Option<String>,
+    pub pattern: Option<String>,
+    pub matching: Option<u64>,
 }
 
 impl Spot {
@@ -90,7 +104,7 @@ impl Spot {
         Spot {
             file: Some(file),
             line: Some(line),
-            function: None,
+            ..Spot::default()
         }
     }
 }
@@ -124,6 +138,8 @@ impl Breakpoints {
             file,
             line,
             function,
+            pattern,
+            matching,
         }: Spot,
     ) -> Breakpoint {
         self.last += 1;
@@ -132,6 +148,8 @@ impl Breakpoints {
             file,
             line,
             function,
+            pattern,
+            matching,
             condition: request.condition.clone(),
             temporary: request.temporary,
             log: request.log.clone(),
@@ -251,6 +269,7 @@ impl Breakpoints {
                 file: breakpoint.file.clone(),
                 line: breakpoint.line,
                 function: breakpoint.function.clone(),
+                pattern: breakpoint.pattern.clone(),
                 condition: breakpoint.condition.clone(),
                 ignore: breakpoint.ignore,
                 temporary: breakpoint.temporary,

@@ -379,11 +379,7 @@ impl Inferior {
         match place {
             Place::Change(_) => {
                 self.required_frame()?;
-                Ok(Spot {
-                    file: None,
-                    line: None,
-                    function: None,
-                })
+                Ok(Spot { ..Spot::default() })
             }
             Place::Line(line) => {
                 let (_, seen) = self.frame()?;
@@ -395,9 +391,10 @@ impl Inferior {
                 Ok(Spot::at(file, *line))
             }
             Place::FileLine { file, line } => {
-                let found = self
-                    .find_file(file, library)
-                    .ok_or(SessionError::NoSuchFile { file: file.clone() })?;
+                let found = match self.find_file(file, library) {
+                    Some(found) => found,
+                    None => self.importable_file(file, interrupted)?,
+                };
                 library.check_line(self, &found, *line)?;
                 Ok(Spot::at(found, *line))
             }
@@ -409,13 +406,13 @@ impl Inferior {
                         file: answer.text,
                         line: answer.line,
                         function: Some(name.clone()),
+                        ..Spot::default()
                     }),
                     // Not there yet: its module may still be imported.
                     Err(SessionError::Evaluation { text }) if text.starts_with("NameError") => {
                         Ok(Spot {
-                            file: None,
-                            line: None,
                             function: Some(name.clone()),
+                            ..Spot::default()
                         })
                     }
                     Err(SessionError::Evaluation { .. }) => {
@@ -424,7 +421,32 @@ impl Inferior {
                     Err(other) => Err(other),
                 }
             }
+            Place::Pattern(pattern) => {
+                let frame = self.required_frame()?;
+                let text = pattern.clone();
+                let (answer, _) = self.command(&Command::Matching { frame, text }, interrupted)?;
+                Ok(Spot {
+                    pattern: Some(pattern.clone()),
+                    matching: answer.length,
+                    ..Spot::default()
+                })
+            }
         }
+    }
+
+    /// A file that the process would find if it imported the module: it need not have been.
+    fn importable_file(
+        &mut self,
+        name: &str,
+        interrupted: &AtomicBool,
+    ) -> Result<String, SessionError> {
+        let no_such_file = || SessionError::NoSuchFile {
+            file: name.to_string(),
+        };
+        let frame = self.held_frame().ok_or_else(no_such_file)?;
+        let text = name.to_string();
+        let (answer, _) = self.command(&Command::FindFile { frame, text }, interrupted)?;
+        answer.text.ok_or_else(no_such_file)
     }
 
     /// A file as the user names it: a whole path, or one beside the file of a frame, with or without `.py`.

@@ -45,10 +45,11 @@ impl Repl {
                     self.writer(out).text(&text)?;
                     continue;
                 }
-                let pending = if breakpoint.line.is_none() {
-                    " (pending: there is no such function yet)"
-                } else {
-                    ""
+                let pending = match (breakpoint.line, breakpoint.matching) {
+                    (Some(_), _) => String::new(),
+                    (None, Some(1)) => " (1 function so far)".to_string(),
+                    (None, Some(count)) => format!(" ({count} functions so far)"),
+                    (None, None) => " (pending: there is no such function yet)".to_string(),
                 };
                 let place = breakpoint.place();
                 let text = format!("{kind} {} at {place}{pending}", breakpoint.number);
@@ -206,7 +207,18 @@ pub(super) fn watch_request(expression: &str) -> BreakpointRequest {
     }
 }
 
-/// `[file:]line` or a function, then a condition behind a comma, or the text of a log point behind a blank.
+/// A pattern between slashes, which may have commas and blanks in it, and what follows. A path does not end in a slash.
+fn split_pattern(arguments: &str) -> Option<(&str, &str)> {
+    let ends = arguments.strip_prefix('/')?.match_indices('/');
+    let mut ends = ends.map(|(at, _)| arguments.split_at(at + 2));
+    ends.find_map(|(pattern, rest)| match rest.trim_start() {
+        "" => Some((pattern, "")),
+        rest if rest.starts_with(',') => Some((pattern, &rest[1..])),
+        _ => None,
+    })
+}
+
+/// `[file:]line`, a function or a `/pattern/` for functions, then a condition behind a comma, or the text of a log point behind a blank.
 pub(super) fn breakpoint_request(
     control: Control,
     arguments: &str,
@@ -215,11 +227,16 @@ pub(super) fn breakpoint_request(
         Control::Log => character.is_whitespace(),
         _ => character == ',',
     };
-    let (place, rest) = match arguments.split_once(separator) {
+    let (place, rest) = match split_pattern(arguments).or_else(|| arguments.split_once(separator)) {
+        Some((place, "")) => (place.trim(), None),
         Some((place, rest)) => (place.trim(), Some(rest.trim().to_string())),
         None => (arguments.trim(), None),
     };
+    let pattern = place
+        .strip_prefix('/')
+        .and_then(|rest| rest.strip_suffix('/'));
     let place = match place.rsplit_once(':') {
+        _ if pattern.is_some() => Place::Pattern(pattern.unwrap_or_default().to_string()),
         Some((file, line)) => Place::FileLine {
             file: file.trim().to_string(),
             line: line_number(line)?,

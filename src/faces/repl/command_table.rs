@@ -341,17 +341,18 @@ as `next` and `break`, do this first. `detach` lets it go again.",
     control(
         "break",
         &["b"],
-        "[[file:]line | function[, condition]]",
+        "[[file:]line | function | /pattern/[, condition]]",
         "\
-Sets a breakpoint: in the current file or another, or where the body of a function begins. With a condition it stops only
-where that is true. Without an argument: lists the breakpoints.",
+Sets a breakpoint: in the current file or another, where the body of a function begins, or in all functions whose qualified
+names match a regular expression, also in those that are defined later. It stops every thread. With a condition it stops
+only where that is true. Without an argument: lists the breakpoints.",
         "break train.py:95, loss > 10",
         Control::Break,
     ),
     control(
         "tbreak",
         &[],
-        "[[file:]line | function[, condition]]",
+        "[[file:]line | function | /pattern/[, condition]]",
         "Sets a breakpoint that is deleted when it has stopped the process.",
         "tbreak step",
         Control::BreakOnce,

@@ -18,7 +18,7 @@ pub enum Resume {
     Return,
 }
 
-/// One place to stop at: either `file` and `line`, or `function`; or the expression in `watch`, wherever it changes.
+/// One place to stop at: `file` and `line`, `function`, or `pattern`; or the expression in `watch`, wherever it changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedBreakpoint {
     pub number: u32,
@@ -26,6 +26,8 @@ pub struct WantedBreakpoint {
     pub file: Option<String>,
     pub line: Option<u32>,
     pub function: Option<String>,
+    /// A regular expression for the qualified names of functions.
+    pub pattern: Option<String>,
     pub condition: Option<String>,
     /// Hits that do not count yet.
     pub ignore: u32,
@@ -60,6 +62,16 @@ pub enum Command {
     },
     /// Where the body of the function begins that an expression gives.
     Locate {
+        frame: u32,
+        text: String,
+    },
+    /// How many functions have a name that a regular expression is found in.
+    Matching {
+        frame: u32,
+        text: String,
+    },
+    /// Where the process would find a file if it imported it.
+    FindFile {
         frame: u32,
         text: String,
     },

@@ -263,6 +263,16 @@ class Agent:
                         found.add(id(self.breakpoints.originals.get(id(thing.__code__), thing.__code__)))
         return {"length": len(found)}
 
+    def do_find_file(self, frame, command):
+        """Where a module's file would be found, as pdb looks for it: `name.py`, `package/name`, without its ending too."""
+        path = sys.modules["os"].path
+        for folder in sys.path:
+            for ending in ("", ".py"):
+                found = path.join(folder if isinstance(folder, str) else "", command["text"] + ending)
+                if path.isfile(found):
+                    return {"text": self.breakpoints.path(path.abspath(found))}
+        return {}
+
     def do_jump(self, frame, command):
         if frame is not self.selected(frame, command):
             return {"error": "You can only jump within the bottom frame"}
@@ -300,6 +310,7 @@ class Agent:
         "breakpoints": do_breakpoints,
         "locate": do_locate,
         "matching": do_matching,
+        "findfile": do_find_file,
         "jump": do_jump,
         "resume": do_resume,
         "leave": do_leave,

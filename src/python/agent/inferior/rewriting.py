@@ -70,14 +70,10 @@ class Rewriting(Tracing):
             roots.append(self.originals.get(id(frame.f_code), frame.f_code))
         for code in roots + suspended:
             self.settle(code, code.co_name)
-        for (_, line), hook in self.hooks.items():
-            if hook.breakpoints is not None:
-                hook.breakpoints = ()
-        for originals in self.copies.values():
-            for line, breakpoints in self.agent.breakpoints.lines_in(originals[0]).items():
-                hook = self.hooks.get((id(originals[0]), line))
-                if hook is not None:
-                    hook.breakpoints = breakpoints
+        for (original, line), hook in self.hooks.items():
+            # Frames run on with copies that nothing makes any more: their hooks have what is there now.
+            if line is not None:
+                hook.breakpoints = self.agent.breakpoints.hits(self.copies[original][0], line)
         self.settled = {}
         self.watches_all = self.refused or any(self.lacks_hooks(code) for code in suspended)
         self.watch_frames()
@@ -122,6 +118,8 @@ class Rewriting(Tracing):
             entry = self.hooks.setdefault((id(code), None), Hook(self, None))
         if lines or entry:
             settled = self.copy(code, frozenset(lines), entry)
+            for line, breakpoints in lines.items():
+                self.hooks[id(code), line].breakpoints = breakpoints
             self.settled[id(code)] = code, settled
             return settled
         return code
@@ -151,7 +149,7 @@ class Rewriting(Tracing):
             copy = made.made()
         except Exception:
             # Code that no compiler of CPython made: it is traced.
-            self.refused = True
+            self.refused = self.watches_all = True
             return code
         copies.append(copy)
         self.originals[id(copy)] = code
@@ -274,9 +272,11 @@ class Rewriting(Tracing):
         if thread in self.expecting and code.co_name == "<module>":
             del self.expecting[thread]
             if self.agent.breakpoints.may_be_in(code):
-                breakpoints = self.agent.breakpoints
-                breakpoints.qualified_names[id(code)] = code, "<module>"
-                self.settle_constants(code, "<module>")
+                self.agent.busy.add(thread)
+                try:
+                    self.settle_constants(code, "<module>")
+                finally:
+                    self.agent.busy.discard(thread)
         if self.lacks_hooks(code):
             self.watch(thread, frame)
         if step is not None:
