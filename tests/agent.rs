@@ -80,7 +80,7 @@ impl Debugged {
     }
 
     fn leave(mut self) {
-        let answer = self.answer(&Command::Leave);
+        let answer = self.answer(&Command::Leave { abandon: false });
         assert_eq!(answer.error, None);
         self.injection
             .tidy(&self.process, &self.located)

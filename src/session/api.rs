@@ -86,6 +86,11 @@ pub enum Request {
     },
     /// Wait a moment for events.
     Wait,
+    /// Start the program again that pmdb has started: its end is awaited, or brought about. The breakpoints stay.
+    Restart {
+        /// The words behind its name, as in a shell; those that it had if there are none.
+        arguments: Option<String>,
+    },
     /// Take out of the process all that holding needed, and let it go on.
     Release,
     SetBreakpoint(BreakpointRequest),
@@ -263,7 +268,12 @@ pub enum Event {
     /// The exception whose traceback was looked at is no longer there: the focus is on the stack of its thread.
     ExceptionGone,
     /// The process has ended: what was read last stays.
-    Ended { pid: Option<Pid> },
+    Ended {
+        pid: Option<Pid>,
+        /// `exit code 3`, of a program that pmdb has started.
+        #[serde(default)]
+        how: Option<String>,
+    },
     /// The process has executed another program.
     Replaced { pid: Option<Pid>, now: String },
     /// An expression that is displayed has another value.

@@ -129,7 +129,7 @@ impl Inferior {
     }
 
     /// What an event of the agent means for a face.
-    fn happened(
+    pub(super) fn happened(
         &mut self,
         event: agent::Event,
         interrupted: &AtomicBool,
@@ -481,7 +481,10 @@ impl Inferior {
             .find(|path| library.file(self, path).is_some())
     }
 
-    fn send_breakpoints(&mut self, interrupted: &AtomicBool) -> Result<Answer, SessionError> {
+    pub(super) fn send_breakpoints(
+        &mut self,
+        interrupted: &AtomicBool,
+    ) -> Result<Answer, SessionError> {
         let list = self.breakpoints.wanted();
         let frame = self.held_frame().unwrap_or(0);
         let command = Command::Breakpoints { frame, list };

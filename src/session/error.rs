@@ -68,6 +68,20 @@ pub enum SessionError {
         "the last command still runs in process {pid}, in C code that cannot be given up: its answer will be lost; `detach` lets the process go on when it is done"
     )]
     StillRunning { pid: Pid },
+    /// It was to be started by pmdb.
+    #[error("{program} {why}: {how}")]
+    NoProgram {
+        program: String,
+        why: String,
+        how: String,
+        exit_code: i32,
+    },
+    #[error(
+        "run/restart starts a program again that pmdb has started (`pmdb run --stop-at-entry -- COMMAND`); this one it was attached to"
+    )]
+    NotLaunched,
+    #[error("Cannot run {arguments}: {why}")]
+    BadArguments { arguments: String, why: String },
     #[error("Not yet returned!")]
     NotReturned,
     #[error("You can only jump within the bottom frame")]

@@ -152,6 +152,30 @@ impl Held {
         why.into()
     }
 
+    /// An agent that stops the program by itself, at the first line of its main program.
+    pub fn arriving(pid: Pid, injection: Injection, channel: Channel) -> Held {
+        Held {
+            pid,
+            injection,
+            channel,
+            standing: None,
+            asked: None,
+            unanswered: None,
+        }
+    }
+
+    /// Ends the program from where a thread of it stands still, as if it had raised `SystemExit` there.
+    /// Says whether it waits for a SIGINT to do that, since it is not the main thread that stands still.
+    pub fn abandon(
+        mut self,
+        process: &dyn Process,
+        located: &Located,
+    ) -> Result<bool, SessionError> {
+        let never = AtomicBool::new(false);
+        self.command(&Command::Leave { abandon: true }, process, located, &never)
+            .map(|(answer, _)| answer.text.is_some())
+    }
+
     /// Sends a thread that speaks for the main thread if that was asked to stop a while ago and still waits in C code.
     fn help_if_it_waits(
         &mut self,
@@ -309,7 +333,7 @@ impl Held {
                 seconds: PATIENCE.as_secs(),
             });
         }
-        self.command(&Command::Leave, process, located, &never)?;
+        self.command(&Command::Leave { abandon: false }, process, located, &never)?;
         Ok(self.injection.tidy(process, located)?)
     }
 

@@ -7,6 +7,7 @@ use super::api::{Event, FrameEntry, ProcessEntry, Request, Response, StackListin
 use super::error::SessionError;
 use super::evaluate::Asking;
 use super::inferior::Inferior;
+use super::launched::Program;
 use super::listing::Library;
 use super::stack::Target;
 use super::view::Seen;
@@ -62,6 +63,25 @@ impl Session {
             interrupted: Arc::default(),
         });
         (session, refused)
+    }
+
+    /// Starts a program and waits until it stands still at the first line of its main program, which comes as an event.
+    pub fn launch(program: Program, options: SessionOptions) -> Result<Session, SessionError> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let (inferior, events) = Inferior::launch(program, &interrupted)?;
+        Ok(Session {
+            focus: 0,
+            inferiors: vec![inferior],
+            events,
+            library: Library::new(options.syntax),
+            limits: options.limits,
+            interrupted,
+        })
+    }
+
+    /// Ends what pmdb has started and not let go. Gives back the exit code that a shell would have, if it ended by itself.
+    pub fn end_program(&mut self) -> Option<i32> {
+        self.inferiors.iter_mut().find_map(Inferior::end_program)
     }
 
     /// Set it, from a signal handler or another thread, and the request under way ends soon. A face clears it.
@@ -214,8 +234,13 @@ impl Session {
                 self.events.extend(events);
                 Response::Done
             }
+            Request::Restart { arguments } => {
+                let (said, events) = inferior.restart(arguments.as_deref(), flag)?;
+                self.events.extend(events);
+                Response::Text(said)
+            }
             Request::Release => {
-                inferior.release()?;
+                inferior.let_go()?;
                 Response::Done
             }
             Request::SetBreakpoint(request) => {

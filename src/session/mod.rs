@@ -12,9 +12,11 @@ mod convenience;
 mod display;
 mod error;
 mod evaluate;
+mod focus;
 mod held;
 mod inferior;
 mod interrupt;
+mod launched;
 mod listing;
 mod look;
 pub mod ps;
@@ -31,4 +33,5 @@ pub use api::{
 };
 pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Watch};
 pub use error::SessionError;
+pub use launched::Program;
 pub use look::{Session, SessionOptions};

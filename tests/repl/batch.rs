@@ -111,7 +111,7 @@ fn commands_that_cannot_be_done_say_so() {
     for (command, why) in [
         ("c", "the process is running"),
         ("rv", "Not yet returned!"),
-        ("run", "'run' is for a program that pmdb started"),
+        ("run", "starts a program again that pmdb has started"),
         ("interact", "pmdb does not have 'interact' yet"),
     ] {
         let answer = pmdb(["attach", &pid, "-c", command]);

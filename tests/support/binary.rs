@@ -68,6 +68,16 @@ pub fn pmdb_with_input<A: AsRef<OsStr>>(
     run(command(arguments), input)
 }
 
+/// The same without a terminal, which `pmdb run` would take before its standard input.
+pub fn pmdb_alone<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, input: &str) -> Answer {
+    let mut command = command(arguments);
+    // SAFETY: between fork and exec only setsid(2) is called, which is async-signal-safe.
+    unsafe {
+        command.pre_exec(|| Ok(nix::unistd::setsid().map(drop)?));
+    }
+    run(command, input)
+}
+
 /// The same with a limit on its address space, in bytes: more than that, and it fails as on a full machine.
 pub fn pmdb_within<A: AsRef<OsStr>>(
     address_space: u64,

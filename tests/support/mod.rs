@@ -37,7 +37,7 @@ mod venv;
 mod walk;
 
 pub use assassin::{Fate, kill_at};
-pub use binary::{Answer, pmdb, pmdb_in, pmdb_with_input, pmdb_within};
+pub use binary::{Answer, pmdb, pmdb_alone, pmdb_in, pmdb_with_input, pmdb_within};
 pub use c::c_program;
 pub use conversation::Conversation;
 pub use core::{Core, dump_core, dump_core_after, gcore_after};

@@ -41,13 +41,13 @@ pub(super) struct Arguments {
 pub(super) struct PromptArguments {
     /// Run a command of the prompt first; can be given several times.
     #[arg(short, long = "command", value_name = "COMMAND")]
-    commands: Vec<String>,
+    pub(super) commands: Vec<String>,
     /// Characters of a value that are shown.
     #[arg(long, value_name = "CHARS", default_value_t = Limits::default().characters)]
     limit: usize,
     /// When to use colours.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
-    color: ColorChoice,
+    pub(super) color: ColorChoice,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -89,13 +89,7 @@ pub(super) fn prompt(
     arguments: &PromptArguments,
 ) -> Result<(), Failure> {
     let palette = palette(arguments.color);
-    let options = SessionOptions {
-        limits: Limits {
-            characters: arguments.limit,
-            ..Limits::default()
-        },
-        syntax: palette == Palette::Ansi,
-    };
+    let options = session_options(arguments, palette);
     let (session, refused) = Session::open(targets, options);
     let mut failures: Vec<String> = refused
         .iter()
@@ -121,15 +115,26 @@ pub(super) fn prompt(
     let options = Options {
         commands: arguments.commands.clone(),
         palette,
+        has_program: false,
     };
     let banner = banner(&reports, palette)?;
     for failure in &failures {
         eprintln!("pmdb: {failure}");
     }
     match converse(session, &options, &banner) {
-        Ok(true) if failures.is_empty() => Ok(()),
+        Ok(outcome) if outcome.succeeded && failures.is_empty() => Ok(()),
         Ok(_) => Err(Failure::Said),
         Err(error) => Err(Failure::Output(error)),
+    }
+}
+
+pub(super) fn session_options(arguments: &PromptArguments, palette: Palette) -> SessionOptions {
+    SessionOptions {
+        limits: Limits {
+            characters: arguments.limit,
+            ..Limits::default()
+        },
+        syntax: palette == Palette::Ansi,
     }
 }
 

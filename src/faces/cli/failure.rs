@@ -11,6 +11,8 @@ pub enum Failure {
     Usage(String),
     /// The operation failed: one sentence for each thing that did.
     Operation(Vec<String>),
+    /// The program that was run has ended by itself, with this exit code.
+    Program(i32),
     /// What failed has been said where it did.
     Said,
     /// The answer could not be written.
@@ -27,13 +29,14 @@ impl Failure {
             }
             Failure::Operation(_) | Failure::Said | Failure::Output(_) => ExitCode::FAILURE,
             Failure::Usage(_) => ExitCode::from(2),
+            Failure::Program(code) => ExitCode::from(code.to_le_bytes()[0]),
         }
     }
 
     /// Says on standard error what went wrong.
     pub(super) fn report(&self) {
         match self {
-            Failure::Answered | Failure::Said => {}
+            Failure::Answered | Failure::Said | Failure::Program(_) => {}
             Failure::Usage(text) => complain(text.trim_end()),
             Failure::Operation(sentences) => {
                 for sentence in sentences {

@@ -5,6 +5,7 @@ mod completions;
 mod failure;
 mod open;
 mod ps;
+mod run;
 mod stack;
 
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ Examples:
   pmdb stack --core core.4242
   pmdb attach 4242
   pmdb open core.4242
+  pmdb run --stop-at-entry -- python3 script.py
   pmdb completions bash > ~/.local/share/bash-completion/completions/pmdb
 
 Exit codes: 0 done, 1 the operation failed, 2 wrong usage.";
@@ -41,6 +43,7 @@ enum Command {
     Stack(stack::Arguments),
     Attach(attach::Arguments),
     Open(open::Arguments),
+    Run(run::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -51,6 +54,7 @@ impl Command {
             Command::Stack(arguments) => stack::run(&arguments),
             Command::Attach(arguments) => attach::run(&arguments),
             Command::Open(arguments) => open::run(&arguments),
+            Command::Run(arguments) => run::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
         }
     }

@@ -336,10 +336,17 @@ impl Writer<'_> {
             Event::ThreadEnded { thread: Some(tid) } => format!("[thread {tid} has ended]"),
             Event::ThreadEnded { thread: None } => "[the thread has ended]".to_string(),
             Event::ExceptionGone => "[the exception is gone]".to_string(),
-            Event::Ended { pid: Some(pid) } => {
-                format!("[process {pid} has ended; its stack as last seen is left]")
-            }
-            Event::Ended { pid: None } => "[the process has ended]".to_string(),
+            Event::Ended {
+                pid: Some(pid),
+                how: Some(how),
+            } => format!(
+                "[process {pid} has ended with {how}; its stack as last seen is left, and `run` starts it again]"
+            ),
+            Event::Ended {
+                pid: Some(pid),
+                how: None,
+            } => format!("[process {pid} has ended; its stack as last seen is left]"),
+            Event::Ended { pid: None, .. } => "[the process has ended]".to_string(),
             Event::Replaced { now, .. } => {
                 format!("[the process has executed another program: {now}]")
             }

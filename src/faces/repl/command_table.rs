@@ -312,7 +312,9 @@ Gives a command line a name. `%1` to `%9` in it stand for the words behind the n
         name: "quit",
         short: &["q", "exit"],
         arguments: "",
-        help: "Leaves pmdb. The process goes on as if it had never been looked at.",
+        help: "\
+Leaves pmdb. The process goes on as if it had never been looked at. A program that pmdb has started (`pmdb run`) is ended: it
+runs its `finally` blocks as if it had called `sys.exit()` where it stands.",
         example: "quit",
         operand: Operand::None,
         group: Group::Prompt,
@@ -489,6 +491,16 @@ stops the process, before the line is shown. `end` ends them, and so does a comm
         Control::Jump,
     ),
     control(
+        "run",
+        &["restart"],
+        "[argument…]",
+        "\
+Ends the program that pmdb has started (`pmdb run`), and starts it again, with other arguments if there are some. Breakpoints
+stay. A process that pmdb was attached to is not started again.",
+        "run --epochs 5",
+        Control::Restart,
+    ),
+    control(
         "detach",
         &[],
         "",
@@ -498,7 +510,6 @@ the same and leaves.",
         "detach",
         Control::Detach,
     ),
-    held("run", &["restart"], "[argument…]", "Starts the program again.", Hold::Run),
     held("interact", &[], "", "Runs statements in the frame.", Hold::NotYet),
     held("debug", &[], "code", "Steps through a piece of code.", Hold::NotYet),
 ];

@@ -40,7 +40,6 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
     NotYet,
-    Run,
 }
 
 /// What stops the process first, if no thread of it stands still.
@@ -57,6 +56,7 @@ pub enum Control {
     Ignore,
     Condition,
     Commands,
+    Restart,
     Step,
     Next,
     Until,
@@ -163,9 +163,6 @@ impl Hold {
     /// Why not, in one sentence.
     pub fn refusal(self, command: &str) -> String {
         match self {
-            Hold::Run => format!(
-                "'{command}' is for a program that pmdb started, and this one it only looks at"
-            ),
             Hold::NotYet => format!("pmdb does not have '{command}' yet"),
         }
     }

@@ -8,6 +8,7 @@ use super::awaited::Awaited;
 use super::breakpoints::{breakpoint_request, line_number, watch_request};
 use super::commands::Control;
 use super::run::{Queued, Repl, Trouble};
+use crate::faces::render::printable;
 use crate::session::{Event, Request, Response, Resume, Stop};
 
 /// How long a process that was asked to stop may take until the prompt comes back without it.
@@ -28,6 +29,7 @@ impl Repl {
             }
             Control::Break if arguments.is_empty() => return self.list_breakpoints(out),
             Control::Commands => return self.begin_list(arguments),
+            Control::Restart => return self.restart(arguments, out),
             Control::Continue if !self.session.stands_still() => {
                 let why = "the process is running; `stop` stops it, `quit` leaves it as it is";
                 return Err(Trouble::Words(why.to_string()));
@@ -101,13 +103,25 @@ impl Repl {
             | Control::Condition => {
                 return self.change_breakpoints(control, arguments, out);
             }
-            Control::Stop | Control::Returned | Control::Detach | Control::Commands => {
-                return Ok(());
-            }
+            Control::Stop
+            | Control::Returned
+            | Control::Detach
+            | Control::Commands
+            | Control::Restart => return Ok(()),
         };
         self.forget_stop();
         self.session.ask(Request::Resume { how })?;
         self.wait_for_stop(None, out)
+    }
+
+    /// Starts the program again.
+    fn restart(&mut self, arguments: &str, out: &mut dyn Write) -> Result<(), Trouble> {
+        let arguments = (!arguments.is_empty()).then(|| arguments.to_string());
+        self.forget_stop();
+        if let Response::Text(said) = self.session.ask(Request::Restart { arguments })? {
+            self.writer(out).line(&printable::lines(&said))?;
+        }
+        self.show_what_happened(out).map(drop)
     }
 
     /// Stops the process and shows where.
@@ -146,7 +160,7 @@ impl Repl {
     }
 
     /// Shows the events since the last time. Says whether the process stands still by now, or has ended.
-    fn show_what_happened(&mut self, out: &mut dyn Write) -> Result<bool, Trouble> {
+    pub(super) fn show_what_happened(&mut self, out: &mut dyn Write) -> Result<bool, Trouble> {
         let mut stopped = None;
         let mut ended = false;
         for event in self.session.take_events() {

@@ -18,4 +18,4 @@ mod script;
 pub use commands::{COMMANDS, Command};
 pub use help::reference;
 pub use run::{Ending, Repl};
-pub use script::{Options, converse};
+pub use script::{Options, Outcome, converse};

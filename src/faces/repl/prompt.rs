@@ -1,7 +1,7 @@
 //! The prompt in a terminal: line editing, history, completion, Ctrl-C.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{CompletionType, Config, Context, Editor};
+use rustyline::{Behavior, CompletionType, Config, Context, Editor};
 
 use super::run::{Ending, Repl};
 use crate::faces::render::palette::{Palette, Role};
@@ -46,19 +46,22 @@ impl Completer for Assistant {
     }
 }
 
-/// Reads and runs lines until the user leaves. Fails only if the terminal does.
-pub(super) fn prompt(repl: Repl) -> io::Result<()> {
-    let interrupted = repl.session.interrupted();
-    let repl = Rc::new(RefCell::new(repl));
-    let mut editor = editor(&repl).map_err(io::Error::other)?;
+/// Reads and runs lines until the user leaves. Fails only if the terminal does. `by_name`: the terminal is opened by its name, since
+/// the standard streams may be something else.
+pub(super) fn prompt(
+    repl: &Rc<RefCell<Repl>>,
+    out: &mut dyn Write,
+    by_name: bool,
+) -> io::Result<()> {
+    let interrupted = repl.borrow().session.interrupted();
+    let mut editor = editor(repl, by_name).map_err(io::Error::other)?;
     let history = history_file();
     if let Some(path) = &history {
         // There is none yet, or it cannot be read: the prompt works without.
         let _ = editor.load_history(path);
     }
-    interrupted.store(false, Ordering::Relaxed);
-    repl.borrow_mut().show_focus(&mut io::stdout())?;
     loop {
+        out.flush()?;
         let question = repl.borrow().question();
         let (prompt, indent, is_kept) = match question {
             Some(asked) => (
@@ -73,16 +76,16 @@ pub(super) fn prompt(repl: Repl) -> io::Result<()> {
                 if is_kept && !line.trim().is_empty() {
                     let _ = editor.add_history_entry(line.as_str());
                 }
-                if run(&repl, &interrupted, &line)? == Ending::Quit {
+                if run(repl, &interrupted, &line, out)? == Ending::Quit {
                     break;
                 }
             }
-            Err(ReadlineError::Interrupted) => repl.borrow_mut().give_up(&mut io::stdout())?,
+            Err(ReadlineError::Interrupted) => repl.borrow_mut().give_up(out)?,
             Err(ReadlineError::Eof) => {
                 if repl.borrow().question().is_none() {
-                    println!();
+                    writeln!(out)?;
                 }
-                if repl.borrow_mut().end_of_input(&mut io::stdout())? == Ending::Quit {
+                if repl.borrow_mut().end_of_input(out)? == Ending::Quit {
                     break;
                 }
             }
@@ -97,12 +100,17 @@ pub(super) fn prompt(repl: Repl) -> io::Result<()> {
 }
 
 /// Runs what was typed, or pasted: that may have several lines.
-fn run(repl: &Rc<RefCell<Repl>>, interrupted: &AtomicBool, text: &str) -> io::Result<Ending> {
+fn run(
+    repl: &Rc<RefCell<Repl>>,
+    interrupted: &AtomicBool,
+    text: &str,
+    out: &mut dyn Write,
+) -> io::Result<Ending> {
     interrupted.store(false, Ordering::Relaxed);
     let mut lines = text.trim_end_matches('\n').split('\n');
     let mut ending = Ending::Done;
     while let Some(line) = lines.next().filter(|_| ending != Ending::Quit) {
-        ending = repl.borrow_mut().run(line, &mut io::stdout())?;
+        ending = repl.borrow_mut().run(line, out)?;
         if interrupted.load(Ordering::Relaxed) {
             break;
         }
@@ -110,12 +118,21 @@ fn run(repl: &Rc<RefCell<Repl>>, interrupted: &AtomicBool, text: &str) -> io::Re
     Ok(ending)
 }
 
-fn editor(repl: &Rc<RefCell<Repl>>) -> rustyline::Result<Editor<Assistant, FileHistory>> {
+fn editor(
+    repl: &Rc<RefCell<Repl>>,
+    by_name: bool,
+) -> rustyline::Result<Editor<Assistant, FileHistory>> {
+    let behavior = if by_name {
+        Behavior::PreferTerm
+    } else {
+        Behavior::Stdio
+    };
     let config = Config::builder()
         .max_history_size(LONGEST_HISTORY)?
         .history_ignore_dups(true)?
         .history_ignore_space(true)
         .completion_type(CompletionType::List)
+        .behavior(behavior)
         .build();
     let mut editor = Editor::with_config(config)?;
     editor.set_helper(Some(Assistant(repl.clone())));

@@ -112,6 +112,14 @@ impl Repl {
         Ok(ending.and(self.work_off(out)?))
     }
 
+    /// Runs lines before anything is typed, and then shows where a process has stopped meanwhile.
+    pub(super) fn begin(&mut self, lines: Vec<String>, out: &mut dyn Write) -> io::Result<Ending> {
+        self.queue.extend(lines.into_iter().map(Queued::Line));
+        let shown = self.show_what_happened(out).map(drop);
+        let ending = self.report(shown, out)?;
+        Ok(ending.and(self.work_off(out)?))
+    }
+
     /// Runs what is queued until a line is needed.
     fn work_off(&mut self, out: &mut dyn Write) -> io::Result<Ending> {
         let mut ending = Ending::Done;

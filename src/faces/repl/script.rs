@@ -1,7 +1,11 @@
 //! Where the lines come from: `.pdbrc`, `-c`, a pipe, a terminal.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use super::prompt::{catch_interrupts, prompt};
@@ -18,27 +22,65 @@ pub struct Options {
     /// Commands to run first, as if typed.
     pub commands: Vec<String>,
     pub palette: Palette,
+    /// It is about a program that pmdb has started and that has pmdb's standard streams. So the terminal is opened by its name,
+    /// and from a pipe no more is read than the lines that are run: the rest is the program's.
+    pub has_program: bool,
+}
+
+/// How a conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether all commands of a script succeeded.
+    pub succeeded: bool,
+    /// Of a program that pmdb started and that has ended by itself.
+    pub exit_code: Option<i32>,
 }
 
 /// Runs the user's `.pdbrc` files, then the commands; then it prompts in a terminal, and otherwise reads commands from
-/// standard input, unless it was given any. Says whether all commands of a script succeeded.
-pub fn converse(session: Session, options: &Options, banner: &str) -> io::Result<bool> {
+/// standard input, unless it was given any.
+pub fn converse(session: Session, options: &Options, banner: &str) -> io::Result<Outcome> {
     let interrupted = session.interrupted();
-    let mut repl = Repl::new(session, options.palette);
-    let mut out = io::stdout();
-    let in_terminal = io::stdin().is_terminal() && out.is_terminal();
+    let repl = Rc::new(RefCell::new(Repl::new(session, options.palette)));
+    let mut out = output(options);
+    let in_terminal = if options.has_program {
+        terminal().is_some()
+    } else {
+        io::stdin().is_terminal() && io::stdout().is_terminal()
+    };
     if in_terminal {
         write!(out, "{banner}")?;
         catch_interrupts(&interrupted);
     }
+    let succeeded = if options.has_program {
+        with_program(&repl, options, in_terminal, &mut *out)?
+    } else {
+        with_processes(&repl, options, in_terminal, &mut *out)?
+    };
+    let exit_code = repl.borrow_mut().session.end_program();
+    out.flush()?;
+    Ok(Outcome {
+        succeeded,
+        exit_code,
+    })
+}
+
+fn with_processes(
+    repl: &Rc<RefCell<Repl>>,
+    options: &Options,
+    in_terminal: bool,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
     for path in rc_files() {
-        if run_rc(&mut repl, &path, &mut out)? == Ending::Quit {
-            return Ok(true);
+        for line in lines_of_rc(&path) {
+            if repl.borrow_mut().run(&line, out)? == Ending::Quit {
+                return Ok(true);
+            }
         }
     }
+    let interrupted = repl.borrow().session.interrupted();
     let mut succeeded = true;
     for command in &options.commands {
-        match repl.run(command, &mut out)? {
+        match repl.borrow_mut().run(command, out)? {
             Ending::Done => {}
             Ending::Failed => succeeded = false,
             Ending::Quit => return Ok(succeeded),
@@ -48,20 +90,63 @@ pub fn converse(session: Session, options: &Options, banner: &str) -> io::Result
         }
     }
     if in_terminal {
-        prompt(repl)?;
+        interrupted.store(false, Ordering::Relaxed);
+        repl.borrow_mut().show_focus(out)?;
+        prompt(repl, out, false)?;
         return Ok(true);
     }
     if options.commands.is_empty() {
-        succeeded = run_input(&mut repl, &mut out)?;
+        succeeded = run_input(&mut repl.borrow_mut(), &mut io::stdin().lock(), out)?;
     }
-    out.flush()?;
     Ok(succeeded)
 }
 
-/// Runs the lines of standard input to its end.
-fn run_input(repl: &mut Repl, out: &mut dyn Write) -> io::Result<bool> {
+/// As in pdb, the first line is shown when there is nothing more to be run before it.
+fn with_program(
+    repl: &Rc<RefCell<Repl>>,
+    options: &Options,
+    in_terminal: bool,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    let mut lines: Vec<String> = rc_files().iter().flat_map(lines_of_rc).collect();
+    lines.extend(options.commands.iter().cloned());
+    if repl.borrow_mut().begin(lines, out)? == Ending::Quit {
+        return Ok(true);
+    }
+    if in_terminal {
+        prompt(repl, out, true)?;
+        return Ok(true);
+    }
+    out.flush()?;
+    // Byte by byte: what lies behind the lines is the program's.
+    let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    run_input(
+        &mut repl.borrow_mut(),
+        &mut BufReader::with_capacity(1, input),
+        out,
+    )
+}
+
+/// The terminal that the user sits at, also if the standard streams are something else.
+fn terminal() -> Option<File> {
+    let terminal = File::options().read(true).write(true).open("/dev/tty");
+    terminal.ok().filter(File::is_terminal)
+}
+
+/// Where answers go: not into a file that the output of the program is redirected to.
+fn output(options: &Options) -> Box<dyn Write> {
+    if options.has_program
+        && !io::stdout().is_terminal()
+        && let Some(terminal) = terminal()
+    {
+        return Box::new(terminal);
+    }
+    Box::new(io::stdout())
+}
+
+/// Runs lines to their end.
+fn run_input(repl: &mut Repl, input: &mut dyn BufRead, out: &mut dyn Write) -> io::Result<bool> {
     let mut succeeded = true;
-    let mut input = io::stdin().lock();
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -92,26 +177,20 @@ fn rc_files() -> Vec<PathBuf> {
     files
 }
 
-/// Runs the lines of a file that are neither empty nor comments. What fails is said, and is no failure of ours.
-fn run_rc(repl: &mut Repl, path: &PathBuf, out: &mut dyn Write) -> io::Result<Ending> {
-    let is_small = |path: &PathBuf| {
-        let metadata = std::fs::metadata(path);
-        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LONGEST_RC)
+/// The lines of a file that are neither empty nor comments.
+fn lines_of_rc(path: &PathBuf) -> Vec<String> {
+    let read = || {
+        let metadata = std::fs::metadata(path).ok()?;
+        let is_small = metadata.is_file() && metadata.len() <= LONGEST_RC;
+        let mut bytes = Vec::new();
+        let file = File::open(path).ok().filter(|_| is_small)?;
+        file.take(LONGEST_RC).read_to_end(&mut bytes).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     };
-    if !is_small(path) {
-        return Ok(Ending::Done);
-    }
-    let Ok(bytes) = std::fs::read(path) else {
-        return Ok(Ending::Done);
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    for line in text.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        if repl.run(line, out)? == Ending::Quit {
-            return Ok(Ending::Quit);
-        }
-    }
-    Ok(Ending::Done)
+    let text = read().unwrap_or_default();
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_string)
+        .collect()
 }

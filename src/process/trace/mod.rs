@@ -19,4 +19,4 @@ mod way_back;
 pub use error::TraceError;
 pub use hold::Hold;
 pub use system_call::Call;
-pub use tracer::{Birth, End, Follower, Interests, Program, TraceEvent, Tracer};
+pub use tracer::{Birth, End, Follower, Interests, Program, TraceEvent, Tracer, Trap};

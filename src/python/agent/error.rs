@@ -47,6 +47,8 @@ pub enum AgentError {
         #[source]
         error: io::Error,
     },
+    #[error("process {pid} was started and cannot be stopped: {why}")]
+    NotLaunched { pid: Pid, why: String },
     #[error(
         "what pmdb had in process {pid} is gone: it executed another program, ended, or closed all its files"
     )]

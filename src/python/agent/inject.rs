@@ -47,15 +47,26 @@ impl Injection {
         located: &Located,
         pid: Pid,
     ) -> Result<(Injection, Channel), AgentError> {
-        let functions = Functions::of(process, pid)?;
         let mut hold = Hold::seize(pid)?;
+        Injection::begin_in(&mut hold, process, located, Runner::Main)
+    }
+
+    /// The same for a process that is held already.
+    pub(super) fn begin_in(
+        hold: &mut Hold,
+        process: &dyn Process,
+        located: &Located,
+        runner: Runner,
+    ) -> Result<(Injection, Channel), AgentError> {
+        let pid = hold.pid();
+        let functions = Functions::of(process, pid)?;
         // Made now, so that it has read nothing before the process stood still.
         let look = Look::new(process, located);
         let ring = look.pending_calls(pid)?;
         let source = script::source(look.layout());
-        let (furniture, channel) = Furniture::bring(&mut hold, source.as_bytes())?;
-        let text = script::entrance(furniture.ends, source.len(), Runner::Main);
-        let placed = place(&hold, &look, &ring, &furniture, &text, functions.run);
+        let (furniture, channel) = Furniture::bring(hold, source.as_bytes())?;
+        let text = script::entrance(furniture.ends, source.len(), runner);
+        let placed = place(hold, &look, &ring, &furniture, &text, functions.run);
         match placed {
             Ok(placed) => {
                 let injection = Injection {
@@ -70,7 +81,7 @@ impl Injection {
                 Ok((injection, channel))
             }
             Err(error) => {
-                furniture.take_away_all(&mut hold);
+                furniture.take_away_all(hold);
                 Err(error)
             }
         }

@@ -86,7 +86,10 @@ pub enum Command {
         how: Resume,
     },
     /// Takes everything out of the process again.
-    Leave,
+    Leave {
+        /// The program is to end, from where it stands.
+        abandon: bool,
+    },
 }
 
 /// The answer to a command: what does not apply is empty.

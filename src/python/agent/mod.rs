@@ -8,6 +8,7 @@ mod error;
 mod furniture;
 mod helper;
 mod inject;
+mod launch;
 mod message;
 mod ring;
 mod script;
@@ -15,6 +16,7 @@ mod script;
 pub use channel::Channel;
 pub use error::AgentError;
 pub use inject::Injection;
+pub use launch::{Launch, Start};
 pub use message::{
     Answer, Command, Complaint, Event, Message, Resume, ValueChange, WantedBreakpoint,
 };

@@ -3,7 +3,7 @@
 use crate::python::layout::Layout;
 
 /// The parts, in an order in which each finds what it inherits from.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     include_str!("inferior/channel.py"),
     include_str!("inferior/values.py"),
     include_str!("inferior/breakpoints.py"),
@@ -13,6 +13,7 @@ const PARTS: [&str; 9] = [
     include_str!("inferior/evaluate.py"),
     include_str!("inferior/watches.py"),
     include_str!("inferior/tracing.py"),
+    include_str!("inferior/entering.py"),
 ];
 /// How breakpoints are done where `sys.monitoring` is there, and where it is not.
 const MONITORING: [&str; 1] = [include_str!("inferior/monitoring.py")];
@@ -101,6 +102,8 @@ pub(super) struct Ends {
 pub(super) enum Runner {
     /// The main thread, which stops at its next line.
     Main,
+    /// The main thread of a program that pmdb has started, before its main program.
+    BeforeMainProgram,
     /// The main thread, which came by although a helper was sent for it.
     MainAfterHelper { serial: u64 },
     /// A helper, while the thread with this identifier (`_thread.get_ident()`) waits in C code.
@@ -122,6 +125,7 @@ pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
     } = ends;
     let then = match runner {
         Runner::Main => "stop_soon(sys._getframe(2), 'attach')".to_owned(),
+        Runner::BeforeMainProgram => "enter(sys._getframe(1).f_back)".to_owned(),
         Runner::MainAfterHelper { serial } => format!("rejoin(sys._getframe(2), {serial})"),
         Runner::Helper { of, serial } => format!("stand_in({of}, {serial})"),
     };

@@ -97,12 +97,17 @@ impl Follower {
                 let _ = ptrace::interrupt(raw(tid));
             }
         }
+        self.wait_until_stopped(pid);
+        Ok(())
+    }
+
+    /// Waits until the threads of the process that is [held](Follower::holding) stand still.
+    pub(super) fn wait_until_stopped(&mut self, pid: Pid) {
         let begin = Instant::now();
         while self.has_running(pid) && begin.elapsed() < PATIENCE {
             self.collect();
             std::thread::yield_now();
         }
-        Ok(())
     }
 
     fn has_running(&self, pid: Pid) -> bool {

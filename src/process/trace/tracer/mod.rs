@@ -10,6 +10,7 @@ mod event_loop;
 mod follower;
 mod launch;
 mod tracees;
+mod trap;
 
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use event::{Birth, End, TraceEvent};
 use event_loop::run;
 pub use follower::{Follower, Interests};
 pub use launch::Program;
+pub use trap::Trap;
 
 use super::TraceError;
 use crate::model::{Pid, Tid};

@@ -42,6 +42,10 @@ class Agent:
         # The last of those that were sent to speak for it who spoke, or before whom the main thread was back.
         self.spoken = 0
         self.deciding = _thread.allocate_lock()
+        # Ctrl-C of a program that pmdb has started.
+        self.keyboard = None
+        # What is raised in the program when it goes on.
+        self.to_raise = None
         self.engine = (Monitoring if hasattr(sys, "monitoring") else Rewriting)(self)
 
     def is_ours(self):
@@ -139,7 +143,7 @@ class Agent:
         """Talks with the session until it lets this thread go on. Gives back whether there was anything to say."""
         if not self.is_ours():
             return False
-        self.take_turn(message["reason"] in ("attach", "interrupt", "waiting"))
+        self.take_turn(message["reason"] in ("attach", "interrupt", "entry", "waiting"))
         raised = None
         try:
             if "breakpoints" in message:
@@ -170,6 +174,7 @@ class Agent:
             self.stopped_at = None
             self.busy.discard(_thread.get_ident())
             self.evaluator.forget_frame()
+            raised, self.to_raise = raised or self.to_raise, None
             self.at_prompt.release()
         if raised is not None:
             raise raised
@@ -249,7 +254,7 @@ class Agent:
 
     def do_matching(self, frame, command):
         """How many functions there are whose qualified names match a pattern."""
-        import gc
+        gc = unseen("gc")
 
         try:
             pattern = compile_pattern(command["text"])
@@ -301,6 +306,15 @@ class Agent:
         self.engine.resumes(frame, step)
 
     def do_leave(self, frame, command):
+        if command.get("abandon"):
+            # As in pdb the program ends in its own way, from where it stands. If this is not its main thread, that one is told by a
+            # signal.
+            if self.keyboard is None or (self.turn is None and self.keyboard.main == _thread.get_ident()):
+                self.to_raise = SystemExit(0)
+            else:
+                self.keyboard.abandoned = True
+                self.leave({"id": command.get("id"), "text": "interrupt"})
+                return None
         self.leave({"id": command.get("id")})
         return None
 
@@ -323,6 +337,9 @@ class Agent:
         if self.evaluator.running is not None:
             self.evaluator.give_up(self.evaluator.running)
             return
+        if frame.f_code is Keyboard.interrupted.__code__:
+            # The signal that came with the request.
+            frame = frame.f_back
         caller = frame
         while caller is not None and caller.f_code.co_filename != OWN_FILE:
             caller = caller.f_back
@@ -331,6 +348,11 @@ class Agent:
         elif caller is not frame and self.stopped_at is None:
             # A condition or a `repr` that one of the hooks has called. No other line of this thread comes before its end.
             self.evaluator.give_up(_thread.get_ident())
+
+    def enter(self, frame):
+        """Before the main program of a program that pmdb has started. `frame` is what was interrupted, if any Python was."""
+        self.keyboard = Keyboard(self)
+        Entering(self).begin(frame)
 
     def stop_soon(self, frame, reason):
         """Stops this thread at the next line that it runs in `frame` or in what it calls."""
@@ -379,6 +401,8 @@ class Agent:
         self.has_left = True
         self.watches.remove()
         self.engine.remove()
+        if self.keyboard is not None:
+            self.keyboard.remove()
         if sys.__dict__.get(OWN_NAME) is self:
             del sys.__dict__[OWN_NAME]
         sys.__dict__.pop("_pmdb_entrance", None)

@@ -14,6 +14,15 @@ JSON_NAMES = {"__builtins__": {}, "true": True, "false": False, "null": None}
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
+def unseen(name):
+    """A module that CPython has built in; if the program has not imported it, it sees nothing of it."""
+    known = sys.modules.get(name)
+    module = known or __import__(name)
+    if known is None:
+        sys.modules.pop(name, None)
+    return module
+
+
 def json_string(text):
     """ASCII only, so that a lone surrogate cannot spoil the line."""
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:

@@ -86,7 +86,7 @@ class Rewriting(Tracing):
 
     def find(self):
         """The functions to look at, and the code of generators that wait."""
-        import gc
+        gc = unseen("gc")
 
         breakpoints, functions, suspended = self.agent.breakpoints, [], []
         for generation in range(3):

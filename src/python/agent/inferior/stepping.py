@@ -43,7 +43,7 @@ class Step:
 
     def line_reason(self):
         """Why it stops at a line: the thread was asked to stop, or it was told how far to go."""
-        return self.reason if self.reason in ("attach", "interrupt") else "step"
+        return self.reason if self.reason in ("attach", "interrupt", "entry") else "step"
 
     def stops_in(self, frame):
         if self.frame is None:

@@ -1,0 +1,275 @@
+//! What the commands are about: one thread of a process, the stack of it or the traceback of an exception, and one frame of that.
+
+use std::sync::atomic::AtomicBool;
+
+use super::api::{Event, ExceptionEntry, FrameStep};
+use super::error::SessionError;
+use super::inferior::Inferior;
+use super::view::{Seen, Subject, View};
+use crate::model::{Addr, Tid};
+use crate::python::{Limits, Look, PythonThread};
+
+/// How often a stack is read that cannot be read to its end.
+const MOST_TRIES: usize = 3;
+
+impl Inferior {
+    /// Keeps the focus on its thread, or puts it on the one that a person expects: the one that got the signal, else the
+    /// main thread; another one only if that runs no Python.
+    pub(super) fn find_thread(
+        &mut self,
+        threads: &[PythonThread],
+        interrupted: &AtomicBool,
+    ) -> Result<Option<Event>, SessionError> {
+        let tid = |thread: &PythonThread| thread.status.as_ref().map(|status| status.tid);
+        let mut event = None;
+        if let Some(view) = &self.view {
+            let is_same =
+                |thread: &PythonThread| thread.address == view.thread && tid(thread) == view.tid;
+            if threads.iter().any(is_same) {
+                return Ok(None);
+            }
+            event = Some(Event::ThreadEnded { thread: view.tid });
+        }
+        let main = self.report.pid.map(|pid| Tid(pid.0));
+        let expected = [self.signalled, main].into_iter().flatten();
+        let expected: Vec<&PythonThread> = expected
+            .filter_map(|wanted| threads.iter().find(|thread| tid(thread) == Some(wanted)))
+            .chain(threads)
+            .collect();
+        let busy = self.look(interrupted, |look| {
+            let runs_python = |thread: &&&PythonThread| look.newest(thread.address).is_some();
+            expected.iter().find(runs_python).copied()
+        })?;
+        let chosen = busy.or(expected.first().copied());
+        self.view = chosen.map(|thread| View::new(thread.address, tid(thread)));
+        Ok(event)
+    }
+
+    /// Reads the stack that the focus is on.
+    pub(super) fn read_frames(
+        &mut self,
+        interrupted: &AtomicBool,
+        events: &mut Vec<Event>,
+    ) -> Result<(), SessionError> {
+        let Some(view) = &self.view else {
+            return Ok(());
+        };
+        let (thread, subject) = (view.thread, view.subject);
+        let read = || self.look(interrupted, |look| frames_of(look, thread, subject));
+        let (mut frames, mut note, mut found) = read()?;
+        // The process may have been changing its stack. What is cut off now is whole a moment later.
+        for _ in 1..MOST_TRIES {
+            if note.is_none() || self.is_core() {
+                break;
+            }
+            (frames, note, found) = read()?;
+        }
+        let Some(view) = &mut self.view else {
+            return Ok(());
+        };
+        view.note = note;
+        if found != view.subject {
+            view.subject = found;
+            events.push(Event::ExceptionGone);
+            view.replace(frames);
+        } else if !view.replace(frames) {
+            events.push(Event::MovedOn { thread: view.tid });
+        }
+        Ok(())
+    }
+
+    /// Puts the focus on the stack of a thread.
+    pub fn select_thread(
+        &mut self,
+        id: Addr,
+        interrupted: &AtomicBool,
+    ) -> Result<(), SessionError> {
+        let threads = self.threads(interrupted)?;
+        let chosen = threads.iter().find(|thread| thread.address == id);
+        let chosen = chosen.ok_or(SessionError::NoSuchThread)?;
+        let tid = chosen.status.as_ref().map(|status| status.tid);
+        let mut view = View::new(chosen.address, tid);
+        if let Some(old) = self.view.take() {
+            view.displays = old.displays;
+        }
+        self.view = Some(view);
+        self.read_frames(interrupted, &mut Vec::new())
+    }
+
+    pub fn view(&self) -> Result<&View, SessionError> {
+        self.still_readable()?;
+        self.view.as_ref().ok_or(SessionError::NoPythonThread)
+    }
+
+    fn view_mut(&mut self) -> Result<&mut View, SessionError> {
+        self.still_readable()?;
+        self.view.as_mut().ok_or(SessionError::NoPythonThread)
+    }
+
+    /// Whether there is a stack to show: that of a process which has ended stays.
+    fn still_readable(&self) -> Result<(), SessionError> {
+        match &self.view {
+            Some(_) => Ok(()),
+            None => self.still_there().and_then(|()| self.located().map(drop)),
+        }
+    }
+
+    /// The focused frame.
+    pub fn frame(&self) -> Result<(&View, &Seen), SessionError> {
+        let view = self.view()?;
+        let seen = view.frame().ok_or(SessionError::NoFrame)?;
+        Ok((view, seen))
+    }
+
+    /// Whether the focused frame, which was on its thread's stack when that was read last, has left it.
+    pub fn has_left_frame(&self, interrupted: &AtomicBool) -> bool {
+        let Ok((view, seen)) = self.frame() else {
+            return false;
+        };
+        if self.is_core() || view.subject != Subject::Thread {
+            return false;
+        }
+        let (thread, frame) = (view.thread, seen.frame.address);
+        self.look(interrupted, |look| !look.is_on_stack(thread, frame))
+            .unwrap_or(false)
+    }
+
+    /// The view, to remember something of it.
+    pub fn with_view<T>(&mut self, change: impl FnOnce(&mut View) -> T) -> Result<T, SessionError> {
+        self.view_mut().map(change)
+    }
+
+    pub fn select_frame(&mut self, step: FrameStep) -> Result<(), SessionError> {
+        let view = self.view_mut()?;
+        let last = view
+            .frames
+            .len()
+            .checked_sub(1)
+            .ok_or(SessionError::NoFrame)?;
+        let far = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let number = match step {
+            FrameStep::Up(_) if view.selected >= last => return Err(SessionError::OldestFrame),
+            FrameStep::Down(_) if view.selected == 0 => return Err(SessionError::NewestFrame),
+            FrameStep::Up(count) => view.selected.saturating_add(far(count)).min(last),
+            FrameStep::Down(count) => view.selected.saturating_sub(far(count)),
+            FrameStep::Number(number) => {
+                let from_oldest = number.unsigned_abs();
+                let chosen = if number < 0 {
+                    (last + 1).checked_sub(far(from_oldest))
+                } else {
+                    Some(far(from_oldest))
+                };
+                chosen
+                    .filter(|chosen| *chosen <= last)
+                    .ok_or(SessionError::NoSuchFrame { number, last })?
+            }
+        };
+        view.select(number);
+        Ok(())
+    }
+
+    /// The exceptions of the thread, the oldest first.
+    pub fn exceptions(
+        &self,
+        limits: &Limits,
+        interrupted: &AtomicBool,
+    ) -> Result<Vec<(Addr, ExceptionEntry)>, SessionError> {
+        let view = self.view()?;
+        self.look(interrupted, |look| {
+            let entry = |exception: Addr| {
+                let entry = ExceptionEntry {
+                    value: look.value(exception, limits),
+                    has_traceback: look.has_traceback(exception),
+                    focused: view.subject == Subject::Exception(exception),
+                };
+                (exception, entry)
+            };
+            look.chained_exceptions(view.thread)
+                .into_iter()
+                .map(entry)
+                .collect()
+        })
+    }
+
+    /// The exception that is looked at, else the newest one that the thread raises or handles.
+    pub fn exception(&self, interrupted: &AtomicBool) -> Result<Option<Addr>, SessionError> {
+        let view = self.view()?;
+        match view.subject {
+            Subject::Exception(exception) => Ok(Some(exception)),
+            Subject::Thread => {
+                let thread = view.thread;
+                let chain = self.look(interrupted, |look| look.chained_exceptions(thread))?;
+                Ok(chain.last().copied())
+            }
+        }
+    }
+
+    /// Puts the focus on the newest frame of an exception's traceback.
+    pub fn select_exception(
+        &mut self,
+        number: usize,
+        interrupted: &AtomicBool,
+    ) -> Result<(), SessionError> {
+        let thread = self.view()?.thread;
+        let chain = self.look(interrupted, |look| look.chained_exceptions(thread))?;
+        let chosen = chain.get(number).ok_or(SessionError::NoSuchException)?;
+        let subject = Subject::Exception(*chosen);
+        let (frames, note, found) =
+            self.look(interrupted, |look| frames_of(look, thread, subject))?;
+        if found != subject {
+            return Err(SessionError::NoTraceback);
+        }
+        let view = self.view_mut()?;
+        view.subject = subject;
+        view.frames = frames;
+        view.note = note;
+        view.select(0);
+        Ok(())
+    }
+
+    /// The number of the exception whose traceback is looked at.
+    pub fn exception_number(&self, interrupted: &AtomicBool) -> Option<usize> {
+        let view = self.view.as_ref()?;
+        let Subject::Exception(exception) = view.subject else {
+            return None;
+        };
+        let chain = self
+            .look(interrupted, |look| look.chained_exceptions(view.thread))
+            .ok()?;
+        chain.iter().position(|of| *of == exception)
+    }
+}
+
+/// The frames of a subject, and why there are no more. If the exception has no traceback any more, the stack of the
+/// thread is taken.
+fn frames_of(
+    look: &Look<'_>,
+    thread: Addr,
+    subject: Subject,
+) -> (Vec<Seen>, Option<String>, Subject) {
+    if let Subject::Exception(exception) = subject {
+        let still_there = look.chained_exceptions(thread).contains(&exception);
+        let frames: Vec<Seen> = if still_there {
+            let raised = look.raised_frames(exception).into_iter();
+            raised
+                .map(|raised| {
+                    let at = raised.raised;
+                    Seen::of_traceback(look, raised.frame, at.line, at.columns)
+                })
+                .collect()
+        } else {
+            Vec::new()
+        };
+        if !frames.is_empty() {
+            return (frames, None, subject);
+        }
+    }
+    let stack = look.stack(thread);
+    let note = stack.note();
+    let frames = stack
+        .frames
+        .into_iter()
+        .map(|frame| Seen::of_stack(look, frame))
+        .collect();
+    (frames, note, Subject::Thread)
+}
