@@ -14,7 +14,7 @@ use super::view::{Subject, View};
 use crate::model::{Addr, Pid, Tid, Value};
 use crate::process::ProcessError;
 use crate::python::Limits;
-use crate::python::agent::{self, Answer, Command, Resume};
+use crate::python::agent::{self, AgentError, Answer, Command, Resume};
 use crate::python::eval::Datum;
 
 /// Characters of what `pp` shows.
@@ -173,9 +173,15 @@ impl Inferior {
             }
             agent::Event::Log { number, text, .. } => Ok(vec![Event::Logged { number, text }]),
             agent::Event::Output { text } => Ok(vec![Event::Printed { text }]),
-            agent::Event::Hello | agent::Event::Failed { .. } | agent::Event::Taken { .. } => {
-                Ok(Vec::new())
+            agent::Event::Failed { text } => {
+                if let (Some(held), Ok(located)) = (self.held.take(), &self.python) {
+                    held.forget(&*self.process, located);
+                }
+                self.standing_thread = None;
+                let pid = self.live_pid()?;
+                Err(AgentError::Broken { pid, text }.into())
             }
+            agent::Event::Hello | agent::Event::Taken { .. } => Ok(Vec::new()),
         }
     }
 

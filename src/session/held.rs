@@ -25,6 +25,10 @@ const LONGEST_COMMAND: Duration = Duration::from_secs(30);
 const PATIENCE_TO_GIVE_UP: Duration = Duration::from_secs(1);
 /// Bytes of what one command prints that are kept. The agent stops at a megabyte of characters.
 const MOST_PRINTED: usize = 8 << 20;
+/// How long the agent may take from when it is started to its first word.
+const LONGEST_SILENCE: Duration = Duration::from_millis(1500);
+/// How long an answer is waited for behind a line that is none, which may have been the answer.
+const AFTER_NONSENSE: Duration = Duration::from_millis(300);
 /// How often a flag is looked at while something is waited for.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -97,6 +101,7 @@ impl Held {
         };
         let begin = Instant::now();
         let mut is_in = false;
+        let mut silent_since = Instant::now();
         let mut failed = None;
         held.asked = Some(begin);
         while !interrupted.load(Ordering::Relaxed) {
@@ -126,6 +131,11 @@ impl Held {
                 Some(_) => {}
                 None => failed = held.help_if_it_waits(process, located).err(),
             }
+            if is_in || held.injection.still_waits(process, located).unwrap_or(true) {
+                silent_since = Instant::now();
+            } else if silent_since.elapsed() > LONGEST_SILENCE {
+                return Err(held.refused(AgentError::Mute { pid }, process, located));
+            }
             if failed.is_some() {
                 break;
             }
@@ -134,7 +144,14 @@ impl Held {
             held.leave_running(process, located);
         } else {
             // It must not come in later, when nobody waits for it.
-            held.injection.withdraw(process, located)?;
+            if !held.injection.withdraw(process, located)? {
+                // It has come by at the last moment, or was made to start and could not even say why it does not.
+                let last = held.next_event(PATIENCE_IN_CALL, &AtomicBool::new(false));
+                if !matches!(last, Ok(Some(Event::Hello))) {
+                    return Err(held.refused(AgentError::Mute { pid }, process, located));
+                }
+                held.leave_running(process, located);
+            }
         }
         if interrupted.load(Ordering::Relaxed) {
             return Err(SessionError::Interrupted);
@@ -198,6 +215,11 @@ impl Held {
     pub fn is_lost(&mut self) -> bool {
         let now = self.channel.receive(Duration::ZERO);
         matches!(now, Err(AgentError::Ended { .. }))
+    }
+
+    /// The agent has taken itself out: the pages go too.
+    pub fn forget(self, process: &dyn Process, located: &Located) {
+        let _ = self.injection.tidy(process, located);
     }
 
     pub fn standing(&self) -> Option<&Standing> {
@@ -278,7 +300,15 @@ impl Held {
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.channel.receive(left)? {
+            let message = match self.channel.receive(left) {
+                Err(spoilt @ AgentError::Nonsense { .. }) => {
+                    // The program wrote into the pipe. Its statement has not come to its end for all that.
+                    let _ = self.answer_in_time(id, AFTER_NONSENSE, printed)?;
+                    return Err(spoilt.into());
+                }
+                other => other?,
+            };
+            match message {
                 Some(Message::Answer(answer)) if answer.id == id => return Ok(Some(answer)),
                 Some(Message::Event(Event::Output { text })) if printed.len() < MOST_PRINTED => {
                     *printed += &text;

@@ -34,7 +34,7 @@ pub enum AgentError {
         "the Python of process {pid} does not export {symbol}, which pmdb needs to run code in it"
     )]
     NoSymbol { pid: Pid, symbol: &'static str },
-    #[error("process {pid} refused to {action}: errno {errno}")]
+    #[error("process {pid} cannot {action} for pmdb: {}", nix::errno::Errno::from_raw(i32::try_from(*errno).unwrap_or(0)).desc())]
     Refused {
         pid: Pid,
         action: &'static str,
@@ -57,6 +57,12 @@ pub enum AgentError {
         "process {pid} is held by another pmdb (process {session}): `detach` or `quit` there first; this one can look"
     )]
     Taken { pid: Pid, session: u32 },
+    #[error(
+        "the agent could not start in process {pid}, which has taken away what Python code needs (`sys.modules`, `__builtins__`): it can only be looked at"
+    )]
+    Mute { pid: Pid },
+    #[error("the agent failed in process {pid} and has taken itself out: {text}")]
+    Broken { pid: Pid, text: String },
     #[error("the agent could not start in process {pid}: {text}")]
     Failed { pid: Pid, text: String },
     #[error("the agent in process {pid} said what makes no sense: {line}")]

@@ -114,6 +114,17 @@ impl Injection {
         Ok(())
     }
 
+    /// Whether the main thread has not come by yet to make the call that was put into the ring.
+    pub fn still_waits(
+        &self,
+        process: &dyn Process,
+        located: &Located,
+    ) -> Result<bool, AgentError> {
+        let look = Look::new(process, located);
+        let ring = look.pending_calls(self.pid)?;
+        look.still_waits(&ring, self.placed)
+    }
+
     /// Makes a thread that speaks for the main thread while that waits in C code; false if it does not, or has come by.
     ///
     /// If the main thread comes back, a call in the ring makes it wait for what the session decides.
@@ -167,7 +178,7 @@ impl Injection {
     }
 
     /// Takes back an agent that has not been started. False if it has been meanwhile: it will say hello.
-    pub fn withdraw(self, process: &dyn Process, located: &Located) -> Result<bool, AgentError> {
+    pub fn withdraw(&self, process: &dyn Process, located: &Located) -> Result<bool, AgentError> {
         let mut hold = Hold::seize(self.pid)?;
         let look = Look::new(process, located);
         let ring = look.pending_calls(self.pid)?;

@@ -3,7 +3,8 @@
 use crate::python::layout::Layout;
 
 /// The parts, in an order in which each finds what it inherits from.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 12] = [
+    include_str!("inferior/genuine.py"),
     include_str!("inferior/channel.py"),
     include_str!("inferior/values.py"),
     include_str!("inferior/breakpoints.py"),
@@ -13,6 +14,7 @@ const PARTS: [&str; 10] = [
     include_str!("inferior/evaluate.py"),
     include_str!("inferior/watches.py"),
     include_str!("inferior/tracing.py"),
+    include_str!("inferior/guard.py"),
     include_str!("inferior/entering.py"),
 ];
 /// How breakpoints are done where `sys.monitoring` is there, and where it is not.
@@ -110,7 +112,7 @@ pub(super) enum Runner {
     Helper { of: u64, serial: u64 },
 }
 
-/// What `PyRun_SimpleString` runs. It ends in a NUL, binds no name in `__main__`, and lets no exception out: one would reach the code
+/// What `PyRun_SimpleString` runs. Its `except` need no names, which the program may have taken away. It ends in a NUL, binds no name in `__main__`, and lets no exception out: one would reach the code
 /// that it interrupted.
 ///
 /// The first who runs one brings the agent in, which it reads from the pipe, so that little has to lie in the memory of the
@@ -124,9 +126,9 @@ pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
         answers_inode,
     } = ends;
     let then = match runner {
-        Runner::Main => "stop_soon(sys._getframe(2), 'attach')".to_owned(),
-        Runner::BeforeMainProgram => "enter(sys._getframe(1).f_back)".to_owned(),
-        Runner::MainAfterHelper { serial } => format!("rejoin(sys._getframe(2), {serial})"),
+        Runner::Main => "arrive()".to_owned(),
+        Runner::BeforeMainProgram => "enter()".to_owned(),
+        Runner::MainAfterHelper { serial } => format!("rejoin({serial})"),
         Runner::Helper { of, serial } => format!("stand_in({of}, {serial})"),
     };
     let session = std::process::id();
@@ -141,11 +143,11 @@ pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
     );
     let program = program.replace('\n', "\\n");
     format!(
-        "try:\n exec(compile(\"{program}\", '<pmdb>', 'exec'), {{}})\nexcept BaseException:\n try: \
+        "try:\n exec(compile(\"{program}\", '<pmdb>', 'exec'), {{}})\nexcept:\n try: \
          __import__('posix').fstat({answers}).st_ino == {answers_inode} and \
          __import__('posix').write({answers}, ('{{\"event\": \"failed\", \"text\": \"%s\"}}\\n' \
          % ascii(__import__('sys').exc_info()[1]).replace('\\\\', '/').replace('\"', \"'\")).encode())\n \
-         except BaseException: pass\n\0"
+         except: pass\n\0"
     )
     .into_bytes()
 }
@@ -163,13 +165,13 @@ pub(super) fn closing(ends: Ends) -> Vec<u8> {
         "import posix\\nfor end, inode in (({commands}, {commands_inode}), ({answers}, {answers_inode}), \
          ({kept}, {answers_inode})):\\n if posix.fstat(end).st_ino == inode: posix.close(end)"
     );
-    format!("try:\n exec(\"{program}\", {{}})\nexcept BaseException:\n pass\n\0").into_bytes()
+    format!("try:\n exec(\"{program}\", {{}})\nexcept:\n pass\n\0").into_bytes()
 }
 
 /// What `PyRun_SimpleString` runs to stop a process in which the agent is: its main thread stops at its next line.
 pub(super) fn interruption() -> Vec<u8> {
-    b"try:\n __import__('sys')._pmdb_agent.interrupt(__import__('sys')._getframe(1))\n\
-      except BaseException:\n pass\n\0"
+    b"try:\n __import__('sys')._pmdb_agent.interrupt()\n\
+      except:\n pass\n\0"
         .to_vec()
 }
 

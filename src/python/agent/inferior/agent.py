@@ -20,7 +20,7 @@ class Agent:
         # pmdb's process, as it sees itself.
         self.session = session
         # Of the pipe of commands: which pmdb this agent belongs to.
-        self.inode = posix.fstat(channel.commands).st_ino
+        self.inode = channel.inodes[channel.commands]
         self.pid = posix.getpid()
         self.at_prompt = _thread.allocate_lock()
         self.breakpoints = Breakpoints()
@@ -170,6 +170,7 @@ class Agent:
                 except BaseException as error:
                     # A signal came, and the handler of the program raised this: it is for the program.
                     raised = raised or error
+                    going_on = self.excuse(error)
         finally:
             self.stopped_at = None
             self.busy.discard(_thread.get_ident())
@@ -184,6 +185,8 @@ class Agent:
         """One command and its answer. Gives back whether the thread goes on standing still."""
         command = self.channel.receive()
         answer = self.obey(frame, command) if command is not None else None
+        if answer is None:
+            self.channel.answered()
         if posix.getpid() != self.pid:
             # The command forked, and this is the child: the session is its parent's.
             self.leave()
@@ -191,10 +194,22 @@ class Agent:
         if answer is not None:
             answer["id"] = command.get("id")
             if self.channel.send(answer):
+                self.channel.answered()
                 return True
         if command is None or answer is not None:
             self.leave()
         return False
+
+    def excuse(self, error):
+        """A command was cut off in the middle by what a signal handler raised. Gives back whether the thread goes on standing still."""
+        command = self.channel.state[2]
+        if not isinstance(command, dict):
+            return not self.has_left
+        self.channel.answered()
+        if command.get("do") in ("resume", "leave"):
+            return False
+        text = "cut off by a signal handler of the program, which raised %s" % describe_error(error)
+        return self.channel.send({"id": command.get("id"), "error": text})
 
     def obey(self, frame, command):
         """The answer to a command, or None if the thread goes on."""
@@ -202,6 +217,16 @@ class Agent:
             return self.orders[command["do"]](self, frame, command)
         except BaseException as error:
             return {"error": "the agent failed: " + describe_error(error)}
+
+    def survives(self, error):
+        """Something was raised in a hook. What a signal handler of the program raised there goes on its way; else the agent leaves."""
+        traceback = error.__traceback__
+        while traceback.tb_next is not None:
+            traceback = traceback.tb_next
+        if traceback.tb_frame.f_code.co_filename != OWN_FILE or isinstance(error, KeyboardInterrupt):
+            raise error
+        if not isinstance(error, RecursionError):
+            self.leave({"event": "failed", "text": describe_error(error)})
 
     def selected(self, frame, command):
         """The frame so many calls up from the one that stopped."""
@@ -332,11 +357,13 @@ class Agent:
 
     # Coming and going
 
-    def interrupt(self, frame):
-        """The session wants the main thread, which runs this in `frame`, to stop, or what runs at the prompt to be given up."""
+    def interrupt(self):
+        """The session wants the main thread, which runs this, to stop, or what runs at the prompt to be given up."""
         if self.evaluator.running is not None:
             self.evaluator.give_up(self.evaluator.running)
             return
+        # Behind the text that calls this.
+        frame = sys._getframe(2)
         if frame.f_code is Keyboard.interrupted.__code__:
             # The signal that came with the request.
             frame = frame.f_back
@@ -349,10 +376,16 @@ class Agent:
             # A condition or a `repr` that one of the hooks has called. No other line of this thread comes before its end.
             self.evaluator.give_up(_thread.get_ident())
 
-    def enter(self, frame):
-        """Before the main program of a program that pmdb has started. `frame` is what was interrupted, if any Python was."""
+    def arrive(self):
+        """The main thread has brought the agent in, and stops at its next line."""
+        # Behind the text that calls this, and the text in that.
+        self.stop_soon(sys._getframe(3), "attach")
+
+    def enter(self):
+        """Before the main program of a program that pmdb has started."""
         self.keyboard = Keyboard(self)
-        Entering(self).begin(frame)
+        # What the text behind this one has interrupted, if any Python was.
+        Entering(self).begin(sys._getframe(2).f_back)
 
     def stop_soon(self, frame, reason):
         """Stops this thread at the next line that it runs in `frame` or in what it calls."""
@@ -374,8 +407,10 @@ class Agent:
             finally:
                 self.turn = None
 
-    def rejoin(self, frame, serial):
+    def rejoin(self, serial):
         """The main thread is back: it waits until its turn, and goes on as it was told."""
+        # Behind the text that calls this, and the text in that.
+        frame = sys._getframe(3)
         with self.deciding:
             turn = self.turn
             is_first = turn is None and self.deferred is None and serial > self.spoken
@@ -408,11 +443,7 @@ class Agent:
         sys.__dict__.pop("_pmdb_entrance", None)
         if last_words is not None:
             self.channel.send(last_words)
-        for number in (self.channel.commands, self.channel.answers, self.channel.kept):
-            try:
-                posix.close(number)
-            except OSError:
-                pass
+        self.channel.close()
 
 
 def begin(commands, answers, kept, session):
@@ -431,4 +462,5 @@ def begin(commands, answers, kept, session):
 
 
 # What the text that starts the agent puts into the namespace: three file descriptors, and pmdb's process.
-begin(commands, answers, kept, session)
+# Up to 3.9 a function has the builtins of who calls it from the same namespace: this call comes from another one.
+TYPE(begin)((lambda call, arguments: call(*arguments)).__code__, {})(begin, (commands, answers, kept, session))

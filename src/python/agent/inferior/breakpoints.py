@@ -119,7 +119,13 @@ class Breakpoints:
             if not hasattr(path, "realpath"):
                 # The interpreter is still starting.
                 return name
-            self.paths[name] = name if name.startswith("<") else path.realpath(name)
+            self.paths[name] = name
+            if not name.startswith("<"):
+                try:
+                    self.paths[name] = path.realpath(name)
+                except Exception:
+                    # The module does not work any more: most names are absolute and without links.
+                    pass
         return self.paths[name]
 
     def of_file(self, name):

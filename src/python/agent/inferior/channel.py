@@ -3,14 +3,13 @@
 All parts of the agent run in one namespace, which no module of the program can import. They use nothing that
 CPython does not load by itself at start-up.
 """
-import sys
-import _thread
-import posix
 
 # The file name of all code of the agent.
 OWN_FILE = "<pmdb>"
 # What a JSON text needs besides numbers and strings to be an expression of Python too.
 JSON_NAMES = {"__builtins__": {}, "true": True, "false": False, "null": None}
+# Bytes of one read.
+BUFFER = 16384
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -61,12 +60,30 @@ class Channel:
         # `commands` ends when the session does: only the session holds its other end. Of `answers` the agent keeps a
         # reading end as well, so that a write can never raise SIGPIPE; it does not block, so that it cannot wait for nobody.
         self.commands, self.answers, self.kept = commands, answers, kept
+        # The program may close them, and other files get their numbers.
+        self.inodes = {number: posix.fstat(number).st_ino for number in (commands, answers, kept)}
         posix.set_blocking(answers, False)
-        self.received = b""
+        # What was received, the buffer of the next read, and the command that is not answered yet: one tuple, so that one
+        # assignment changes them. What a signal handler of the program raises in between then loses nothing.
+        self.state = (b"", bytearray(BUFFER), None)
         self.lock = _thread.allocate_lock()
+
+    def has(self, number):
+        """Whether a file descriptor still is what it was."""
+        try:
+            return posix.fstat(number).st_ino == self.inodes[number]
+        except OSError:
+            return False
+
+    def close(self):
+        for number in self.inodes:
+            if self.has(number):
+                posix.close(number)
 
     def send(self, message):
         """Gives back whether the session can have got it."""
+        if not self.has(self.answers):
+            return False
         data = (to_json(message) + "\n").encode("ascii")
         with self.lock:
             while data:
@@ -82,11 +99,11 @@ class Channel:
 
     def session_is_gone(self):
         """Looks for the end of `commands` without waiting; what the session sent meanwhile is kept."""
+        if not self.has(self.commands):
+            return True
         posix.set_blocking(self.commands, False)
         try:
-            data = posix.read(self.commands, 65536)
-            self.received += data
-            return not data
+            return not self.fill()
         except BlockingIOError:
             posix.sched_yield()
             return False
@@ -95,18 +112,42 @@ class Channel:
         finally:
             posix.set_blocking(self.commands, True)
 
+    def fill(self):
+        """Reads what the session has sent. Gives back whether anything came."""
+        received, buffer, command = self.state
+        # If the last call was cut off behind the read, the buffer is full already. The lines have no zero bytes.
+        if not buffer[0] and not posix.readv(self.commands, (buffer,)):
+            return False
+        data = bytes(buffer).rstrip(b"\0")
+        self.state = (received + data, bytearray(BUFFER), command)
+        return True
+
     def receive(self):
-        """The next command, waiting for it; None if the session is gone or does not speak sense."""
-        while b"\n" not in self.received:
+        """The next command, waiting for it; None if the session is gone or does not speak sense. It stays until it is `answered`."""
+        while self.state[2] is None:
+            received, buffer, _ = self.state
+            if b"\n" in received:
+                line, _, rest = received.partition(b"\n")
+                self.state = (rest, buffer, self.parsed(line))
+                continue
             try:
-                data = posix.read(self.commands, 65536)
+                if not self.has(self.commands) or not self.fill():
+                    return None
+            except BlockingIOError:
+                posix.set_blocking(self.commands, True)
             except OSError:
                 return None
-            if not data:
-                return None
-            self.received += data
-        line, _, self.received = self.received.partition(b"\n")
-        try:
-            return eval(line.decode("utf-8"), dict(JSON_NAMES))
-        except Exception:
-            return None
+        return self.state[2] if isinstance(self.state[2], dict) else None
+
+    def parsed(self, line):
+        """What a line says; False for nonsense. What a signal handler raises here is not taken for that."""
+        for is_last in (False, True):
+            try:
+                return eval(line.decode("utf-8"), dict(JSON_NAMES))
+            except Exception:
+                if is_last:
+                    return False
+
+    def answered(self):
+        received, buffer, _ = self.state
+        self.state = (received, buffer, None)

@@ -9,17 +9,27 @@ class Output:
     def __init__(self, original, thread, send):
         self.original, self.thread, self.send = original, thread, send
         self.left = LONGEST_TEXT
+        # Not sent yet: a message for each piece would take longer than printing it.
+        self.pieces, self.length = [], 0
 
     def write(self, text):
         if _thread.get_ident() != self.thread:
             return self.original.write(text)
         text = plain(str(text))
         if self.left > 0:
-            self.send({"event": "output", "text": text[:self.left]})
+            self.pieces.append(text[:self.left])
+            self.length += len(text)
             self.left -= len(text)
             if self.left <= 0:
-                self.send({"event": "output", "text": "\n[more than %d characters: the rest is left out]\n" % LONGEST_TEXT})
+                self.pieces.append("\n[more than %d characters: the rest is left out]\n" % LONGEST_TEXT)
+            if self.length >= 8192:
+                self.send_pieces()
         return len(text)
+
+    def send_pieces(self):
+        pieces, self.pieces, self.length = self.pieces, [], 0
+        if pieces:
+            self.send({"event": "output", "text": "".join(pieces)})
 
     def flush(self):
         if _thread.get_ident() != self.thread and self.original is not None:
@@ -50,7 +60,7 @@ class Shown:
     heavy = None
 
     def breakpoint(self, *_, **__):
-        self.send({"event": "output", "text": "[breakpoint() is passed over: the process stands still]\n"})
+        self.put[0].write("[breakpoint() is passed over: the process stands still]\n")
 
     def __enter__(self):
         self.before = [(name, sys.__dict__.get(name, self)) for name in ("stdout", "displayhook", "breakpointhook")]
@@ -60,6 +70,7 @@ class Shown:
         return self
 
     def __exit__(self, *_):
+        self.put[0].send_pieces()
         for (name, before), ours in zip(self.before, self.put):
             # The statement may have put something else there.
             if sys.__dict__.get(name) is not ours:

@@ -64,17 +64,19 @@ class Monitoring(Tracing):
             self.watched[id(code)] = code
             sys.monitoring.set_local_events(self.tool, code, sys.monitoring.events.LINE)
 
+    @guarded
     def entered(self, code, offset):
         if self.tool is not None:
             self.watch(code)
         return sys.monitoring.DISABLE
 
+    @guarded
     def line_event(self, code, line):
         agent = self.agent
         hits = agent.breakpoints.hits(code, line)
         if not hits:
             return sys.monitoring.DISABLE
-        frame = sys._getframe(1)
+        frame = sys._getframe(CALLER_OF_HOOK)
         if agent.steps or self.seen:
             step = agent.steps.get(_thread.get_ident())
             if (step is not None and step.is_at_first_line(frame)) or self.was_seen(frame, "trace"):

@@ -18,7 +18,13 @@ class Hook:
         engine = self.engine
         if engine is None:
             return
-        frame, thread, busy = sys._getframe(1), _thread.get_ident(), engine.agent.busy
+        try:
+            self.reached(engine, sys._getframe(1))
+        except BaseException as error:
+            engine.agent.survives(error)
+
+    def reached(self, engine, frame):
+        thread, busy = _thread.get_ident(), engine.agent.busy
         if thread in busy:
             return
         if self.breakpoints is None:
