@@ -389,6 +389,8 @@ class Agent:
 
     def stop_soon(self, frame, reason):
         """Stops this thread at the next line that it runs in `frame` or in what it calls."""
+        if self.has_left:
+            return
         self.steps[_thread.get_ident()] = step = Step(reason)
         self.engine.resumes(frame, step)
 

@@ -231,16 +231,16 @@ class Rewriting(Tracing):
         """The stop itself is made when the interpreter reports the line: `jump` is possible only then."""
         thread = _thread.get_ident()
         self.due[thread] = frame, message
-        self.set_trace()
         self.note(thread, frame)
+        self.set_trace()
 
     def exec_follows(self, frame):
         if not self.agent.breakpoints:
             return
         thread = _thread.get_ident()
         self.expecting[thread] = frame
-        self.set_trace()
         self.note(thread, frame)
+        self.set_trace()
 
     # Events
 
@@ -248,9 +248,9 @@ class Rewriting(Tracing):
         thread = _thread.get_ident()
         if step is None and self.watches(thread) and not self.agent.watches.wants(thread):
             self.forget_frames(thread)
-            self.set_trace()
             for watched in self.watched.get(thread, {}).values():
                 self.note(thread, watched)
+            self.set_trace()
             return
         super().resumes(frame, step)
 

@@ -31,7 +31,9 @@ class Tracing:
 
     def forget_frames(self, thread):
         for frame, known in self.traced.pop(thread, {}).values():
-            frame.f_trace = known
+            # It may be that of a later agent by now.
+            if frame.f_trace is self.callback:
+                frame.f_trace = known
 
     def resumes(self, frame, step):
         """The stopped thread is about to go on."""
@@ -40,11 +42,12 @@ class Tracing:
             self.unset_trace()
             self.forget_frames(thread)
             return
-        self.set_trace()
         while frame is not None:
             if frame.f_code.co_filename != OWN_FILE:
                 self.note(thread, frame)
             frame = frame.f_back
+        # Last: from here on the thread may stop, and leave, in a signal handler that runs before this function has returned.
+        self.set_trace()
 
     def watches(self, thread):
         """Whether breakpoints or watchpoints need this thread to be traced."""
@@ -58,6 +61,7 @@ class Tracing:
         if agent.has_left:
             # Another thread took the agent out, which could not reach this one's.
             self.unset_trace()
+            self.forget_frames(_thread.get_ident())
             return None
         if is_own(frame):
             return None
@@ -65,7 +69,11 @@ class Tracing:
         if event == "line":
             return self.line(frame, step)
         if event == "call":
-            return self.call(frame, step)
+            result = self.call(frame, step)
+            if result is not None:
+                # So that it is taken off again if the agent leaves while this frame is there.
+                self.note(_thread.get_ident(), frame)
+            return result
         if event == "return":
             return self.returns(frame, step, argument)
         if event == "exception" and step is not None and step.stops_at_exception(frame, argument):
