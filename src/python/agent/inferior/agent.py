@@ -44,8 +44,8 @@ class Agent:
         self.deciding = _thread.allocate_lock()
         # Ctrl-C of a program that pmdb has started.
         self.keyboard = None
-        # What is raised in the program when it goes on.
-        self.to_raise = None
+        # What is raised in the program when it goes on, and is then on its way to it.
+        self.to_raise = self.on_its_way = None
         self.engine = (Monitoring if hasattr(sys, "monitoring") else Rewriting)(self)
 
     def is_ours(self):
@@ -178,6 +178,7 @@ class Agent:
             raised, self.to_raise = raised or self.to_raise, None
             self.at_prompt.release()
         if raised is not None:
+            self.on_its_way = raised
             raise raised
         return True
 
@@ -219,7 +220,10 @@ class Agent:
             return {"error": "the agent failed: " + describe_error(error)}
 
     def survives(self, error):
-        """Something was raised in a hook. What a signal handler of the program raised there goes on its way; else the agent leaves."""
+        """Something was raised in a hook. What is for the program goes on its way; else the agent leaves."""
+        if error is self.on_its_way:
+            self.on_its_way = None
+            raise error
         traceback = error.__traceback__
         while traceback.tb_next is not None:
             traceback = traceback.tb_next
