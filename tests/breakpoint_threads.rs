@@ -236,7 +236,7 @@ def handle_late(x):
         let session = told(&fixture, &commands).replace(&format!("{}/", folder.display()), "");
         for expected in [
             "Breakpoint 1 at /^handle_.*y|^handle_l/ (1 function so far)\n",
-            "Breakpoint 2 at later.Tool.use (pending: there is no such function yet)\n",
+            "Breakpoint 2 at later.Tool.use (pending: wherever a function of that name runs)\n",
             "Breakpoint 3 at library/later.py:1\n",
             "> library/later.py(1)<module>()\n-> loaded = 'yes'\n",
             "> library/later.py(4)use()\n-> m = n + 1\n5\n",

@@ -34,6 +34,8 @@ pub struct Code {
     /// How many of them, from the first, are arguments; some of these may be cells.
     argument_count: usize,
     bytecode: Addr,
+    /// The tuple of its constants.
+    pub(super) constants: Addr,
     line_table: Vec<u8>,
     /// What the line table says of the instructions that were asked for. A recursive function has many frames at one.
     positions: RefCell<FxHashMap<i64, Position>>,
@@ -45,6 +47,11 @@ pub struct Variable {
 }
 
 impl Code {
+    /// The code by which the interpreter waits for a class's `__init__` (`INIT_CLEANUP` in `Python/specialize.c`, 3.13+). No file is called so.
+    pub(super) fn is_made_up(&self) -> bool {
+        self.file == "__init__" && self.qualname == "__init__"
+    }
+
     pub fn is_function(&self) -> bool {
         self.flags & OPTIMIZED != 0
     }
@@ -107,6 +114,7 @@ impl Look<'_> {
             flags: int(layout.flags)?,
             variables: self.variables(address, arguments)?,
             argument_count: usize::try_from(arguments).unwrap_or(usize::MAX),
+            constants: field(layout.consts)?,
             bytecode: match layout.bytecode {
                 Bytecode::BytesObject(_) => Addr::NULL,
                 Bytecode::Inline(offset) => address.plus(offset),

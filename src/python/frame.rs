@@ -49,6 +49,9 @@ impl Look<'_> {
                 (code, position)
             }
         };
+        if code.is_made_up() {
+            return Ok(None);
+        }
         let (globals, builtins, locals) = match self.layout().frame {
             FrameLayout::Object(layout) => (layout.globals, layout.builtins, layout.locals),
             FrameLayout::Interpreter(layout) => (layout.globals, layout.builtins, layout.locals),

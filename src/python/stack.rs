@@ -2,10 +2,12 @@
 //!
 //! Why a stack that is read word by word may never have been, and what is done about it: `docs/internals/torn-stacks.md`.
 
+use std::time::{Duration, Instant};
+
 use rustc_hash::FxHashSet;
 
 use super::LookError;
-use super::agent::OWN_FILE;
+use super::agent::{OWN_FILE, TEXT_BEGINS};
 use super::frame::PythonFrame;
 use super::layout::{CurrentFrame, FrameLayout};
 use super::look::Look;
@@ -24,6 +26,9 @@ const MOST_VISITED: usize = 4 * DEEPEST;
 const GAP: u64 = 256;
 /// A longer piece is not begun for frames that lie side by side, in bytes.
 const LONGEST_PIECE: u64 = 64 * 1024;
+
+/// Constants of the text that starts the agent: it has fewer.
+const MOST_CONSTANTS: u64 = 16;
 
 /// A stack, and why it ends early if it does.
 pub struct Stack {
@@ -79,6 +84,22 @@ fn is_text(frame: &PythonFrame) -> bool {
 }
 
 impl Look<'_> {
+    /// Whether a frame is that of the text that starts the agent, before or after it does: its first words are a constant of it.
+    fn is_entrance(&self, frame: &PythonFrame) -> bool {
+        let begins = |constant: &Addr| {
+            let text = self.text(*constant, TEXT_BEGINS.len());
+            text.is_ok_and(|text| {
+                text.code_points
+                    .iter()
+                    .copied()
+                    .eq(TEXT_BEGINS.chars().map(u32::from))
+            })
+        };
+        is_text(frame)
+            && (self.sequence(frame.code.constants, MOST_CONSTANTS))
+                .is_ok_and(|constants| constants.iter().any(begins))
+    }
+
     /// The stack of the thread state at `thread`.
     pub fn stack(&self, thread: Addr) -> Stack {
         let (chain, moving) = self.chain_of_one_moment(thread);
@@ -95,7 +116,9 @@ impl Look<'_> {
                 .and_then(|()| self.frame(address))
             {
                 Ok(Some(frame)) => {
-                    let is_hidden = is_of_agent(&frame) || (below_entrance && is_text(&frame));
+                    let is_hidden = is_of_agent(&frame)
+                        || (below_entrance && is_text(&frame))
+                        || (stack.frames.is_empty() && self.is_entrance(&frame));
                     below_entrance = is_of_agent(&frame) && frame.code.qualname == "<module>";
                     if !is_hidden {
                         stack.frames.push(frame);
@@ -139,7 +162,9 @@ impl Look<'_> {
                 return None;
             }
             match self.frame(address).ok()? {
-                Some(frame) if !is_of_agent(&frame) => return Some(frame),
+                Some(frame) if !is_of_agent(&frame) && !self.is_entrance(&frame) => {
+                    return Some(frame);
+                }
                 _ => {}
             }
             address = self.caller(address).ok()?;
@@ -155,13 +180,18 @@ impl Look<'_> {
             return (chain, false);
         }
         let mut visited = 0;
+        let mut shortest = Duration::MAX;
         for attempt in 0..MOST_ATTEMPTS {
             visited += chain.frames.len();
             if visited > MOST_VISITED {
                 break;
             }
             let mut pieces = self.pieces(thread, &chain.frames);
-            if self.memory.refresh(&mut pieces).is_err() {
+            let begin = Instant::now();
+            let refreshed = self.memory.refresh(&mut pieces);
+            let took = begin.elapsed();
+            shortest = shortest.min(took);
+            if refreshed.is_err() {
                 // A frame, or what passed for one, is not there any more.
                 self.memory.forget();
                 chain = self.chain(thread);
@@ -174,7 +204,9 @@ impl Look<'_> {
             chain = self.chain(thread);
             let all_read = chain.frames.iter().all(|frame| read.contains(frame));
             let agrees = self.agree(&mut pieces, chain.frames.first(), attempt);
-            if agrees && all_read && !may_be_whole_later(&chain.broken) {
+            // One that lost the processor in the middle read two moments, which may look alike by chance.
+            let at_once = took <= shortest.saturating_mul(2);
+            if agrees && at_once && all_read && !may_be_whole_later(&chain.broken) {
                 return (chain, false);
             }
         }

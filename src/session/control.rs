@@ -110,6 +110,11 @@ impl Inferior {
     pub fn wait(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
         match self.held()?.next_event(GLANCE, interrupted) {
             Ok(Some(event)) => self.happened(event, interrupted),
+            // A child that it forked may still have the other ends of the pipes.
+            Ok(None) if self.process.has_changed().is_some() => {
+                let pid = self.live_pid()?;
+                self.lost(AgentError::Ended { pid }.into(), interrupted)
+            }
             Ok(None) => {
                 let located = self.located()?.clone();
                 if let Some(held) = &mut self.held {
@@ -118,13 +123,29 @@ impl Inferior {
                 Ok(Vec::new())
             }
             // The pipes end when the process does.
-            Err(error) => match self.refresh(interrupted) {
-                Ok(events) if self.ended => {
-                    self.held = None;
-                    Ok(events)
-                }
-                _ => Err(error),
-            },
+            Err(error) => self.lost(error, interrupted),
+        }
+    }
+
+    /// Nothing comes from the agent any more: what has become of the process, or else the error.
+    fn lost(
+        &mut self,
+        error: SessionError,
+        interrupted: &AtomicBool,
+    ) -> Result<Vec<Event>, SessionError> {
+        match self.refresh(interrupted) {
+            Ok(events) if self.ended => {
+                self.held = None;
+                Ok(events)
+            }
+            Ok(events)
+                if events
+                    .iter()
+                    .any(|event| matches!(event, Event::Replaced { .. })) =>
+            {
+                Ok(events)
+            }
+            _ => Err(error),
         }
     }
 

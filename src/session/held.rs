@@ -273,6 +273,10 @@ impl Held {
             if let Some(answer) = self.answer_in_time(id, GLANCE, &mut printed)? {
                 return Ok((answer, printed));
             }
+            // A child that it forked may still have the other ends of the pipes, which then tell no end.
+            if process.has_changed().is_some() {
+                return Err(AgentError::Ended { pid: self.pid }.into());
+            }
         }
         self.unanswered = Some(id);
         let deadline = Instant::now() + PATIENCE_TO_GIVE_UP;

@@ -208,6 +208,10 @@ impl Inferior {
 
     /// Whether Python is there by now: it may have been starting up.
     fn locate_again(&mut self) -> bool {
+        // What is mapped was asked for once: its libraries may have come since.
+        if let (Target::Live(_), Ok(process)) = (&self.target, self.target.open()) {
+            self.process = process;
+        }
         match locate(&*self.process) {
             Ok(located) => {
                 self.report.interpreter = Some(located.name());

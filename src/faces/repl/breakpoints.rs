@@ -49,7 +49,7 @@ impl Repl {
                     (Some(_), _) => String::new(),
                     (None, Some(1)) => " (1 function so far)".to_string(),
                     (None, Some(count)) => format!(" ({count} functions so far)"),
-                    (None, None) => " (pending: there is no such function yet)".to_string(),
+                    (None, None) => " (pending: wherever a function of that name runs)".to_string(),
                 };
                 let place = breakpoint.place();
                 let text = format!("{kind} {} at {place}{pending}", breakpoint.number);

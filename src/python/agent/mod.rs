@@ -23,3 +23,5 @@ pub use message::{
 
 /// The file that the agent's code says that it is from (`inferior/agent.py`).
 pub(super) const OWN_FILE: &str = "<pmdb>";
+/// How the program begins that the text which starts the agent compiles (`script.rs`).
+pub(super) const TEXT_BEGINS: &str = "import sys, posix, _thread\nours";

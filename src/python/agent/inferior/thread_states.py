@@ -13,6 +13,10 @@ class ThreadStates:
 
         self.ctypes, self.api = ctypes, ctypes.PyDLL(None)
         self.pointer, self.number = ctypes.c_void_p, ctypes.c_int
+        # Looked up now: that runs code of `ctypes`, of which nothing may be traced while trace functions are changed.
+        for name in ("PyInterpreterState_ThreadHead", "PyThreadState_Next", "PyThreadState_Get", "Py_IncRef", "Py_DecRef"):
+            getattr(self.api, name)
+        self.has_setter = hasattr(self.api, "_PyEval_SetTrace")
         # `sys.settrace` has this function of the interpreter call the one of Python: where it is, is seen when one is set.
         self.trampoline = None
 
@@ -47,7 +51,7 @@ class ThreadStates:
 
     def set(self, state, function):
         """Sets the trace function of a thread, or takes it off with None."""
-        if hasattr(self.api, "_PyEval_SetTrace"):
+        if self.has_setter:
             thing = self.ctypes.py_object(function) if function is not None else None
             self.api._PyEval_SetTrace(self.pointer(state), self.pointer(self.trampoline if thing else None), thing)
             return
