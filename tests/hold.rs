@@ -5,7 +5,10 @@ mod support;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
-use support::{Fixture, any_python, dump_core, fixture_path, on_each_python, pmdb_with_input};
+use nix::unistd::Pid;
+use support::{
+    Conversation, Fixture, any_python, dump_core, fixture_path, on_each_python, pmdb_with_input,
+};
 
 /// What the prompt prints for some commands, without the folder of the fixture.
 fn told(fixture: &Fixture, commands: &[&str]) -> String {
@@ -137,6 +140,27 @@ fn leaving_without_detach_leaves_nothing() {
         told(&fixture, &["break 12, x == 3", "continue", "quit"]);
         assert_eq!(state(&mut fixture), before);
         told(&fixture, &["stop"]);
+        assert_eq!(state(&mut fixture), before);
+    });
+}
+
+#[test]
+fn a_process_that_was_stopped_meanwhile_is_left_when_it_goes_on() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "working.py", &[]);
+        let before = state(&mut fixture);
+        let pid = Pid::from_raw(fixture.pid().cast_signed());
+        let mut prompt = Conversation::start(&["attach", &pid.to_string()]);
+        prompt.ask("tbreak 12, x == 5");
+        prompt.ask("continue");
+        kill(pid, Signal::SIGSTOP).expect("it lives");
+        let status = || std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+        while !status().contains("State:\tT (stopped)") {
+            std::thread::yield_now();
+        }
+        let left = prompt.ask("detach").join("\n");
+        assert!(left.contains("is stopped by a signal"), "{left}");
+        kill(pid, Signal::SIGCONT).expect("it lives");
         assert_eq!(state(&mut fixture), before);
     });
 }

@@ -34,8 +34,10 @@ fn hold_the_target() -> Hold {
     Hold::seize(Pid(pid)).expect("it lives")
 }
 
+// The two that are ignored are no tests by themselves: `kill_everywhere` starts this program again with one of them alone, in a process
+// of its own, since what they are in the middle of is killed. They need the target that it names in the environment.
 #[test]
-#[ignore = "another test starts it"]
+#[ignore = "`kill_everywhere` starts it in a process of its own and kills that; alone it has no target"]
 fn makes_system_calls() {
     let getpid = Call {
         number: libc::SYS_getpid,
@@ -46,7 +48,7 @@ fn makes_system_calls() {
 }
 
 #[test]
-#[ignore = "another test starts it"]
+#[ignore = "`kill_everywhere` starts it in a process of its own and kills that; alone it has no target"]
 fn calls_a_function() {
     let function = Addr(from_the_test("PMDB_TEST_FUNCTION"));
     let mut hold = hold_the_target();

@@ -68,6 +68,10 @@ pub enum SessionError {
         "the last command still runs in process {pid}, in C code that cannot be given up: its answer will be lost; `detach` lets the process go on when it is done"
     )]
     StillRunning { pid: Pid },
+    #[error(
+        "process {pid} is stopped by a signal: what pmdb has put into it leaves when it goes on (`kill -CONT {pid}`)"
+    )]
+    LeftStopped { pid: Pid },
     /// It was to be started by pmdb.
     #[error("{program} {why}: {how}")]
     NoProgram {

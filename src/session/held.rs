@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::SessionError;
-use crate::model::{GilState, Pid, Tid};
-use crate::process::Process;
+use crate::model::{GilState, Pid, ThreadState, Tid};
+use crate::process::{Process, ThreadStatus};
 use crate::python::agent::{
     AgentError, Answer, Channel, Command, Event, Injection, Message, Resume,
 };
@@ -48,6 +48,14 @@ pub(super) struct Held {
     asked: Option<Instant>,
     /// A command that was given up, and does not end.
     unanswered: Option<u64>,
+}
+
+/// Whether the whole process stands still because of SIGSTOP or its like, so that nothing in it can answer.
+fn is_stopped_by_a_signal(process: &dyn Process) -> bool {
+    let stopped = |thread: &ThreadStatus| thread.state == ThreadState::Stopped;
+    process
+        .threads()
+        .is_ok_and(|threads| !threads.is_empty() && threads.iter().all(stopped))
 }
 
 impl From<AgentError> for SessionError {
@@ -350,6 +358,13 @@ impl Held {
 
     /// Takes the agent out again, and lets the process go on. Gives back whether it is out: a thread in C code cannot be asked.
     pub fn end(mut self, process: &dyn Process, located: &Located) -> Result<(), SessionError> {
+        if is_stopped_by_a_signal(process) {
+            // It leaves when it reads this, or finds that the pipes have ended.
+            if self.standing.is_some() {
+                self.channel.send(&Command::Leave { abandon: false })?;
+            }
+            return Err(SessionError::LeftStopped { pid: self.pid });
+        }
         let never = AtomicBool::new(false);
         if self.standing.is_none() {
             self.interrupt(process, located)?;
