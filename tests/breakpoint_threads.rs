@@ -2,15 +2,7 @@
 
 mod support;
 
-use support::{Fixture, fixture_path, on_each_python, pmdb_with_input};
-
-/// What the prompt prints for some commands, without the folder of the fixture.
-fn told(fixture: &Fixture, commands: &[&str]) -> String {
-    let pid = fixture.pid().to_string();
-    let answer = pmdb_with_input(["attach", &pid], &(commands.join("\n") + "\n"));
-    let folder = fixture_path("").display().to_string();
-    answer.stdout.replace(&folder, "")
-}
+use support::{Fixture, on_each_python, told};
 
 /// What the fixture says of itself.
 fn state(fixture: &mut Fixture) -> String {

@@ -7,16 +7,8 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::{
-    Conversation, Fixture, any_python, dump_core, fixture_path, on_each_python, pmdb_with_input,
+    Conversation, Fixture, any_python, dump_core, on_each_python, pmdb_with_input, told,
 };
-
-/// What the prompt prints for some commands, without the folder of the fixture.
-fn told(fixture: &Fixture, commands: &[&str]) -> String {
-    let pid = fixture.pid().to_string();
-    let answer = pmdb_with_input(["attach", &pid], &(commands.join("\n") + "\n"));
-    let folder = fixture_path("").display().to_string();
-    answer.stdout.replace(&folder, "")
-}
 
 /// What the fixture says of itself.
 fn state(fixture: &mut Fixture) -> String {

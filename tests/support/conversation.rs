@@ -4,7 +4,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 
-use super::PATIENCE;
+use super::{Fixture, PATIENCE, fixture_path, pmdb_with_input};
+
+/// What the prompt prints for some commands, without the folder of the fixture.
+pub fn told(fixture: &Fixture, commands: &[&str]) -> String {
+    let pid = fixture.pid().to_string();
+    let answer = pmdb_with_input(["attach", &pid], &(commands.join("\n") + "\n"));
+    let folder = fixture_path("").display().to_string();
+    answer.stdout.replace(&folder, "")
+}
 
 /// A running `pmdb` whose answers are read as they come.
 pub struct Conversation {

@@ -9,8 +9,9 @@ use nix::libc::user_regs_struct;
 
 use super::TraceError;
 use super::hold::Hold;
-use super::kernel::{self, Resume, Status};
+use super::kernel::{self, Status};
 use super::registers::{self, set_general};
+use super::system_call::go_on_to_system_call;
 use super::waiting;
 use crate::model::{Addr, Tid};
 
@@ -60,13 +61,7 @@ impl Hold {
 /// Runs a thread until it is about to make the system call that ends at `end`.
 fn came_back(tid: Tid, end: Addr) -> Result<bool, TraceError> {
     let deadline = Instant::now() + PATIENCE;
-    let go_on = |signal| {
-        kernel::resume(tid, Resume::ToSystemCall, signal).map_err(|errno| TraceError::Thread {
-            tid,
-            action: "resumed",
-            errno,
-        })
-    };
+    let go_on = |signal| go_on_to_system_call(tid, signal);
     go_on(None)?;
     loop {
         match kernel::status(tid) {

@@ -79,16 +79,22 @@ fn make(detour: &Detour, call: &Call) -> Result<i64, TraceError> {
     Ok(registers::general(tid)?.rax.cast_signed())
 }
 
+/// Lets a thread go on to the next beginning or end of a system call; waits for nothing.
+pub(super) fn go_on_to_system_call(
+    tid: Tid,
+    signal: Option<SignalNumber>,
+) -> Result<(), TraceError> {
+    let action = "resumed";
+    kernel::resume(tid, Resume::ToSystemCall, signal).map_err(|errno| TraceError::Thread {
+        tid,
+        action,
+        errno,
+    })
+}
+
 fn to_system_call(tid: Tid) -> Result<(), TraceError> {
     let deadline = Instant::now() + PATIENCE;
-    let go_on = |signal| {
-        let resumed = kernel::resume(tid, Resume::ToSystemCall, signal);
-        resumed.map_err(|errno| TraceError::Thread {
-            tid,
-            action: "resumed",
-            errno,
-        })
-    };
+    let go_on = |signal| go_on_to_system_call(tid, signal);
     go_on(None)?;
     loop {
         match kernel::status(tid) {
