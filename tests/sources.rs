@@ -2,6 +2,11 @@
 
 mod support;
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
 use support::{Fixture, on_each_python, pmdb};
 
 #[test]
@@ -42,7 +47,8 @@ wait()
     on_each_python(|python| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let script = folder.path().join("edited.py");
-        std::fs::write(&script, program).expect("ours");
+        let now = SystemTime::now();
+        write_at(&script, program, now - FAR);
         let mut command = python.command();
         command.arg(&script);
         let fixture = Fixture::start(command);
@@ -50,7 +56,7 @@ wait()
         let warning = "edited.py was edited after the process started";
         let stack = || pmdb(["stack", &pid]).succeeded().stdout.clone();
         assert!(!stack().contains(warning));
-        std::fs::write(&script, format!("# A comment.\n{program}")).expect("ours");
+        write_at(&script, &format!("# A comment.\n{program}"), now + FAR);
         let text = stack();
         assert!(
             text.trim_end().ends_with("other lines than these"),
@@ -58,4 +64,14 @@ wait()
         );
         assert!(text.contains(warning), "{text}");
     });
+}
+
+/// Further than a clock that somebody sets is moved while a test runs: when a process was started is known by the clock of
+/// boot, when a file was written by the one of the wall.
+const FAR: Duration = Duration::from_secs(3600);
+
+fn write_at(path: &Path, text: &str, modified: SystemTime) {
+    let mut file = File::create(path).expect("ours");
+    file.write_all(text.as_bytes()).expect("ours");
+    file.set_modified(modified).expect("ours");
 }
