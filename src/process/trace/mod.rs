@@ -3,6 +3,7 @@
 //! The only place that calls ptrace. The kernel binds a tracee to the thread that attached to it, so what is here cannot be
 //! sent to another thread. If pmdb dies, the kernel detaches and the process goes on: `detour.rs` sees to it that it can.
 
+mod custody;
 mod detour;
 mod error;
 mod function_call;
@@ -16,7 +17,8 @@ mod tracer;
 mod waiting;
 mod way_back;
 
+pub use custody::Custody;
 pub use error::TraceError;
 pub use hold::Hold;
 pub use system_call::Call;
-pub use tracer::{Birth, End, Follower, Interests, Program, TraceEvent, Tracer, Trap};
+pub use tracer::{Birth, End, Follower, Interests, Orders, Program, TraceEvent, Tracer, Trap};

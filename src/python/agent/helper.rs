@@ -10,7 +10,7 @@ use super::furniture::{DATA_AT, Furniture, HELPER_TEXT_AT};
 use super::inject::exported;
 use crate::model::{Addr, Pid, Tid};
 use crate::process::Process;
-use crate::process::trace::Hold;
+use crate::process::trace::{Custody, Hold};
 
 /// The start routine: `rdi` points to [`Helper::data`]. The thread's own id, as pthread(7) has it, is what `fs:0` holds.
 const STUB: [u8; 53] = [
@@ -96,27 +96,43 @@ impl Helper {
     }
 }
 
-/// Holds the process at a moment when no thread runs the stub any more; nothing if that does not come.
-pub(super) fn hold_after_end(pid: Pid, furniture: &Furniture) -> Result<Option<Hold>, AgentError> {
+/// Holds the process at a moment when no thread runs the stub any more, and does something then; nothing if that does not come.
+pub(super) fn hold_after_end<T: Send>(
+    custody: &Custody,
+    pid: Pid,
+    furniture: &Furniture,
+    what: impl FnOnce(&mut Hold) -> Result<T, AgentError> + Send,
+) -> Result<Option<T>, AgentError> {
     let deadline = Instant::now() + PATIENCE;
+    let mut what = Some(what);
     loop {
-        let hold = Hold::seize(pid)?;
-        let Some(code) = furniture.code else {
-            return Ok(Some(hold));
-        };
-        let mut done = [0; 4];
-        hold.read(furniture.text.plus(DATA_AT + DONE_AT), &mut done)?;
-        let mut inside = false;
-        for tid in hold.stopped().collect::<Vec<_>>() {
-            inside |= hold.runs_in(tid, code, super::furniture::PAGE)?;
+        let done = custody.hold(pid, |hold| {
+            if is_free(hold, furniture)? {
+                what.take().map(|what| what(hold)).transpose()
+            } else {
+                Ok(None)
+            }
+        })??;
+        if done.is_some() {
+            return Ok(done);
         }
-        if done != [0; 4] && !inside {
-            return Ok(Some(hold));
-        }
-        drop(hold);
         if Instant::now() > deadline {
             return Ok(None);
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Whether no thread runs the stub, nor is about to.
+fn is_free(hold: &Hold, furniture: &Furniture) -> Result<bool, AgentError> {
+    let Some(code) = furniture.code else {
+        return Ok(true);
+    };
+    let mut done = [0; 4];
+    hold.read(furniture.text.plus(DATA_AT + DONE_AT), &mut done)?;
+    let mut inside = false;
+    for tid in hold.stopped().collect::<Vec<_>>() {
+        inside |= hold.runs_in(tid, code, super::furniture::PAGE)?;
+    }
+    Ok(done != [0; 4] && !inside)
 }

@@ -9,7 +9,7 @@ use super::{AgentError, script};
 use crate::model::{Addr, Pid, Tid};
 use crate::process::Process;
 use crate::process::elf::{Elf, load_bias};
-use crate::process::trace::Hold;
+use crate::process::trace::{Custody, Hold};
 use crate::python::{Located, Look};
 
 /// The functions of CPython that the interpreter is made to call.
@@ -25,6 +25,7 @@ struct Functions {
 /// An agent that was asked in, and what lies in the process on its behalf.
 pub struct Injection {
     pid: Pid,
+    custody: Custody,
     functions: Functions,
     furniture: Furniture,
     /// The last call that was put into the ring.
@@ -47,13 +48,16 @@ impl Injection {
         located: &Located,
         pid: Pid,
     ) -> Result<(Injection, Channel), AgentError> {
-        let mut hold = Hold::seize(pid)?;
-        Injection::begin_in(&mut hold, process, located, Runner::Main)
+        let custody = Custody::Nobody;
+        custody.hold(pid, |hold| {
+            Injection::begin_in(hold, Custody::Nobody, process, located, Runner::Main)
+        })?
     }
 
     /// The same for a process that is held already.
     pub(super) fn begin_in(
         hold: &mut Hold,
+        custody: Custody,
         process: &dyn Process,
         located: &Located,
         runner: Runner,
@@ -71,6 +75,7 @@ impl Injection {
             Ok(placed) => {
                 let injection = Injection {
                     pid,
+                    custody,
                     functions,
                     furniture,
                     placed,
@@ -100,18 +105,20 @@ impl Injection {
         process: &dyn Process,
         located: &Located,
     ) -> Result<(), AgentError> {
-        let hold = Hold::seize(self.pid)?;
-        let look = Look::new(process, located);
-        let ring = look.pending_calls(self.pid)?;
-        if look.still_waits(&ring, self.placed)? {
-            // It is asked already, and comes by when it is back.
-            return Ok(());
-        }
-        self.has_begun = true;
-        let text = script::interruption();
-        let function = self.functions.run;
-        self.placed = place(&hold, &look, &ring, &self.furniture, &text, function)?;
-        Ok(())
+        let custody = self.custody.clone();
+        custody.hold(self.pid, |hold| {
+            let look = Look::new(process, located);
+            let ring = look.pending_calls(self.pid)?;
+            if look.still_waits(&ring, self.placed)? {
+                // It is asked already, and comes by when it is back.
+                return Ok(());
+            }
+            self.has_begun = true;
+            let text = script::interruption();
+            let function = self.functions.run;
+            self.placed = place(hold, &look, &ring, &self.furniture, &text, function)?;
+            Ok(())
+        })?
     }
 
     /// Whether the main thread has not come by yet to make the call that was put into the ring.
@@ -134,69 +141,71 @@ impl Injection {
         located: &Located,
     ) -> Result<bool, AgentError> {
         let helper = Helper::of(process, self.pid, self.functions.run)?;
-        let Some(mut hold) = helper::hold_after_end(self.pid, &self.furniture)? else {
-            return Ok(false);
-        };
-        let look = Look::new(process, located);
-        let ring = look.pending_calls(self.pid)?;
-        let text = |runner| script::entrance(self.furniture.ends, self.source_length, runner);
-        self.helpers += 1;
-        let (of, serial) = (ring.main, self.helpers);
-        let rejoin = text(Runner::MainAfterHelper { serial });
-        let stand_in = text(Runner::Helper { of, serial });
-        if look.still_waits(&ring, self.placed)? {
-            hold.write(self.furniture.text, &rejoin)?;
-        } else {
-            self.has_begun = true;
-            let function = self.functions.run;
-            self.placed = place(&hold, &look, &ring, &self.furniture, &rejoin, function)?;
-        }
-        let main = Tid(self.pid.0);
-        helper.start(&mut hold, main, &mut self.furniture, &stand_in)
+        let (custody, before) = (self.custody.clone(), self.furniture);
+        let sent = helper::hold_after_end(&custody, self.pid, &before, |hold| {
+            let look = Look::new(process, located);
+            let ring = look.pending_calls(self.pid)?;
+            let text = |runner| script::entrance(before.ends, self.source_length, runner);
+            self.helpers += 1;
+            let (of, serial) = (ring.main, self.helpers);
+            let rejoin = text(Runner::MainAfterHelper { serial });
+            let stand_in = text(Runner::Helper { of, serial });
+            if look.still_waits(&ring, self.placed)? {
+                hold.write(self.furniture.text, &rejoin)?;
+            } else {
+                self.has_begun = true;
+                let function = self.functions.run;
+                self.placed = place(hold, &look, &ring, &self.furniture, &rejoin, function)?;
+            }
+            let main = Tid(self.pid.0);
+            helper.start(hold, main, &mut self.furniture, &stand_in)
+        })?;
+        Ok(sent.unwrap_or(false))
     }
 
     /// Takes away the pages, once the agent has left and nobody reads them any more. If the main thread is just
     /// about to read one, they stay.
     pub fn tidy(&self, process: &dyn Process, located: &Located) -> Result<(), AgentError> {
-        let Some(mut hold) = helper::hold_after_end(self.pid, &self.furniture)? else {
-            return Ok(());
-        };
-        let look = Look::new(process, located);
-        let ring = look.pending_calls(self.pid)?;
-        if look.still_waits(&ring, self.placed)? {
-            look.withdraw(&hold, &ring, self.placed, self.functions.harmless)?;
-        }
-        self.furniture.take_away_pages(&mut hold)
+        let taken = helper::hold_after_end(&self.custody, self.pid, &self.furniture, |hold| {
+            let look = Look::new(process, located);
+            let ring = look.pending_calls(self.pid)?;
+            if look.still_waits(&ring, self.placed)? {
+                look.withdraw(hold, &ring, self.placed, self.functions.harmless)?;
+            }
+            self.furniture.take_away_pages(hold)
+        });
+        taken.map(drop)
     }
 
     /// Takes away everything after the agent has refused to start.
     pub fn abandon(self, process: &dyn Process, located: &Located) -> Result<(), AgentError> {
         self.tidy(process, located)?;
-        let mut hold = Hold::seize(self.pid)?;
-        self.furniture.take_away_ends(&mut hold);
-        Ok(())
+        let furniture = self.furniture;
+        let take_away = |hold: &mut Hold| furniture.take_away_ends(hold);
+        Ok(self.custody.hold(self.pid, take_away)?)
     }
 
     /// Takes back an agent that has not been started. False if it has been meanwhile: it will say hello.
     pub fn withdraw(&self, process: &dyn Process, located: &Located) -> Result<bool, AgentError> {
-        let mut hold = Hold::seize(self.pid)?;
-        let look = Look::new(process, located);
-        let ring = look.pending_calls(self.pid)?;
-        if !look.withdraw(&hold, &ring, self.placed, self.functions.harmless)? {
-            return Ok(false);
-        }
-        if self.has_begun {
-            // It leaves, and closes its ends, when it notices that the pipes have ended.
-            return Ok(false);
-        }
-        if self.furniture.code.is_some() {
-            // A helper waits for the interpreter's lock. It needs the pages when it gets it.
-            let text = script::closing(self.furniture.ends);
-            hold.write(self.furniture.text.plus(HELPER_TEXT_AT), &text)?;
-        } else {
-            self.furniture.take_away_all(&mut hold);
-        }
-        Ok(true)
+        self.custody.hold(self.pid, |hold| {
+            let look = Look::new(process, located);
+            let ring = look.pending_calls(self.pid)?;
+            if !look.withdraw(hold, &ring, self.placed, self.functions.harmless)? {
+                return Ok(false);
+            }
+            if self.has_begun {
+                // It leaves, and closes its ends, when it notices that the pipes have ended.
+                return Ok(false);
+            }
+            if self.furniture.code.is_some() {
+                // A helper waits for the interpreter's lock. It needs the pages when it gets it.
+                let text = script::closing(self.furniture.ends);
+                hold.write(self.furniture.text.plus(HELPER_TEXT_AT), &text)?;
+            } else {
+                self.furniture.take_away_all(hold);
+            }
+            Ok(true)
+        })?
     }
 }
 

@@ -12,7 +12,9 @@ use super::inject::{Injection, exported};
 use super::script::Runner;
 use crate::model::{Addr, Pid, Tid};
 use crate::process::live::LiveProcess;
-use crate::process::trace::{End, Hold, Interests, Program, TraceError, TraceEvent, Tracer, Trap};
+use crate::process::trace::{
+    Custody, End, Hold, Interests, Program, TraceError, TraceEvent, Tracer, Trap,
+};
 use crate::python::locate;
 
 /// What every CPython calls when it is initialized, to run what its command line says. Its `main()` is in libpython or in the
@@ -154,5 +156,6 @@ fn enter(hold: &mut Hold) -> Result<(Injection, Channel), AgentError> {
     let failed = |why: String| AgentError::NotLaunched { pid, why };
     let process = LiveProcess::open(pid).map_err(|error| failed(error.to_string()))?;
     let located = locate(&process).map_err(|error| failed(error.to_string()))?;
-    Injection::begin_in(hold, &process, &located, Runner::BeforeMainProgram)
+    let runner = Runner::BeforeMainProgram;
+    Injection::begin_in(hold, Custody::Nobody, &process, &located, runner)
 }

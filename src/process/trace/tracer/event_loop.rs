@@ -2,8 +2,8 @@
 
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-use super::Order;
 use super::follower::Follower;
+use super::orders::Order;
 
 /// Until nobody can ask for anything any more.
 pub(super) fn run(mut follower: Follower, orders: &Receiver<Order>) {

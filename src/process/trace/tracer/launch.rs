@@ -16,8 +16,8 @@ use nix::sys::ptrace;
 use nix::unistd::{self, AccessFlags, access, pipe2};
 
 use super::super::TraceError;
-use super::custody::options;
 use super::follower::Follower;
+use super::holding::options;
 use super::tracees::Doing;
 use crate::model::{Pid, Tid};
 

@@ -85,7 +85,7 @@ fn write_word(tid: Tid, address: Addr, word: i64) -> Result<(), TraceError> {
 }
 
 impl Follower {
-    /// Does something with a process whose thread stands still after an event, all of it stopped, and follows it no longer.
+    /// Does something with a process whose thread stands still after an event, all of it stopped, and then follows it no longer.
     /// The thread has run nothing meanwhile; its signal is not delivered.
     pub fn hold_and_release<T>(
         &mut self,
@@ -93,19 +93,38 @@ impl Follower {
         standing: Tid,
         what: impl FnOnce(&mut Hold) -> T,
     ) -> Result<T, TraceError> {
-        // Asked to stop, it does so before it runs on.
-        ptrace::interrupt(raw(standing)).map_err(|errno| failed(standing, errno))?;
-        self.holding = Some(pid);
-        self.held.clear();
-        self.go_on(standing, false)?;
-        self.wait_until_stopped(pid);
-        let threads = std::mem::take(&mut self.held);
-        let mut hold = Hold::of_stopped(pid, threads, Release::Detach);
-        let answer = what(&mut hold);
-        drop(hold);
-        self.holding = None;
+        let answer = self.hold_standing_for(pid, standing, Release::Detach, what)?;
         self.tracees.remove_process(pid);
         self.tell(TraceEvent::Released { pid });
+        Ok(answer)
+    }
+
+    /// The same, and goes on to follow it.
+    pub fn hold_standing<T>(
+        &mut self,
+        pid: Pid,
+        standing: Tid,
+        what: impl FnOnce(&mut Hold) -> T,
+    ) -> Result<T, TraceError> {
+        self.hold_standing_for(pid, standing, Release::Resume, what)
+    }
+
+    fn hold_standing_for<T>(
+        &mut self,
+        pid: Pid,
+        standing: Tid,
+        release: Release,
+        what: impl FnOnce(&mut Hold) -> T,
+    ) -> Result<T, TraceError> {
+        // Asked to stop, it does so before it runs on.
+        ptrace::interrupt(raw(standing)).map_err(|errno| failed(standing, errno))?;
+        self.begin_hold(pid);
+        self.go_on(standing, false)?;
+        self.wait_until_stopped(pid);
+        let mut hold = Hold::of_stopped(pid, self.held.iter().copied(), release);
+        let answer = what(&mut hold);
+        drop(hold);
+        self.forget_hold();
         Ok(answer)
     }
 }

@@ -89,8 +89,7 @@ impl Follower {
         if !self.tracees.follows(pid) {
             return Err(TraceError::Gone { pid });
         }
-        self.holding = Some(pid);
-        self.held.clear();
+        self.begin_hold(pid);
         for (tid, doing) in self.tracees.of_process(pid) {
             if !matches!(doing, Doing::Waiting(_)) {
                 // It fails for one that has ended, which is told next.
@@ -99,6 +98,11 @@ impl Follower {
         }
         self.wait_until_stopped(pid);
         Ok(())
+    }
+
+    pub(super) fn begin_hold(&mut self, pid: Pid) {
+        self.holding = Some(pid);
+        self.held.clear();
     }
 
     /// Waits until the threads of the process that is [held](Follower::holding) stand still.
@@ -117,7 +121,7 @@ impl Follower {
             .any(|(tid, doing)| !matches!(doing, Doing::Waiting(_)) && !self.held.contains(tid))
     }
 
-    fn forget_hold(&mut self) {
+    pub(super) fn forget_hold(&mut self) {
         self.holding = None;
         for tid in std::mem::take(&mut self.held) {
             self.tracees.note(tid, Doing::Running);

@@ -1,0 +1,28 @@
+//! Who holds a process still when that is needed.
+
+use super::tracer::Orders;
+use super::{Hold, TraceError};
+use crate::model::Pid;
+
+/// How a process can be held: the kernel lets only one thread trace it.
+#[derive(Clone)]
+pub enum Custody {
+    /// Nobody traces it: whoever wants to hold it does, for a moment.
+    Nobody,
+    /// A [tracer](super::Tracer) follows it, and holds it when it is asked to.
+    Tracer(Orders),
+}
+
+impl Custody {
+    /// Stops all threads of the process, does something with them, and lets them go on.
+    pub fn hold<T: Send>(
+        &self,
+        pid: Pid,
+        what: impl FnOnce(&mut Hold) -> T + Send,
+    ) -> Result<T, TraceError> {
+        match self {
+            Custody::Nobody => Hold::seize(pid).map(|mut hold| what(&mut hold)),
+            Custody::Tracer(orders) => orders.ask(|follower| follower.hold(pid, what))?,
+        }
+    }
+}
