@@ -274,6 +274,10 @@ pub enum Event {
         #[serde(default)]
         how: Option<String>,
     },
+    /// A process of the command runs without the agent: what goes wrong in its Python is not noticed.
+    Unaccompanied { pid: Pid, why: String },
+    /// The command that was run has ended.
+    Finished(Summary),
     /// The process has executed another program.
     Replaced { pid: Option<Pid>, now: String },
     /// An expression that is displayed has another value.
@@ -288,6 +292,30 @@ pub enum Event {
     Logged { number: u32, text: String },
     /// A statement of the user wrote to `sys.stdout`.
     Printed { text: String },
+}
+
+/// What has become of a command and the processes that it made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// How the command itself ended: `exit code 1`.
+    pub how: String,
+    /// How many processes there were, and how many of them still run.
+    pub processes: usize,
+    pub running: usize,
+    /// Those that went wrong, in the order in which they did.
+    pub failures: Vec<Failure>,
+}
+
+/// A process in which something went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub pid: Pid,
+    pub name: Option<String>,
+    /// What was raised.
+    pub raised: Option<String>,
+    /// How it ended, if it has, and how long it lived.
+    pub how: Option<String>,
+    pub lived_ms: Option<u64>,
 }
 
 /// Why a thread stands still.

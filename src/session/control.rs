@@ -127,6 +127,14 @@ impl Inferior {
         }
     }
 
+    /// What has happened meanwhile, without waiting.
+    pub(super) fn hear(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
+        match self.held()?.heard_event()? {
+            Some(event) => self.happened(event, interrupted),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Nothing comes from the agent any more: what has become of the process, or else the error.
     fn lost(
         &mut self,

@@ -234,6 +234,23 @@ impl Held {
         self.standing.as_ref()
     }
 
+    /// A thread stands still from now on, if that is what the event tells.
+    pub fn note(&mut self, event: &Event) {
+        if let Event::Stopped { thread, .. } = event {
+            self.standing = Some(Standing { thread: *thread });
+            self.asked = None;
+        }
+    }
+
+    /// An event that has come already.
+    pub fn heard_event(&mut self) -> Result<Option<Event>, SessionError> {
+        let Some(Message::Event(event)) = self.channel.receive(Duration::ZERO)? else {
+            return Ok(None);
+        };
+        self.note(&event);
+        Ok(Some(event))
+    }
+
     /// The next event; nothing if none comes in time or the user gave up.
     pub fn next_event(
         &mut self,
@@ -243,10 +260,7 @@ impl Held {
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline && !interrupted.load(Ordering::Relaxed) {
             if let Some(Message::Event(event)) = self.channel.receive(GLANCE)? {
-                if let Event::Stopped { thread, .. } = &event {
-                    self.standing = Some(Standing { thread: *thread });
-                    self.asked = None;
-                }
+                self.note(&event);
                 return Ok(Some(event));
             }
         }

@@ -164,7 +164,7 @@ fn said_of_restart(program: &Program) -> String {
 }
 
 /// `exit code 3`, `signal SIGKILL`.
-fn describe(end: End) -> String {
+pub(super) fn describe(end: End) -> String {
     match end {
         End::Exited { code } => format!("exit code {code}"),
         End::Killed { signal, .. } => match Signal::try_from(signal) {

@@ -9,6 +9,7 @@ use super::evaluate::Asking;
 use super::inferior::Inferior;
 use super::launched::Program;
 use super::listing::Library;
+use super::running::Running;
 use super::stack::Target;
 use super::view::Seen;
 use crate::python::Limits;
@@ -25,12 +26,14 @@ pub struct SessionOptions {
 
 /// A set of processes, one of which has the focus.
 pub struct Session {
-    inferiors: Vec<Inferior>,
-    focus: usize,
-    events: Vec<Event>,
-    library: Library,
-    limits: Limits,
-    interrupted: Arc<AtomicBool>,
+    pub(super) inferiors: Vec<Inferior>,
+    pub(super) focus: usize,
+    pub(super) events: Vec<Event>,
+    pub(super) library: Library,
+    pub(super) limits: Limits,
+    pub(super) interrupted: Arc<AtomicBool>,
+    /// If it is about a command with all its processes.
+    pub(super) running: Option<Running>,
 }
 
 impl Session {
@@ -61,6 +64,7 @@ impl Session {
             library: Library::new(options.syntax),
             limits: options.limits,
             interrupted: Arc::default(),
+            running: None,
         });
         (session, refused)
     }
@@ -76,11 +80,15 @@ impl Session {
             library: Library::new(options.syntax),
             limits: options.limits,
             interrupted,
+            running: None,
         })
     }
 
     /// Ends what pmdb has started and not let go. Gives back the exit code that a shell would have, if it ended by itself.
     pub fn end_program(&mut self) -> Option<i32> {
+        if self.running.is_some() {
+            return self.end_command();
+        }
         self.inferiors.iter_mut().find_map(Inferior::end_program)
     }
 
@@ -119,6 +127,9 @@ impl Session {
     }
 
     fn answer(&mut self, request: Request) -> Result<Response, SessionError> {
+        if self.running.is_some() && request == Request::Wait {
+            return self.wait_for_any().map(|()| Response::Done);
+        }
         let focus = self.focus;
         let asking = Asking {
             limits: &self.limits,

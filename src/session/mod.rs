@@ -20,16 +20,18 @@ mod launched;
 mod listing;
 mod look;
 pub mod ps;
+mod running;
 pub mod source;
 pub mod stack;
 pub mod syntax;
 pub mod tasks;
+mod tree;
 mod view;
 pub mod who;
 
 pub use api::{
-    Display, Event, ExceptionEntry, FrameEntry, FrameStep, Lines, Listing, ListingLine,
-    ProcessEntry, Request, Response, Resume, StackListing, Stop, ThreadEntry,
+    Display, Event, ExceptionEntry, Failure, FrameEntry, FrameStep, Lines, Listing, ListingLine,
+    ProcessEntry, Request, Response, Resume, StackListing, Stop, Summary, ThreadEntry,
 };
 pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Watch};
 pub use error::SessionError;

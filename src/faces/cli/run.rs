@@ -5,11 +5,14 @@ use std::ffi::OsString;
 use super::Failure;
 use super::attach::{PromptArguments, session_options};
 use super::stack::palette;
-use crate::faces::repl::{Options, converse};
+use crate::faces::repl::{Options, converse, follow};
 use crate::session::{Program, Session, SessionError};
 
 const EXAMPLES: &str = "\
 Examples:
+  pmdb run -- python3 train.py --workers 8                     a prompt where an exception ends a worker, in whichever process
+  pmdb run --batch -- pytest -n 4                              no prompt: a report for each
+  pmdb run -c 'p batch.shape' -- python3 train.py              commands for the first prompt
   pmdb run --stop-at-entry -- python3 script.py --epochs 3     as `python3 -m pdb script.py --epochs 3`
   pmdb run --stop-at-entry -- python3 -m package               a module
   pmdb run --stop-at-entry -- gunicorn app:app                 a script that names its Python
@@ -17,13 +20,16 @@ Examples:
 
 The exit code is that of the program, 128 and the number of a signal that killed it, or 0 if it was quit.";
 
-/// Start a Python program and stop it at the first line of its main program.
+/// Run a command, and stop where an exception is lost in any of its processes.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// Stop before the first line of the main program.
-    #[arg(long, required = true)]
+    /// Follow one process alone, and stop before the first line of its main program.
+    #[arg(long, conflicts_with = "batch")]
     stop_at_entry: bool,
+    /// Without a prompt: report each stop and go on.
+    #[arg(long)]
+    batch: bool,
     #[command(flatten)]
     prompt: PromptArguments,
     /// The program and its arguments.
@@ -38,7 +44,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         arguments: words.collect(),
     };
     let palette = palette(arguments.prompt.color);
-    let session = match Session::launch(program, session_options(&arguments.prompt, palette)) {
+    let options = session_options(&arguments.prompt, palette);
+    let started = if arguments.stop_at_entry {
+        Session::launch(program, options)
+    } else {
+        Session::run(program, options)
+    };
+    let session = match started {
         Ok(session) => session,
         Err(error) => {
             Failure::Operation(vec![error.to_string()]).report();
@@ -53,7 +65,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         palette,
         has_program: true,
     };
-    match converse(session, &options, "") {
+    let outcome = if arguments.stop_at_entry {
+        converse(session, &options, "")
+    } else {
+        follow(session, &options, arguments.batch)
+    };
+    match outcome {
         Ok(outcome) => match outcome.exit_code {
             Some(code) => Err(Failure::Program(code)),
             None => Ok(()),

@@ -347,6 +347,10 @@ impl Writer<'_> {
                 how: None,
             } => format!("[process {pid} has ended; its stack as last seen is left]"),
             Event::Ended { pid: None, .. } => "[the process has ended]".to_string(),
+            Event::Finished(summary) => return self.summary(summary),
+            Event::Unaccompanied { pid, why } => {
+                format!("[process {pid} runs unwatched: {why}]")
+            }
             Event::Replaced { now, .. } => {
                 format!("[the process has executed another program: {now}]")
             }

@@ -1,5 +1,6 @@
 //! The commands that stop a process, step it, and set breakpoints in it.
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -135,7 +136,7 @@ impl Repl {
 
     /// Waits until a thread stands still, showing meanwhile what happens. Ctrl-C stops the process; after that, or with a
     /// `deadline`, the prompt comes back also if the process does not stop.
-    fn wait_for_stop(
+    pub(super) fn wait_for_stop(
         &mut self,
         mut deadline: Option<Instant>,
         out: &mut dyn Write,
@@ -164,7 +165,7 @@ impl Repl {
         let mut stopped = None;
         let mut ended = false;
         for event in self.session.take_events() {
-            ended |= matches!(event, Event::Ended { .. });
+            ended |= matches!(event, Event::Ended { .. } | Event::Finished(_));
             self.writer(out).event(&event)?;
             if let Event::Stopped(stop) = event {
                 stopped = Some(stop);
@@ -174,10 +175,17 @@ impl Repl {
         if let Some(stop) = stopped {
             self.begin_to_count();
             let list = self.list_of(&stop)?;
+            // Each stop of a command may be in another process: it is shown before anything else is done there.
+            let rest = if self.session.is_about_a_command() {
+                std::mem::take(&mut self.queue)
+            } else {
+                VecDeque::new()
+            };
             if !list.is_empty() {
                 self.queue_list(list);
             }
             self.queue.push_back(Queued::ShowStop(stop.value));
+            self.queue.extend(rest);
         }
         Ok(ended || has_stopped)
     }

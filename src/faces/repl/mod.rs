@@ -9,13 +9,16 @@ mod commands;
 mod complete;
 mod control;
 mod dispatch;
+mod follow;
 mod help;
 mod line;
 mod prompt;
 mod run;
 mod script;
+mod summary;
 
 pub use commands::{COMMANDS, Command};
+pub use follow::follow;
 pub use help::reference;
 pub use run::{Ending, Repl};
 pub use script::{Options, Outcome, converse};

@@ -121,7 +121,7 @@ impl Repl {
     }
 
     /// Runs what is queued until a line is needed.
-    fn work_off(&mut self, out: &mut dyn Write) -> io::Result<Ending> {
+    pub(super) fn work_off(&mut self, out: &mut dyn Write) -> io::Result<Ending> {
         let mut ending = Ending::Done;
         while !self.awaited.takes_raw_lines()
             && ending != Ending::Quit
@@ -143,6 +143,11 @@ impl Repl {
                 }
             };
             ending = ending.and(of_this);
+            if self.session.is_over() {
+                // There is nobody left whom the rest could be about.
+                self.queue.clear();
+                return Ok(Ending::Quit);
+            }
         }
         Ok(ending)
     }

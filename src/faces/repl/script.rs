@@ -41,7 +41,7 @@ pub struct Outcome {
 pub fn converse(session: Session, options: &Options, banner: &str) -> io::Result<Outcome> {
     let interrupted = session.interrupted();
     let repl = Rc::new(RefCell::new(Repl::new(session, options.palette)));
-    let mut out = output(options);
+    let mut out = answers(options);
     let in_terminal = if options.has_program {
         terminal().is_some()
     } else {
@@ -128,13 +128,13 @@ fn with_program(
 }
 
 /// The terminal that the user sits at, also if the standard streams are something else.
-fn terminal() -> Option<File> {
+pub(super) fn terminal() -> Option<File> {
     let terminal = File::options().read(true).write(true).open("/dev/tty");
     terminal.ok().filter(File::is_terminal)
 }
 
 /// Where answers go: not into a file that the output of the program is redirected to.
-fn output(options: &Options) -> Box<dyn Write> {
+pub(super) fn answers(options: &Options) -> Box<dyn Write> {
     if options.has_program
         && !io::stdout().is_terminal()
         && let Some(terminal) = terminal()

@@ -3,9 +3,9 @@
 //! The process makes them itself, by system calls in its name, and pmdb opens its own ends through `/proc/PID/fd`: that works in whatever
 //! mount, network and pid namespace the process lives, and leaves nothing in any file system.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -13,7 +13,7 @@ use nix::libc;
 use super::AgentError;
 use super::channel::Channel;
 use super::script::Ends;
-use crate::model::Addr;
+use crate::model::{Addr, Pid};
 use crate::process::trace::{Call, Hold};
 
 /// What a pipe holds, and what it is made to hold where that is not enough. Anybody may ask for up to 1 MiB (pipe(7)). Bytes.
@@ -78,6 +78,34 @@ impl Furniture {
             unmap(hold, text);
         }
         opened
+    }
+
+    /// That of a forked child, if the agent in it has put pipes of its own in the place of its parent's (`inferior/forking.py`).
+    pub(super) fn of_child(&self, pid: Pid) -> Result<Option<(Furniture, Channel)>, AgentError> {
+        let failed = |action| move |error| AgentError::Pipe { pid, action, error };
+        let path = |end: i32| format!("/proc/{pid}/fd/{end}");
+        let numbers = [self.ends.commands, self.ends.answers];
+        for end in numbers {
+            let kind = fs::metadata(path(end)).map_err(failed("opened"))?;
+            let is_old = [self.ends.commands_inode, self.ends.answers_inode].contains(&kind.ino());
+            // If it is no pipe, the program has closed it, and opened something else.
+            if is_old || !kind.file_type().is_fifo() {
+                return Ok(None);
+            }
+        }
+        let commands = OpenOptions::new()
+            .write(true)
+            .open(path(self.ends.commands))
+            .map_err(failed("opened"))?;
+        let answers = File::open(path(self.ends.answers)).map_err(failed("opened"))?;
+        let [commands_inode, answers_inode] = inodes(pid, [&commands, &answers])?;
+        let ends = Ends {
+            commands_inode,
+            answers_inode,
+            ..self.ends
+        };
+        let furniture = Furniture { ends, ..*self };
+        Ok(Some((furniture, Channel::new(pid, commands, answers))))
     }
 
     /// A page that can be executed, made if there is none. It cannot be written by the process, which some systems forbid.
@@ -151,17 +179,25 @@ impl Pipes {
         // It fits: `the_source_fits_into_a_pipe`.
         commands.write_all(source).map_err(failed("written"))?;
         close(hold, &[self.commands[1]]);
-        let inode = |file: &File| {
-            let metadata = file.metadata().map_err(failed("looked at"))?;
-            Ok::<u64, AgentError>(metadata.ino())
-        };
-        let inodes = [inode(&commands)?, inode(&answers)?];
+        let inodes = inodes(pid, [&commands, &answers])?;
         Ok((Channel::new(pid, commands, answers), inodes))
     }
 
     fn close(&self, hold: &mut Hold) {
         close(hold, &[self.commands, self.answers].concat());
     }
+}
+
+fn inodes(pid: Pid, files: [&File; 2]) -> Result<[u64; 2], AgentError> {
+    let action = "looked at";
+    let inode = |file: &File| {
+        let metadata = file.metadata();
+        metadata.map_or_else(
+            |error| Err(AgentError::Pipe { pid, action, error }),
+            |metadata| Ok(metadata.ino()),
+        )
+    };
+    Ok([inode(files[0])?, inode(files[1])?])
 }
 
 fn call(number: libc::c_long, arguments: [u64; 6]) -> Call {

@@ -29,12 +29,20 @@ pub struct Injection {
     functions: Functions,
     furniture: Furniture,
     /// The last call that was put into the ring.
-    placed: Placed,
+    placed: Option<Placed>,
     /// Whether an earlier call was begun.
     has_begun: bool,
     /// Helpers that were sent.
     helpers: u64,
     /// Bytes of the agent's source, which waits in the pipe.
+    source_length: usize,
+}
+
+/// What a forked child has of its parent's agent: a copy of all that lies in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Heritage {
+    functions: Functions,
+    furniture: Furniture,
     source_length: usize,
 }
 
@@ -73,6 +81,7 @@ impl Injection {
         let placed = place(hold, &look, &ring, &furniture, &text, functions.run);
         match placed {
             Ok(placed) => {
+                let placed = Some(placed);
                 let injection = Injection {
                     pid,
                     custody,
@@ -96,7 +105,38 @@ impl Injection {
     pub fn is_begun(&self, process: &dyn Process, located: &Located) -> Result<bool, AgentError> {
         let look = Look::new(process, located);
         let ring = look.pending_calls(self.pid)?;
-        Ok(self.has_begun || !look.still_waits(&ring, self.placed)?)
+        Ok(self.has_begun || !self.waits_in(&look, &ring)?)
+    }
+
+    /// What a child that is forked now has of this agent.
+    pub fn heritage(&self) -> Heritage {
+        Heritage {
+            functions: self.functions,
+            furniture: self.furniture,
+            source_length: self.source_length,
+        }
+    }
+
+    /// The agent of a forked child that stands still: it has made pipes of its own, which are opened here. Nothing if it has not.
+    pub fn of_child(
+        pid: Pid,
+        custody: Custody,
+        heritage: &Heritage,
+    ) -> Result<Option<(Injection, Channel)>, AgentError> {
+        let Some((furniture, channel)) = heritage.furniture.of_child(pid)? else {
+            return Ok(None);
+        };
+        let injection = Injection {
+            pid,
+            custody,
+            functions: heritage.functions,
+            furniture,
+            placed: None,
+            has_begun: true,
+            helpers: 0,
+            source_length: heritage.source_length,
+        };
+        Ok(Some((injection, channel)))
     }
 
     /// Makes the main thread of a process in which the agent is stop at its next line.
@@ -109,14 +149,14 @@ impl Injection {
         custody.hold(self.pid, |hold| {
             let look = Look::new(process, located);
             let ring = look.pending_calls(self.pid)?;
-            if look.still_waits(&ring, self.placed)? {
+            if self.waits_in(&look, &ring)? {
                 // It is asked already, and comes by when it is back.
                 return Ok(());
             }
             self.has_begun = true;
             let text = script::interruption();
             let function = self.functions.run;
-            self.placed = place(hold, &look, &ring, &self.furniture, &text, function)?;
+            self.placed = Some(place(hold, &look, &ring, &self.furniture, &text, function)?);
             Ok(())
         })?
     }
@@ -129,7 +169,22 @@ impl Injection {
     ) -> Result<bool, AgentError> {
         let look = Look::new(process, located);
         let ring = look.pending_calls(self.pid)?;
-        look.still_waits(&ring, self.placed)
+        self.waits_in(&look, &ring)
+    }
+
+    fn waits_in(&self, look: &Look<'_>, ring: &Ring) -> Result<bool, AgentError> {
+        match self.placed {
+            Some(placed) => look.still_waits(ring, placed),
+            None => Ok(false),
+        }
+    }
+
+    /// Takes the last call out of the ring again. False if it has been made, or is being made.
+    fn take_back(&self, hold: &Hold, look: &Look<'_>, ring: &Ring) -> Result<bool, AgentError> {
+        match self.placed {
+            Some(placed) => look.withdraw(hold, ring, placed, self.functions.harmless),
+            None => Ok(false),
+        }
     }
 
     /// Makes a thread that speaks for the main thread while that waits in C code; false if it does not, or has come by.
@@ -150,12 +205,19 @@ impl Injection {
             let (of, serial) = (ring.main, self.helpers);
             let rejoin = text(Runner::MainAfterHelper { serial });
             let stand_in = text(Runner::Helper { of, serial });
-            if look.still_waits(&ring, self.placed)? {
+            if self.waits_in(&look, &ring)? {
                 hold.write(self.furniture.text, &rejoin)?;
             } else {
                 self.has_begun = true;
                 let function = self.functions.run;
-                self.placed = place(hold, &look, &ring, &self.furniture, &rejoin, function)?;
+                self.placed = Some(place(
+                    hold,
+                    &look,
+                    &ring,
+                    &self.furniture,
+                    &rejoin,
+                    function,
+                )?);
             }
             let main = Tid(self.pid.0);
             helper.start(hold, main, &mut self.furniture, &stand_in)
@@ -169,8 +231,8 @@ impl Injection {
         let taken = helper::hold_after_end(&self.custody, self.pid, &self.furniture, |hold| {
             let look = Look::new(process, located);
             let ring = look.pending_calls(self.pid)?;
-            if look.still_waits(&ring, self.placed)? {
-                look.withdraw(hold, &ring, self.placed, self.functions.harmless)?;
+            if self.waits_in(&look, &ring)? {
+                self.take_back(hold, &look, &ring)?;
             }
             self.furniture.take_away_pages(hold)
         });
@@ -190,7 +252,7 @@ impl Injection {
         self.custody.hold(self.pid, |hold| {
             let look = Look::new(process, located);
             let ring = look.pending_calls(self.pid)?;
-            if !look.withdraw(hold, &ring, self.placed, self.functions.harmless)? {
+            if !self.take_back(hold, &look, &ring)? {
                 return Ok(false);
             }
             if self.has_begun {

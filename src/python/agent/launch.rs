@@ -1,25 +1,17 @@
 //! Starting a program with the agent in it before the first line of its main program runs.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::time::Duration;
 
 use nix::libc;
 
 use super::AgentError;
+use super::arrival::{Arrival, Purpose, Sprung};
 use super::channel::Channel;
-use super::inject::{Injection, exported};
-use super::script::Runner;
-use crate::model::{Addr, Pid, Tid};
-use crate::process::live::LiveProcess;
-use crate::process::trace::{
-    Custody, End, Hold, Interests, Program, TraceError, TraceEvent, Tracer, Trap,
-};
-use crate::python::locate;
+use super::inject::Injection;
+use crate::model::{Pid, Tid};
+use crate::process::trace::{End, Interests, Program, TraceError, TraceEvent, Tracer};
 
-/// What every CPython calls when it is initialized, to run what its command line says. Its `main()` is in libpython or in the
-/// executable, which exports it (`Include/cpython/pylifecycle.h`).
-const MAIN: &str = "Py_RunMain";
 /// How long the news of a process's end may take after it has ended.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -38,14 +30,6 @@ pub enum Start {
     Ended(End),
 }
 
-/// What the process comes to next.
-enum Stage {
-    /// Its libraries are loaded.
-    Loaded,
-    /// Its interpreter is ready.
-    Ready,
-}
-
 impl Launch {
     /// Starts a program, which may execute others until one of them is a Python.
     pub fn start(program: Program) -> Result<Start, AgentError> {
@@ -55,48 +39,31 @@ impl Launch {
         };
         let tracer = Tracer::start(interests)?;
         let pid = tracer.launch(program)?;
-        let tid = Tid(pid.0);
-        let set = |address| tracer.ask(move |follower| Trap::set(follower, tid, address))?;
-        let mut waiting: Option<(Stage, Trap)> = None;
+        let orders = tracer.orders().clone();
+        let mut arrival = None;
         loop {
             let event = tracer.events().recv().map_err(|_| TraceError::NoTracer {
                 why: "it has ended".to_string(),
             })?;
             match event {
                 TraceEvent::Executed { pid: of, .. } if of == pid => {
-                    waiting = match entry_point(pid) {
-                        Some(entry) => Some((Stage::Loaded, set(entry)?)),
-                        None => None,
-                    };
-                    tracer.go_on(tid, false)?;
+                    arrival = Some(Arrival::begin(&orders, pid, Purpose::StopAtEntry)?);
                 }
-                TraceEvent::Executed { pid: of, .. } => tracer.go_on(Tid(of.0), false)?,
-                TraceEvent::Signal { tid: of, .. } => {
-                    let sprung = match &waiting {
-                        Some((_, trap)) if of == tid => {
-                            let trap = *trap;
-                            tracer.ask(move |follower| trap.is_sprung(follower))??
-                        }
-                        _ => false,
+                TraceEvent::Executed { pid: of, .. } => orders.go_on(Tid(of.0), false)?,
+                TraceEvent::Signal { tid, .. } => {
+                    let sprung = match &mut arrival {
+                        Some(arrival) => arrival.trapped(&orders, tid)?,
+                        None => Sprung::Foreign,
                     };
-                    match waiting.take_if(|_| sprung) {
-                        Some((Stage::Loaded, _)) => {
-                            waiting = match main_function(pid) {
-                                Some(main) => Some((Stage::Ready, set(main)?)),
-                                None => None,
-                            };
-                            tracer.go_on(tid, false)?;
-                        }
-                        Some((Stage::Ready, _)) => {
-                            let enter = |hold: &mut Hold| enter(hold);
-                            let entered = tracer
-                                .ask(move |follower| follower.hold_and_release(pid, tid, enter))?;
-                            let (injection, channel) = entered??;
+                    match sprung {
+                        Sprung::Foreign => orders.go_on(tid, true)?,
+                        Sprung::OnItsWay => {}
+                        Sprung::Arrived(arrived) => {
+                            let (injection, channel) = arrived?;
                             let end = None;
                             let launch = Launch { tracer, pid, end };
                             return Ok(Start::Ready(Box::new((launch, injection, channel))));
                         }
-                        None => tracer.go_on(of, true)?,
                     }
                 }
                 TraceEvent::Ended { pid: of, end } if of == pid => return Ok(Start::Ended(end)),
@@ -132,30 +99,4 @@ impl Launch {
             _ => {}
         }
     }
-}
-
-/// Where the program begins, once the loader has brought its libraries: `AT_ENTRY` of getauxval(3).
-fn entry_point(pid: Pid) -> Option<Addr> {
-    let bytes = fs::read(format!("/proc/{pid}/auxv")).ok()?;
-    let word = |bytes: &[u8]| bytes.try_into().map(u64::from_ne_bytes).ok();
-    bytes.chunks_exact(16).find_map(|entry| {
-        let (kind, value) = entry.split_at(8);
-        let is_entry = word(kind)? == libc::AT_ENTRY;
-        is_entry.then_some(Addr(word(value)?))
-    })
-}
-
-/// Where an interpreter begins to run what it was started for, if it is one.
-fn main_function(pid: Pid) -> Option<Addr> {
-    let process = LiveProcess::open(pid).ok()?;
-    exported(&process, MAIN)
-}
-
-fn enter(hold: &mut Hold) -> Result<(Injection, Channel), AgentError> {
-    let pid = hold.pid();
-    let failed = |why: String| AgentError::NotLaunched { pid, why };
-    let process = LiveProcess::open(pid).map_err(|error| failed(error.to_string()))?;
-    let located = locate(&process).map_err(|error| failed(error.to_string()))?;
-    let runner = Runner::BeforeMainProgram;
-    Injection::begin_in(hold, Custody::Nobody, &process, &located, runner)
 }

@@ -3,6 +3,7 @@
 //! `inferior/` is its source, which runs in the process; the rest brings it in ([`inject`](Injection::begin)) and talks with it
 //! ([`Channel`]). `docs/internals/agent.md` tells how it gets in and out again.
 
+mod arrival;
 mod channel;
 mod error;
 mod furniture;
@@ -13,9 +14,10 @@ mod message;
 mod ring;
 mod script;
 
+pub use arrival::{Arrival, Purpose, Sprung};
 pub use channel::Channel;
 pub use error::AgentError;
-pub use inject::Injection;
+pub use inject::{Heritage, Injection};
 pub use launch::{Launch, Start};
 pub use message::{
     Answer, Command, Complaint, Event, Message, Resume, ValueChange, WantedBreakpoint,

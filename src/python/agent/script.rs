@@ -3,7 +3,7 @@
 use crate::python::layout::Layout;
 
 /// The parts, in an order in which each finds what it inherits from.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     include_str!("inferior/genuine.py"),
     include_str!("inferior/channel.py"),
     include_str!("inferior/values.py"),
@@ -16,6 +16,7 @@ const PARTS: [&str; 12] = [
     include_str!("inferior/tracing.py"),
     include_str!("inferior/guard.py"),
     include_str!("inferior/entering.py"),
+    include_str!("inferior/forking.py"),
 ];
 /// How breakpoints are done where `sys.monitoring` is there, and where it is not.
 const MONITORING: [&str; 1] = [include_str!("inferior/monitoring.py")];
@@ -106,6 +107,8 @@ pub(super) enum Runner {
     Main,
     /// The main thread of a program that pmdb has started, before its main program.
     BeforeMainProgram,
+    /// The same, to stop where something goes wrong, in it and in those that it forks.
+    BeforeMainProgramInTree,
     /// The main thread, which came by although a helper was sent for it.
     MainAfterHelper { serial: u64 },
     /// A helper, while the thread with this identifier (`_thread.get_ident()`) waits in C code.
@@ -128,6 +131,7 @@ pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
     let then = match runner {
         Runner::Main => "arrive()".to_owned(),
         Runner::BeforeMainProgram => "enter()".to_owned(),
+        Runner::BeforeMainProgramInTree => "accompany()".to_owned(),
         Runner::MainAfterHelper { serial } => format!("rejoin({serial})"),
         Runner::Helper { of, serial } => format!("stand_in({of}, {serial})"),
     };

@@ -60,6 +60,11 @@ impl Follower {
         }
     }
 
+    /// Those that are followed.
+    pub fn processes(&self) -> Vec<Pid> {
+        self.tracees.processes()
+    }
+
     pub(super) fn has_nobody(&self) -> bool {
         self.tracees.is_empty() && self.children.is_empty() && self.unannounced.is_empty()
     }

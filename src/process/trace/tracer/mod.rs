@@ -69,7 +69,7 @@ impl Tracer {
 
     /// Lets a thread go on that stands still after an event, with its signal or without.
     pub fn go_on(&self, tid: Tid, deliver: bool) -> Result<(), TraceError> {
-        self.ask(|follower| follower.go_on(tid, deliver))?
+        self.orders.go_on(tid, deliver)
     }
 
     /// Follows a process no longer; it goes on.

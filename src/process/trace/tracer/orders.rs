@@ -12,6 +12,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 
 use super::super::TraceError;
 use super::follower::Follower;
+use crate::model::Tid;
 
 /// What wakes the tracing thread out of its wait. Nobody sends it to pmdb otherwise, and by default it does nothing.
 const KNOCK: Signal = Signal::SIGURG;
@@ -106,6 +107,11 @@ impl Orders {
         }
     }
 
+    /// Lets a thread go on that stands still after an event, with its signal or without.
+    pub fn go_on(&self, tid: Tid, deliver: bool) -> Result<(), TraceError> {
+        self.ask(|follower| follower.go_on(tid, deliver))?
+    }
+
     fn knock(&self) {
         if let Some(thread) = &self.way().thread {
             // SAFETY: the thread was not joined, so that its id is still valid; the signal's handler does nothing.
@@ -114,7 +120,7 @@ impl Orders {
     }
 
     /// Ends the thread: the kernel then detaches from what it has not let go itself.
-    pub(super) fn end(&self) {
+    pub fn end(&self) {
         self.way().sender = None;
         while self
             .way()

@@ -21,11 +21,20 @@ class Agent:
         self.session = session
         # Of the pipe of commands: which pmdb this agent belongs to.
         self.inode = channel.inodes[channel.commands]
-        self.pid = posix.getpid()
-        self.at_prompt = _thread.allocate_lock()
         self.breakpoints = Breakpoints()
         self.watches = Watches(self)
         self.evaluator = Evaluator(channel.send)
+        # How forked children come to the session, if it wants them.
+        self.forking = None
+        self.has_left = False
+        # Ctrl-C of a program that pmdb has started.
+        self.keyboard = None
+        self.begin_anew(posix.getpid())
+        self.engine = (Monitoring if hasattr(sys, "monitoring") else Rewriting)(self)
+
+    def begin_anew(self, pid):
+        """No thread stands still, waits, or steps: also in a child, where but one of the parent's threads goes on."""
+        self.at_prompt = _thread.allocate_lock()
         # {thread: where it stops next}
         self.steps = {}
         # The thread that steps, if one does. Others that come to a breakpoint let it come to its end first.
@@ -35,25 +44,32 @@ class Agent:
         # Threads that run code on behalf of the session: breakpoints do not count there.
         self.busy = set()
         self.stopped_at = None
-        self.has_left = False
         # While another thread speaks for the main one: a lock that it holds, and how the main thread then goes on.
         self.turn = None
         self.deferred = None
         # The last of those that were sent to speak for it who spoke, or before whom the main thread was back.
         self.spoken = 0
         self.deciding = _thread.allocate_lock()
-        # Ctrl-C of a program that pmdb has started.
-        self.keyboard = None
         # What is raised in the program when it goes on, and is then on its way to it.
         self.to_raise = self.on_its_way = None
-        self.engine = (Monitoring if hasattr(sys, "monitoring") else Rewriting)(self)
+        self.pid = pid
 
     def is_ours(self):
         """A forked child has the hooks of its parent and nobody to talk to."""
         if posix.getpid() == self.pid:
             return True
+        if self.forking is not None and not self.has_left:
+            return self.forking.adopt()
         self.leave()
         return False
+
+    def is_left_to_parent(self, frame, reason):
+        """Whether a child is about to stop for a step that its parent began: it goes on, and steps no more."""
+        if self.forking is None or reason not in OF_A_STEP or posix.getpid() == self.pid:
+            return False
+        self.steps, self.favoured = {}, None
+        self.engine.resumes(frame, None)
+        return True
 
     # Stops
 
@@ -141,7 +157,7 @@ class Agent:
 
     def stop(self, frame, message, thread=None, news=((), ())):
         """Talks with the session until it lets this thread go on. Gives back whether there was anything to say."""
-        if not self.is_ours():
+        if self.is_left_to_parent(frame, message["reason"]) or not self.is_ours():
             return False
         self.take_turn(message["reason"] in ("attach", "interrupt", "entry", "waiting"))
         raised = None
@@ -390,6 +406,10 @@ class Agent:
         self.keyboard = Keyboard(self)
         # What the text behind this one has interrupted, if any Python was.
         Entering(self).begin(sys._getframe(2).f_back)
+
+    def accompany(self):
+        """Before the main program of one that pmdb follows with all its processes: it stops where something goes wrong."""
+        self.forking = Forking(self)
 
     def stop_soon(self, frame, reason):
         """Stops this thread at the next line that it runs in `frame` or in what it calls."""

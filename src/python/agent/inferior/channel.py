@@ -68,6 +68,20 @@ class Channel:
         self.state = (b"", bytearray(BUFFER), None)
         self.lock = _thread.allocate_lock()
 
+    def renew(self):
+        """In a forked child: pipes of its own under the numbers of its parent's. False if the program has closed those."""
+        if not all([self.has(number) for number in self.inodes]):
+            return False
+        near, far = posix.pipe2(posix.O_CLOEXEC)
+        posix.dup2(near, self.commands, False)
+        kept, answers = posix.pipe2(posix.O_CLOEXEC)
+        posix.dup2(answers, self.answers, False)
+        posix.dup2(kept, self.kept, False)
+        for number in (near, far, kept, answers):
+            posix.close(number)
+        self.__init__(self.commands, self.answers, self.kept)
+        return True
+
     def has(self, number):
         """Whether a file descriptor still is what it was."""
         try:

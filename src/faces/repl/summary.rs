@@ -1,0 +1,60 @@
+//! What has become of a command and its processes.
+
+use std::io;
+
+use super::answer::Writer;
+use crate::faces::render::palette::Role;
+use crate::faces::render::printable;
+use crate::session::{Failure, Summary};
+
+impl Writer<'_> {
+    /// `[pmdb] the command ended with exit code 1; 9 processes, 2 failed:` and those that did, the first marked.
+    pub fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        let processes = count(summary.processes, "process", "processes");
+        let mut text = format!(
+            "[pmdb] the command has ended with {}; {processes}",
+            summary.how
+        );
+        if summary.running > 0 {
+            let verb = if summary.running == 1 { "runs" } else { "run" };
+            text += &format!(", of which {} still {verb}", summary.running);
+        }
+        self.line(&self.palette.paint(Role::Faint, text).to_string())?;
+        for (index, failure) in summary.failures.iter().enumerate() {
+            let order = if index == 0 { "first" } else { "then" };
+            let text = printable::one_line(&told(failure)).into_owned();
+            let text = self.palette.paint(Role::Problem, text).to_string();
+            self.line(&format!("       {order:<5} {text}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// `ForkPoolWorker-3 (pid 4245) raised IndexError: …, and ended with exit code 1 after 1.2 s`.
+fn told(failure: &Failure) -> String {
+    let pid = failure.pid;
+    let who = match failure.name.as_deref() {
+        Some(name) if !name.is_empty() => format!("{name} (pid {pid})"),
+        _ => format!("process {pid}"),
+    };
+    let raised = failure.raised.as_ref();
+    let raised = raised.map(|error| format!("raised {error}"));
+    let ended = failure.how.as_ref().map(|how| {
+        let lived = failure
+            .lived_ms
+            .map(|lived| format!(" after {}", seconds(lived)));
+        format!("ended with {how}{}", lived.unwrap_or_default())
+    });
+    let parts: Vec<String> = [raised, ended].into_iter().flatten().collect();
+    format!("{who} {}", parts.join(", and "))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a time for people")]
+fn seconds(milliseconds: u64) -> String {
+    format!("{:.1} s", milliseconds as f64 / 1000.0)
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{number} {noun}")
+}

@@ -1,0 +1,146 @@
+//! From a program's first instruction to the agent in its Python, before the first line of its main program runs.
+
+use std::fs;
+
+use nix::libc;
+
+use super::AgentError;
+use super::channel::Channel;
+use super::inject::{Injection, exported};
+use super::script::Runner;
+use crate::model::{Addr, Pid, Tid};
+use crate::process::live::LiveProcess;
+use crate::process::trace::{Custody, Hold, Orders, TraceError, Trap};
+use crate::python::locate;
+
+/// What every CPython calls when it is initialized, to run what its command line says. Its `main()` is in libpython or in the
+/// executable, which exports it (`Include/cpython/pylifecycle.h`).
+const MAIN: &str = "Py_RunMain";
+
+/// A process that has executed a program, which may be a Python: it is stopped twice on its way, where it can be looked at.
+pub struct Arrival {
+    pid: Pid,
+    waiting: Option<(Stage, Trap)>,
+    purpose: Purpose,
+}
+
+/// What the agent is brought in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To stop at the first line of the main program. The process is not followed any more then.
+    StopAtEntry,
+    /// To stop where something goes wrong, in it and in those that it forks.
+    Watch,
+}
+
+/// What the process comes to next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Its libraries are loaded.
+    Loaded,
+    /// Its interpreter is ready.
+    Ready,
+}
+
+/// What SIGTRAP meant.
+pub enum Sprung {
+    /// Nothing to us: it is the program's.
+    Foreign,
+    OnItsWay,
+    /// The agent is in, or could not be brought in.
+    Arrived(Result<(Injection, Channel), AgentError>),
+}
+
+impl Arrival {
+    /// For a process that stands still before the first instruction of a program. It goes on.
+    pub fn begin(orders: &Orders, pid: Pid, purpose: Purpose) -> Result<Arrival, TraceError> {
+        let tid = Tid(pid.0);
+        let waiting = match entry_point(pid) {
+            Some(entry) => Some((Stage::Loaded, set(orders, tid, entry)?)),
+            None => None,
+        };
+        orders.go_on(tid, false)?;
+        Ok(Arrival {
+            pid,
+            waiting,
+            purpose,
+        })
+    }
+
+    /// For a thread that is about to get SIGTRAP. Unless the signal is foreign, it goes on.
+    pub fn trapped(&mut self, orders: &Orders, tid: Tid) -> Result<Sprung, TraceError> {
+        if tid != Tid(self.pid.0) {
+            return Ok(Sprung::Foreign);
+        }
+        let Some((stage, trap)) = self.waiting else {
+            return Ok(Sprung::Foreign);
+        };
+        if !orders.ask(|follower| trap.is_sprung(follower))?? {
+            return Ok(Sprung::Foreign);
+        }
+        self.waiting = None;
+        match stage {
+            Stage::Loaded => {
+                if let Some(main) = main_function(self.pid) {
+                    self.waiting = Some((Stage::Ready, set(orders, tid, main)?));
+                }
+                orders.go_on(tid, false)?;
+                Ok(Sprung::OnItsWay)
+            }
+            Stage::Ready => Ok(Sprung::Arrived(self.enter(orders, tid)?)),
+        }
+    }
+
+    fn enter(
+        &self,
+        orders: &Orders,
+        tid: Tid,
+    ) -> Result<Result<(Injection, Channel), AgentError>, TraceError> {
+        let pid = self.pid;
+        match self.purpose {
+            Purpose::StopAtEntry => {
+                let runner = Runner::BeforeMainProgram;
+                let enter = |hold: &mut Hold| enter(hold, Custody::Nobody, runner);
+                orders.ask(|follower| follower.hold_and_release(pid, tid, enter))?
+            }
+            Purpose::Watch => {
+                let custody = Custody::Tracer(orders.clone());
+                let enter = |hold: &mut Hold| enter(hold, custody, Runner::BeforeMainProgramInTree);
+                orders.ask(|follower| follower.hold_standing(pid, tid, enter))?
+            }
+        }
+    }
+}
+
+fn set(orders: &Orders, tid: Tid, address: Addr) -> Result<Trap, TraceError> {
+    orders.ask(|follower| Trap::set(follower, tid, address))?
+}
+
+/// Where the program begins, once the loader has brought its libraries: `AT_ENTRY` of getauxval(3).
+fn entry_point(pid: Pid) -> Option<Addr> {
+    let bytes = fs::read(format!("/proc/{pid}/auxv")).ok()?;
+    let word = |bytes: &[u8]| bytes.try_into().map(u64::from_ne_bytes).ok();
+    bytes.chunks_exact(16).find_map(|entry| {
+        let (kind, value) = entry.split_at(8);
+        let is_entry = word(kind)? == libc::AT_ENTRY;
+        is_entry.then_some(Addr(word(value)?))
+    })
+}
+
+/// Where an interpreter begins to run what it was started for, if it is one.
+fn main_function(pid: Pid) -> Option<Addr> {
+    let process = LiveProcess::open(pid).ok()?;
+    exported(&process, MAIN)
+}
+
+fn enter(
+    hold: &mut Hold,
+    custody: Custody,
+    runner: Runner,
+) -> Result<(Injection, Channel), AgentError> {
+    let pid = hold.pid();
+    let failed = |why: String| AgentError::NotLaunched { pid, why };
+    let process = LiveProcess::open(pid).map_err(|error| failed(error.to_string()))?;
+    let located = locate(&process).map_err(|error| failed(error.to_string()))?;
+    Injection::begin_in(hold, custody, &process, &located, runner)
+}

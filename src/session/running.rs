@@ -1,0 +1,331 @@
+//! A session about a command that pmdb has started, with all its processes: whichever of them stops gets the focus.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
+
+use super::api::{Event, Failure, Summary};
+use super::error::SessionError;
+use super::held::Held;
+use super::inferior::Inferior;
+use super::launched::describe;
+use super::listing::Library;
+use super::look::{Session, SessionOptions};
+use super::stack::Target;
+use super::tree::{Happening, Tree};
+use crate::model::Pid;
+use crate::process::trace::{End, Program};
+use crate::python::agent::{self, Channel, Injection, Message};
+use crate::python::locate::Locator;
+
+/// How long one `Wait` waits at most.
+const GLANCE: Duration = Duration::from_millis(100);
+/// How often the agents are listened to.
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(4);
+/// How long the processes of a command may take to end when they are asked to.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a session needs to follow a command.
+pub(super) struct Running {
+    tree: Tree,
+    locator: Locator,
+    /// Processes with an agent that has not stopped them yet. Each becomes an inferior when it has.
+    quiet: Vec<Quiet>,
+    /// Processes that have stopped while another had the focus, with what is to be told then.
+    queue: VecDeque<(Pid, Vec<Event>)>,
+    /// How the command itself has ended.
+    end: Option<End>,
+    /// How many processes have ended.
+    ended: usize,
+    failures: Vec<Failure>,
+}
+
+struct Quiet {
+    pid: Pid,
+    injection: Injection,
+    channel: Channel,
+}
+
+impl Session {
+    /// Starts a command, which runs until something goes wrong in it or in a process that it makes.
+    pub fn run(program: Program, options: SessionOptions) -> Result<Session, SessionError> {
+        let running = Running {
+            tree: Tree::start(program)?,
+            locator: Locator::default(),
+            quiet: Vec::new(),
+            queue: VecDeque::new(),
+            end: None,
+            ended: 0,
+            failures: Vec::new(),
+        };
+        Ok(Session {
+            focus: 0,
+            inferiors: Vec::new(),
+            events: Vec::new(),
+            library: Library::new(options.syntax),
+            limits: options.limits,
+            interrupted: Arc::new(AtomicBool::new(false)),
+            running: Some(running),
+        })
+    }
+
+    /// Whether it follows a command with all its processes.
+    pub fn is_about_a_command(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Whether the command that was [run](Session::run) has ended.
+    pub fn is_over(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|running| running.end.is_some() && running.queue.is_empty())
+    }
+
+    /// Waits a moment for what happens in any of the processes.
+    pub(super) fn wait_for_any(&mut self) -> Result<(), SessionError> {
+        let deadline = Instant::now() + GLANCE;
+        while Instant::now() < deadline && !self.interrupted.load(Ordering::Relaxed) {
+            if self.show_next() || self.is_over() {
+                return Ok(());
+            }
+            self.take_happenings();
+            self.listen();
+        }
+        Ok(())
+    }
+
+    /// Puts the focus on the process that has stopped first and was not shown yet.
+    fn show_next(&mut self) -> bool {
+        let Some(running) = &mut self.running else {
+            return false;
+        };
+        while let Some((pid, events)) = running.queue.pop_front() {
+            let place = self
+                .inferiors
+                .iter()
+                .position(|one| one.report.pid == Some(pid) && one.stands_still());
+            if let Some(place) = place {
+                self.focus = place;
+                self.events.extend(events);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn take_happenings(&mut self) {
+        let mut patience = BETWEEN_ROUNDS;
+        while let Some(running) = &mut self.running
+            && let Some(happening) = running.tree.next(patience)
+        {
+            patience = Duration::ZERO;
+            match happening {
+                Happening::Arrived {
+                    pid,
+                    injection,
+                    channel,
+                } => {
+                    let quiet = Quiet {
+                        pid,
+                        injection,
+                        channel,
+                    };
+                    running.quiet.push(quiet);
+                    // If it was one before, it has executed another program.
+                    self.forget(pid);
+                }
+                Happening::Refused { pid, why } => {
+                    let why = why.to_string();
+                    self.events.push(Event::Unaccompanied { pid, why });
+                }
+                Happening::Ended {
+                    pid,
+                    name,
+                    end,
+                    lived,
+                } => self.ended(pid, name, end, lived),
+            }
+        }
+    }
+
+    fn forget(&mut self, pid: Pid) {
+        for inferior in &mut self.inferiors {
+            if inferior.report.pid == Some(pid) {
+                inferior.held = None;
+                inferior.ended = true;
+            }
+        }
+    }
+
+    fn ended(&mut self, pid: Pid, name: String, end: End, lived: Duration) {
+        // What the agent said before it ended.
+        self.listen();
+        self.forget(pid);
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        running.quiet.retain(|quiet| quiet.pid != pid);
+        running.ended += 1;
+        let is_root = pid == running.tree.root;
+        running.note_end(pid, name, end, lived);
+        if is_root {
+            running.end = Some(end);
+            let still = running.tree.processes().len();
+            self.events.push(Event::Finished(Summary {
+                how: describe(end),
+                processes: running.ended + still,
+                running: still,
+                failures: running.failures.clone(),
+            }));
+        }
+    }
+
+    /// Takes what the agents have to say.
+    fn listen(&mut self) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let mut place = 0;
+        while let Some(quiet) = running.quiet.get_mut(place) {
+            match quiet.channel.receive(Duration::ZERO) {
+                Ok(Some(Message::Event(event @ agent::Event::Stopped { .. }))) => {
+                    let quiet = running.quiet.swap_remove(place);
+                    match stopped(quiet, &running.locator, event, &self.interrupted) {
+                        Ok((inferior, events)) => {
+                            note_stop(&inferior, events, &mut running.queue, &mut running.failures);
+                            self.inferiors
+                                .retain(|one| one.report.pid != inferior.report.pid);
+                            self.inferiors.push(inferior);
+                        }
+                        Err((pid, error)) => {
+                            let why = error.to_string();
+                            self.events.push(Event::Unaccompanied { pid, why });
+                        }
+                    }
+                }
+                Ok(Some(Message::Event(agent::Event::Log { number, text, .. }))) => {
+                    self.events.push(Event::Logged { number, text });
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => place += 1,
+                // It has ended, or has executed another program: the tracer tells.
+                Err(_) => drop(running.quiet.swap_remove(place)),
+            }
+        }
+        for inferior in &mut self.inferiors {
+            if inferior.held.is_none() || inferior.stands_still() {
+                continue;
+            }
+            match inferior.hear(&self.interrupted) {
+                Ok(events) if inferior.stands_still() => {
+                    note_stop(inferior, events, &mut running.queue, &mut running.failures);
+                }
+                Ok(events) => self.events.extend(events),
+                Err(_) => inferior.held = None,
+            }
+        }
+    }
+
+    /// Ends all processes of the command. Gives back its exit code if it has ended by itself.
+    pub(super) fn end_command(&mut self) -> Option<i32> {
+        self.take_happenings();
+        let running = self.running.as_mut()?;
+        if let Some(end) = running.end {
+            return Some(end.exit_code());
+        }
+        for inferior in &mut self.inferiors {
+            let _ = inferior.release();
+        }
+        running.quiet.clear();
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            for pid in running.tree.processes() {
+                let _ = kill(nix::unistd::Pid::from_raw(pid.0.cast_signed()), signal);
+            }
+            let deadline = Instant::now() + PATIENCE;
+            while Instant::now() < deadline && !running.tree.processes().is_empty() {
+                let _ = running.tree.next(BETWEEN_ROUNDS);
+            }
+        }
+        None
+    }
+}
+
+impl Running {
+    /// What went wrong by how a process ended. A worker that its parent has ended is none of it.
+    fn note_end(&mut self, pid: Pid, name: String, end: End, lived: Duration) {
+        let known = self.failures.iter_mut().rfind(|one| one.pid == pid);
+        let how = Some(describe(end));
+        let lived_ms = u64::try_from(lived.as_millis()).ok();
+        if let Some(known) = known {
+            (known.how, known.lived_ms) = (how, lived_ms);
+            return;
+        }
+        let is_sent_away = matches!(end, End::Killed { signal, .. } if signal == libc::SIGTERM)
+            && pid != self.tree.root;
+        if end != (End::Exited { code: 0 }) && !is_sent_away {
+            self.failures.push(Failure {
+                pid,
+                name: Some(name),
+                raised: None,
+                how,
+                lived_ms,
+            });
+        }
+    }
+}
+
+/// A process stands still: it waits to be shown.
+fn note_stop(
+    inferior: &Inferior,
+    events: Vec<Event>,
+    queue: &mut VecDeque<(Pid, Vec<Event>)>,
+    failures: &mut Vec<Failure>,
+) {
+    let Some(pid) = inferior.report.pid else {
+        return;
+    };
+    for event in &events {
+        if let Event::Stopped(stop) = event
+            && stop.reason == "raised"
+        {
+            failures.push(Failure {
+                pid,
+                name: Some(inferior.report.name.clone()),
+                raised: stop.error.clone(),
+                how: None,
+                lived_ms: None,
+            });
+        }
+    }
+    queue.push_back((pid, events));
+}
+
+/// Makes an inferior of a process that has stopped.
+fn stopped(
+    quiet: Quiet,
+    locator: &Locator,
+    event: agent::Event,
+    interrupted: &AtomicBool,
+) -> Result<(Inferior, Vec<Event>), (Pid, SessionError)> {
+    let Quiet {
+        pid,
+        injection,
+        channel,
+    } = quiet;
+    let opened = Inferior::open(&Target::Live(pid), locator);
+    let opened = opened.map_err(|error| {
+        let why = error.to_string();
+        (pid, SessionError::NotOpened { why })
+    });
+    let mut inferior = opened?;
+    let mut held = Held::arriving(pid, injection, channel);
+    held.note(&event);
+    inferior.held = Some(held);
+    match inferior.happened(event, interrupted) {
+        Ok(events) => Ok((inferior, events)),
+        Err(error) => Err((pid, error)),
+    }
+}

@@ -1,0 +1,266 @@
+//! A command that pmdb has started, with all the processes that it makes.
+//!
+//! A thread of its own takes what the tracer tells, so that no process waits for somebody at the prompt: it brings the agent into each
+//! Python that is executed, and opens the pipes of forked children that ring. What the session must know comes as [`Happening`]s.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::libc;
+
+use super::error::SessionError;
+use crate::model::{Pid, Tid};
+use crate::process::trace::{
+    Custody, End, Interests, Orders, Program, TraceError, TraceEvent, Tracer,
+};
+use crate::python::agent::{AgentError, Arrival, Channel, Heritage, Injection, Purpose, Sprung};
+
+/// With what a forked child tells that it has something to say (`inferior/forking.py`).
+const BELL: i32 = libc::SIGWINCH;
+
+/// What the session must know of.
+pub(super) enum Happening {
+    /// The agent is in a process: in a program before its main program, or in a forked child that is about to stop.
+    Arrived {
+        pid: Pid,
+        injection: Injection,
+        channel: Channel,
+    },
+    /// It could not be brought in: the process runs on without.
+    Refused { pid: Pid, why: AgentError },
+    Ended {
+        pid: Pid,
+        /// Of the program that it executed last, as the kernel has it: 15 bytes.
+        name: String,
+        end: End,
+        /// How long it has lived.
+        lived: Duration,
+    },
+}
+
+/// The command, on its way.
+pub(super) struct Tree {
+    pub root: Pid,
+    orders: Orders,
+    happenings: Receiver<Happening>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Tree {
+    pub fn start(program: Program) -> Result<Tree, SessionError> {
+        let failed = |error: TraceError| SessionError::NotOpened {
+            why: error.to_string(),
+        };
+        let interests = Interests {
+            exec: true,
+            signals: BTreeSet::from([libc::SIGTRAP, BELL]),
+        };
+        let tracer = Tracer::start(interests).map_err(failed)?;
+        let orders = tracer.orders().clone();
+        let root = tracer.launch(program).map_err(failed)?;
+        let (teller, happenings) = mpsc::channel();
+        let follower = Following::new(root, orders.clone(), teller);
+        let thread = std::thread::Builder::new()
+            .name("tree".to_string())
+            .spawn(move || follower.run(&tracer))
+            .map_err(|error| SessionError::NotOpened {
+                why: error.to_string(),
+            })?;
+        Ok(Tree {
+            root,
+            orders,
+            happenings,
+            thread: Some(thread),
+        })
+    }
+
+    /// Those that are followed.
+    pub fn processes(&self) -> Vec<Pid> {
+        let asked = self.orders.ask(|follower| follower.processes());
+        asked.unwrap_or_default()
+    }
+
+    /// The next that has happened; nothing if nothing does in time.
+    pub fn next(&self, patience: Duration) -> Option<Happening> {
+        self.happenings.recv_timeout(patience).ok()
+    }
+}
+
+impl Drop for Tree {
+    /// All that still run go on, and are not followed any more.
+    fn drop(&mut self) {
+        self.orders.end();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What is known of a process that is followed.
+struct Member {
+    name: String,
+    born: Instant,
+    stage: Stage,
+}
+
+enum Stage {
+    /// A program without Python, or one whose Python pmdb could not get into.
+    Foreign,
+    Arriving(Arrival),
+    /// The agent is in it, or in the one that it was forked from.
+    Accompanied(Heritage),
+}
+
+struct Following {
+    orders: Orders,
+    teller: Sender<Happening>,
+    members: BTreeMap<Pid, Member>,
+}
+
+impl Following {
+    fn new(root: Pid, orders: Orders, teller: Sender<Happening>) -> Following {
+        let mut following = Following {
+            orders,
+            teller,
+            members: BTreeMap::new(),
+        };
+        following.add(root, name_of(root), Stage::Foreign);
+        following
+    }
+
+    /// Until the tracer ends.
+    fn run(mut self, tracer: &Tracer) {
+        while let Ok(event) = tracer.events().recv() {
+            // It fails for a process that was killed meanwhile, whose end is told next.
+            let _ = self.take(&event);
+        }
+    }
+
+    fn add(&mut self, pid: Pid, name: String, stage: Stage) {
+        let born = Instant::now();
+        self.members.insert(pid, Member { name, born, stage });
+    }
+
+    fn begin(&mut self, pid: Pid, stage: Stage) {
+        match self.members.get_mut(&pid) {
+            Some(member) => member.stage = stage,
+            None => self.add(pid, name_of(pid), stage),
+        }
+    }
+
+    fn tell(&self, happening: Happening) {
+        // Nobody listens any more: the session ends.
+        let _ = self.teller.send(happening);
+    }
+
+    fn take(&mut self, event: &TraceEvent) -> Result<(), TraceError> {
+        match *event {
+            TraceEvent::Forked { parent, child, .. } => {
+                let parent = self.members.get(&parent);
+                let stage = match parent.map(|parent| &parent.stage) {
+                    Some(Stage::Accompanied(heritage)) => Stage::Accompanied(*heritage),
+                    _ => Stage::Foreign,
+                };
+                let name = parent.map(|parent| parent.name.clone());
+                self.add(child, name.unwrap_or_default(), stage);
+            }
+            TraceEvent::Executed { pid, .. } => {
+                let arrival = Arrival::begin(&self.orders, pid, Purpose::Watch)?;
+                self.begin(pid, Stage::Arriving(arrival));
+                if let Some(member) = self.members.get_mut(&pid) {
+                    member.name = name_of(pid);
+                }
+            }
+            TraceEvent::Signal {
+                pid,
+                tid,
+                signal,
+                sender,
+            } => self.signalled(pid, tid, signal, sender)?,
+            TraceEvent::Ended { pid, end } => {
+                let member = self.members.remove(&pid);
+                let lived = member
+                    .as_ref()
+                    .map_or(Duration::ZERO, |it| it.born.elapsed());
+                let name = member.map(|member| member.name).unwrap_or_default();
+                self.tell(Happening::Ended {
+                    pid,
+                    name,
+                    end,
+                    lived,
+                });
+            }
+            TraceEvent::ThreadStarted { .. }
+            | TraceEvent::ThreadEnded { .. }
+            | TraceEvent::Released { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn signalled(
+        &mut self,
+        pid: Pid,
+        tid: Tid,
+        signal: i32,
+        sender: Option<Pid>,
+    ) -> Result<(), TraceError> {
+        let stage = self.members.get_mut(&pid).map(|member| &mut member.stage);
+        match stage {
+            Some(Stage::Arriving(arrival)) if signal == libc::SIGTRAP => {
+                match arrival.trapped(&self.orders, tid)? {
+                    Sprung::Foreign => self.orders.go_on(tid, true),
+                    Sprung::OnItsWay => Ok(()),
+                    Sprung::Arrived(arrived) => {
+                        self.arrived(pid, arrived);
+                        Ok(())
+                    }
+                }
+            }
+            Some(Stage::Accompanied(heritage)) if signal == BELL && sender.is_some() => {
+                let custody = Custody::Tracer(self.orders.clone());
+                match Injection::of_child(pid, custody, heritage) {
+                    Ok(Some(arrived)) => {
+                        self.arrived(pid, Ok(arrived));
+                        self.orders.go_on(tid, false)
+                    }
+                    // It has not rung, but sent itself the signal for a reason of its own.
+                    Ok(None) => self.orders.go_on(tid, true),
+                    Err(error) => {
+                        self.arrived(pid, Err(error));
+                        self.orders.go_on(tid, true)
+                    }
+                }
+            }
+            _ => self.orders.go_on(tid, true),
+        }
+    }
+
+    fn arrived(&mut self, pid: Pid, arrived: Result<(Injection, Channel), AgentError>) {
+        match arrived {
+            Ok((injection, channel)) => {
+                let stage = Stage::Accompanied(injection.heritage());
+                self.begin(pid, stage);
+                self.tell(Happening::Arrived {
+                    pid,
+                    injection,
+                    channel,
+                });
+            }
+            Err(why) => {
+                if let Some(member) = self.members.get_mut(&pid) {
+                    member.stage = Stage::Foreign;
+                }
+                self.tell(Happening::Refused { pid, why });
+            }
+        }
+    }
+}
+
+/// What the kernel calls it; empty if it has ended.
+fn name_of(pid: Pid) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).trim_end().to_string()
+}
