@@ -74,6 +74,8 @@ fn replaced_functions_of_the_interpreter_are_not_used() {
             "getpid",
             "profile",
             "tools",
+            "no_os",
+            "no_posixpath",
         ] {
             let mut fixture = start(python, trick);
             let told = session_in_work(

@@ -2,16 +2,22 @@
 
 mod support;
 
-use support::{Fixture, any_python, on_each_python, told};
+use support::{Fixture, Python, any_python, on_each_python, told};
 
-/// The same from the moment on at which `train` or `fail` of the fixture has begun.
+/// Where a call of `train` and of `fail` begins: a line of a loop could be reached in the middle of a call.
+const FIRST_LINES: [u32; 2] = [22, 31];
+
+/// The same from the moment on at which `train` or `fail` of the fixture has begun and come to a line.
 fn told_from(fixture: &Fixture, line: u32, commands: &[&str]) -> String {
-    let first = format!("tbreak watching.py:{line}");
+    let begin = FIRST_LINES.into_iter().rfind(|first| *first <= line);
+    let begin = begin.expect("a line of one of them");
+    let first = format!("tbreak watching.py:{begin}");
     let mut all = vec![first.as_str(), "continue"];
+    all.extend((begin..line).map(|_| "next"));
     all.extend(commands);
     let text = told(fixture, &all);
-    let deleted = format!("Deleted breakpoint 1 at watching.py:{line}\n");
-    let (_, rest) = text.split_once(&deleted).expect(&text);
+    let place = format!("> watching.py({line})");
+    let (_, rest) = text.split_once(&place).expect(&text);
     // The place where it stopped.
     let mut lines = rest.splitn(3, '\n');
     lines.nth(2).unwrap_or_default().to_string()
@@ -229,9 +235,6 @@ Deleted watchpoint 3: model (fail returns)
 #[test]
 fn globals_are_watched_in_all_threads() {
     on_each_python(|python| {
-        if python.minor < 12 {
-            return;
-        }
         let fixture = Fixture::python(python, "watching.py", &[]);
         let told = told_from(
             &fixture,
@@ -300,5 +303,122 @@ fn nothing_is_left_in_the_process() {
         }
         fixture.write_line("tell");
         assert_eq!(fixture.read_line(), before, "{python:?}");
+    });
+}
+
+/// A program that waits until `armed`, then does something, and tells with `said` at `done`.
+fn program_that_tells(python: &Python, body: &str) -> (tempfile::TempDir, Fixture) {
+    let program = format!(
+        "import os, sys, threading, _thread, time
+armed, said, watched = False, None, 0
+def lines(x):
+    y = x + 1
+    return y
+def traces():
+    frame, found = sys._getframe(1), [sys.gettrace()]
+    while frame is not None:
+        found.append(frame.f_trace)
+        frame = frame.f_back
+    if hasattr(sys, 'monitoring'):
+        found += [sys.monitoring.get_tool(tool) for tool in range(6)]
+    return [one for one in found if one is not None]
+def done():
+    pass
+{body}
+print('ready', flush=True)
+while not armed:
+    time.sleep(0.001)
+said = work()
+done()
+time.sleep(1000)
+"
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("telling.py");
+    std::fs::write(&path, program).expect("it is ours");
+    let mut command = python.command();
+    command.arg(&path);
+    let fixture = Fixture::start(command);
+    (folder, fixture)
+}
+
+const ARM: &str = "!__import__('__main__').armed = True";
+
+#[test]
+fn a_forked_child_is_not_traced_on() {
+    let body = "\
+def work():
+    source, sink = os.pipe()
+    if os.fork() == 0:
+        try:
+            lines(lines(1))
+            os.write(sink, repr(traces()).encode())
+        finally:
+            os._exit(0)
+    os.close(sink)
+    with open(source) as told:
+        return told.read()
+";
+    on_each_python(|python| {
+        let (_folder, fixture) = program_that_tells(python, body);
+        let commands = [
+            "watch __import__('__main__').watched",
+            "break done",
+            ARM,
+            "continue",
+            "p __import__('__main__').said",
+            "quit",
+        ];
+        let told = told(&fixture, &commands);
+        assert!(told.contains("Watchpoint 1: "), "{told}");
+        assert!(told.ends_with("\n'[]'\n"), "{python:?}: {told}");
+    });
+}
+
+#[test]
+fn globals_are_watched_in_threads_that_start_later() {
+    let body = "\
+def count(go, is_over):
+    global watched
+    go.acquire()
+    watched += 1
+    is_over.release()
+def work():
+    for by_library in (True, False):
+        go, is_over, began = [threading.Semaphore(0) for _ in range(3)]
+        def begin():
+            began.release()
+            count(go, is_over)
+        if by_library:
+            threading.Thread(target=begin).start()
+        else:
+            _thread.start_new_thread(begin, ())
+        began.acquire()
+        go.release()
+        is_over.acquire()
+    return [one for one in traces() if one is not sys.gettrace()]
+";
+    on_each_python(|python| {
+        let (_folder, fixture) = program_that_tells(python, body);
+        let commands = [
+            "break done",
+            ARM,
+            "watch watched",
+            "c",
+            "c",
+            "clear 2",
+            "c",
+            "quit",
+        ];
+        let told = told(&fixture, &commands);
+        for (new, old) in [(1, 0), (2, 1)] {
+            let said = format!("Watchpoint 2: watched: {new}  [old: {old}]\n> ");
+            let (_, rest) = told.split_once(&said).expect(&told);
+            assert!(
+                rest.split_once('\n')
+                    .is_some_and(|(first, _)| first.ends_with("telling.py(20)count()")),
+                "{python:?}: {told}"
+            );
+        }
     });
 }

@@ -315,12 +315,12 @@ class Agent:
 
     def do_find_file(self, frame, command):
         """Where a module's file would be found, as pdb looks for it: `name.py`, `package/name`, without its ending too."""
-        path = sys.modules["os"].path
         for folder in sys.path:
+            folder = folder if isinstance(folder, str) and folder.startswith("/") else posix.getcwd() + "/" + str(folder)
             for ending in ("", ".py"):
-                found = path.join(folder if isinstance(folder, str) else "", command["text"] + ending)
-                if path.isfile(found):
-                    return {"text": self.breakpoints.path(path.abspath(found))}
+                found = folder + "/" + command["text"] + ending
+                if is_of_kind(found, REGULAR):
+                    return {"text": self.breakpoints.path(found)}
         return {}
 
     def do_jump(self, frame, command):

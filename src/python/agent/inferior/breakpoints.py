@@ -50,6 +50,18 @@ class Breakpoint:
         return not self.is_spent, None
 
 
+# include/uapi/linux/stat.h: the kind of a file in its mode.
+KIND, LINK, REGULAR = 0o170000, 0o120000, 0o100000
+
+
+def is_of_kind(path, kind):
+    """Asked of the kernel itself: `os` may be gone from `sys.modules`, or not there yet."""
+    try:
+        return (posix.lstat if kind == LINK else posix.stat)(path).st_mode & KIND == kind
+    except (OSError, ValueError):
+        return False
+
+
 def compile_pattern(text):
     import re
 
@@ -131,7 +143,7 @@ class Breakpoints:
     def of_file(self, name):
         """The breakpoints by line in the file of a code object. To resolve each file's name would take long in a large program."""
         if name not in self.concerned:
-            may_be = name.rpartition("/")[2] in self.base_names or (self.in_file and sys.modules["os"].path.islink(name))
+            may_be = name.rpartition("/")[2] in self.base_names or (self.in_file and is_of_kind(name, LINK))
             self.concerned[name] = self.in_file.get(self.path(name), ()) if may_be else ()
         return self.concerned[name]
 

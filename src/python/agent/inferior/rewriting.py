@@ -216,6 +216,9 @@ class Rewriting(Tracing):
             if not was_set:
                 self.unset_trace()
 
+    def threads_started(self):
+        self.watch_frames()
+
     def watch(self, thread, frame):
         self.watched.setdefault(thread, {})[id(frame)] = frame
         self.note(thread, frame)
@@ -311,9 +314,9 @@ class Rewriting(Tracing):
         own = _thread.get_ident()
         if self.states:
             states = self.states.all()
-            for thread in list(self.before):
-                if thread != own and thread in states and self.states.current(states[thread]) is self.callback:
-                    before = self.before.pop(thread)
+            for thread in states:
+                if thread != own and self.states.current(states[thread]) is self.callback:
+                    before = self.before.pop(thread, self.new_threads.before)
                     # A debugger in C has its own trampoline, which only its own thread can set again: `trace` does.
                     if before is None:
                         self.states.set(states[thread], None)

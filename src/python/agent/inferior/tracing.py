@@ -10,6 +10,7 @@ class Tracing:
         self.traced = {}
         # The trace function that each thread had before ours: that of a debugger or of coverage.
         self.before = {}
+        self.new_threads = NewThreads(self)
 
     def is_set(self):
         return sys.gettrace() is self.callback
@@ -21,7 +22,7 @@ class Tracing:
 
     def unset_trace(self):
         if self.is_set():
-            sys.settrace(self.before.pop(_thread.get_ident(), None))
+            sys.settrace(self.before.pop(_thread.get_ident(), self.new_threads.before))
 
     def note(self, thread, frame):
         """Has the lines of a frame reported."""
@@ -56,9 +57,13 @@ class Tracing:
     def breakpoints_changed(self):
         pass
 
+    def threads_started(self):
+        """There are threads that are not traced, perhaps, while all should be."""
+
     def trace(self, frame, event, argument):
         agent = self.agent
-        if agent.has_left:
+        # In a child that was forked nobody else may ever ask: it would be traced for as long as it lives.
+        if agent.has_left or not agent.is_ours():
             # Another thread took the agent out, which could not reach this one's.
             self.unset_trace()
             self.forget_frames(_thread.get_ident())
@@ -121,6 +126,7 @@ class Tracing:
         return self.going_on()
 
     def remove(self):
+        self.new_threads.remove()
         self.unset_trace()
         for thread in list(self.traced):
             self.forget_frames(thread)

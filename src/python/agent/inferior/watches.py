@@ -202,7 +202,7 @@ class Watches:
         # Numbers of those whose frame has returned, until the session has heard of it.
         self.ended = []
         # The trace functions have to look, since no tool can.
-        self.needs_trace = False
+        self.needs_trace = self.is_everywhere = False
         self.looks = 0
 
     def made(self, wanted, frame):
@@ -212,6 +212,9 @@ class Watches:
     def replace(self, made):
         self.by_number = made
         self.needs_trace = bool(made) and not (hasattr(sys, "monitoring") and (self.tool is not None or self.take_tool()))
+        # Up to 3.11 every thread that may change a global.
+        self.is_everywhere = self.needs_trace and any(watch.scope.frame is None for watch in made.values())
+        self.agent.engine.new_threads.follow(self.is_everywhere)
         if self.tool is None:
             return
         monitoring, events = sys.monitoring, sys.monitoring.events
@@ -283,6 +286,8 @@ class Watches:
         thread = _thread.get_ident()
         if not self.by_number or thread in self.agent.busy or (self.looks % LOOKS_BETWEEN == 0 and self.is_alone()):
             return changes, complaints
+        if self.is_everywhere:
+            self.agent.engine.new_threads.look()
         for watch in list(self.by_number.values()):
             if watch.is_on and watch.scope.has(frame, thread):
                 change, complaint = watch.change(frame)
