@@ -209,6 +209,9 @@ impl Session {
                 Ok(Some(Message::Event(agent::Event::Log { number, text, .. }))) => {
                     self.events.push(Event::Logged { number, text });
                 }
+                Ok(Some(Message::Event(agent::Event::Output { text }))) => {
+                    self.events.push(Event::Printed { text });
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => place += 1,
                 // It has ended, or has executed another program: the tracer tells.

@@ -3,7 +3,7 @@
 use crate::python::layout::Layout;
 
 /// The parts, in an order in which each finds what it inherits from.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 15] = [
     include_str!("inferior/genuine.py"),
     include_str!("inferior/channel.py"),
     include_str!("inferior/values.py"),
@@ -14,6 +14,7 @@ const PARTS: [&str; 14] = [
     include_str!("inferior/evaluate.py"),
     include_str!("inferior/watches.py"),
     include_str!("inferior/new_threads.py"),
+    include_str!("inferior/room.py"),
     include_str!("inferior/tracing.py"),
     include_str!("inferior/guard.py"),
     include_str!("inferior/entering.py"),

@@ -27,6 +27,8 @@ class Agent:
         # How forked children come to the session, if it wants them.
         self.forking = None
         self.has_left = False
+        # A stop was let pass, since there was no room for it.
+        self.has_passed = False
         # Ctrl-C of a program that pmdb has started.
         self.keyboard = None
         self.begin_anew(posix.getpid())
@@ -83,6 +85,8 @@ class Agent:
     def what_holds(self, frame, hits):
         """Counts a hit of breakpoints, and gives back the message of the stop if one of them holds."""
         numbers, complaints = [], []
+        if self.has_passed:
+            self.tell_passed()
         for breakpoint in hits:
             count = next(breakpoint.counter)
             # A forked child that never comes to a stop shall not go on counting.
@@ -155,8 +159,23 @@ class Agent:
         finally:
             self.queue.remove(ticket)
 
+    def tell_passed(self):
+        if self.is_ours():
+            self.channel.send({"event": "output", "text": PASSED})
+        self.has_passed = False
+
     def stop(self, frame, message, thread=None, news=((), ())):
         """Talks with the session until it lets this thread go on. Gives back whether there was anything to say."""
+        room = make_room()
+        if self.has_passed:
+            self.tell_passed()
+        try:
+            return self.stand_still(frame, message, thread, news)
+        finally:
+            if room is not None:
+                give_back_room(*room)
+
+    def stand_still(self, frame, message, thread, news):
         if self.is_left_to_parent(frame, message["reason"]) or not self.is_ours():
             return False
         self.take_turn(message["reason"] in ("attach", "interrupt", "entry", "waiting"))

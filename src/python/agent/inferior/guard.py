@@ -9,6 +9,11 @@ def guarded(hook):
     def call(self, *arguments):
         try:
             return hook(self, *arguments)
+        except RecursionError as error:
+            # Nothing is called here: there may be no room for it.
+            if error is self.agent.on_its_way:
+                raise
+            self.agent.has_passed = True
         except BaseException as error:
             return self.agent.survives(error)
 

@@ -20,6 +20,11 @@ class Hook:
             return
         try:
             self.reached(engine, sys._getframe(1))
+        except RecursionError as error:
+            # As in `guarded`.
+            if error is engine.agent.on_its_way:
+                raise
+            engine.agent.has_passed = True
         except BaseException as error:
             engine.agent.survives(error)
 

@@ -62,8 +62,7 @@ class Tracing:
 
     def trace(self, frame, event, argument):
         agent = self.agent
-        # In a child that was forked nobody else may ever ask: it would be traced for as long as it lives.
-        if agent.has_left or not agent.is_ours():
+        if agent.has_left or (agent.pid != posix.getpid() and self.is_over_in_child(frame)):
             # Another thread took the agent out, which could not reach this one's.
             self.unset_trace()
             self.forget_frames(_thread.get_ident())
@@ -84,6 +83,13 @@ class Tracing:
         if event == "exception" and step is not None and step.stops_at_exception(frame, argument):
             agent.raised(frame, argument)
         return self.going_on()
+
+    def is_over_in_child(self, frame):
+        """In a forked child nothing else may ever ask, and it would be traced for as long as it lives."""
+        if self.agent.forking is None:
+            return not self.agent.is_ours()
+        # One that is followed gets its own way to the session at its first stop. A step is its parent's.
+        return bool(self.agent.steps) and self.agent.is_left_to_parent(frame, "step") and not self.is_set()
 
     def going_on(self):
         """What a trace function gives back. None leaves the frame's own as it is, which may be that of a later agent by now."""
