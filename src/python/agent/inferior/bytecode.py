@@ -11,6 +11,8 @@ reports the line behind them if tracing was turned on in the hook.
 EXTENDED_ARG, LOAD_CONST, POP_TOP, LOAD_GLOBAL = 144, 100, 1, 116
 # Up to 3.10: SETUP_FINALLY, SETUP_WITH, SETUP_ASYNC_WITH.
 SETUP, END_ASYNC_FOR = ({122, 143, 154}, 54) if sys.version_info < (3, 11) else ((), None)
+# Of 3.11 alone.
+SEND = 123
 
 # Numbers of Lib/opcode.py. `absolute` and `forward` are instructions that jump, `backward` those that jump back, each with the one that
 # does the same forward; `starts` is the instruction behind which the code proper begins; `call` calls what `LOAD_CONST` has pushed.
@@ -137,8 +139,8 @@ class Copy:
             # The jump is made where the exception is raised.
             from_here = self.instructions[target].operation == END_ASYNC_FOR
         else:
-            # Up to 3.9 any jump back begins a line again: the loop around a single line has no line of its own there.
-            from_here = self.line(source) == line and (BYTES_PER_STEP == 1 or source < target)
+            # Any jump back begins a line again, so that each turn of a loop in one line counts; but `await` that goes on waiting.
+            from_here = self.line(source) == line and (source < target or self.instructions[target].operation == SEND)
         if from_here:
             return "itself", target
         if target in detours and (BYTES_PER_STEP == 1 or (source or 0) > target):

@@ -6,11 +6,17 @@ left to trace functions, which are set in the stepping thread alone.
 """
 
 
+def line_at(code, offset):
+    return next((line for start, end, line in code.co_lines() if start <= offset < end), None)
+
+
 class Monitoring(Tracing):
     def __init__(self, agent):
         super().__init__(agent)
         self.tool = None
         self.watched = {}
+        # {(id of watched code, offset of a jump back): its line, or -1 if it leads to another}
+        self.turns = {}
         # For each thread the frame and line of the last stop that both hooks report, in either order, and which was the first.
         self.seen = {}
 
@@ -24,7 +30,7 @@ class Monitoring(Tracing):
             return
         for code in self.watched.values():
             monitoring.set_local_events(self.tool, code, 0)
-        self.watched = {}
+        self.watched, self.turns = {}, {}
         for frame in sys._current_frames().values():
             while frame is not None:
                 self.watch(frame.f_code)
@@ -44,6 +50,7 @@ class Monitoring(Tracing):
         for event in (events.PY_START, events.PY_RESUME, events.PY_THROW):
             monitoring.register_callback(tool, event, self.entered)
         monitoring.register_callback(tool, events.LINE, self.line_event)
+        monitoring.register_callback(tool, events.JUMP, self.jump_event)
         monitoring.set_events(tool, events.PY_START | events.PY_RESUME)
         return True
 
@@ -54,15 +61,16 @@ class Monitoring(Tracing):
         monitoring.set_events(self.tool, 0)
         for code in self.watched.values():
             monitoring.set_local_events(self.tool, code, 0)
-        for event in (events.PY_START, events.PY_RESUME, events.PY_THROW, events.LINE):
+        for event in (events.PY_START, events.PY_RESUME, events.PY_THROW, events.LINE, events.JUMP):
             monitoring.register_callback(self.tool, event, None)
         monitoring.free_tool_id(self.tool)
-        self.tool, self.watched = None, {}
+        self.tool, self.watched, self.turns = None, {}, {}
 
     def watch(self, code):
         if code.co_filename != OWN_FILE and self.agent.breakpoints.lines_in(code) and id(code) not in self.watched:
             self.watched[id(code)] = code
-            sys.monitoring.set_local_events(self.tool, code, sys.monitoring.events.LINE)
+            events = sys.monitoring.events
+            sys.monitoring.set_local_events(self.tool, code, events.LINE | events.JUMP)
 
     @guarded
     def entered(self, code, offset):
@@ -71,12 +79,28 @@ class Monitoring(Tracing):
         return sys.monitoring.DISABLE
 
     @guarded
+    def jump_event(self, code, offset, destination):
+        """Each turn of a loop in one line counts, though no line begins."""
+        if destination > offset:
+            return sys.monitoring.DISABLE
+        line = self.turns.get((id(code), offset))
+        if line is None:
+            if id(code) not in self.watched:
+                return sys.monitoring.DISABLE
+            places = [line_at(code, offset), line_at(code, destination)]
+            line = self.turns[id(code), offset] = places[0] if places[0] == places[1] else -1
+        return self.line_reached(code, line)
+
+    @guarded
     def line_event(self, code, line):
+        return self.line_reached(code, line)
+
+    def line_reached(self, code, line):
         agent = self.agent
         hits = agent.breakpoints.hits(code, line)
         if not hits:
             return sys.monitoring.DISABLE
-        frame = sys._getframe(CALLER_OF_HOOK)
+        frame = sys._getframe(CALLER_OF_HOOK + 1)
         if agent.steps or self.seen:
             step = agent.steps.get(_thread.get_ident())
             if (step is not None and step.is_at_first_line(frame)) or self.was_seen(frame, "trace"):
