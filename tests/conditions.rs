@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde_json::Value;
-use support::{Answer, Executable, Fixture, PATIENCE, on_each_python, pmdb, skip};
+use support::{Answer, Executable, Fixture, PATIENCE, copy_program, on_each_python, pmdb, skip};
 
 /// Waits, with a thread beside it, and says what it calls the two.
 const TWO_THREADS: &str = "\
@@ -53,7 +53,7 @@ fn python_that_is_starting_up_is_called_so() {
             symlink(&python.path, &executable).expect("ours");
         } else {
             // These look beside what the name leads to.
-            std::fs::copy(&python.path, &executable).expect("ours");
+            copy_program(&python.path, &executable);
         }
         let config = folder.path().join("pyvenv.cfg");
         nix::unistd::mkfifo(&config, nix::sys::stat::Mode::S_IRWXU).expect("ours");

@@ -12,7 +12,8 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 use support::{
-    Answer, Core, Executable, Python, Terminal, any_python, dump_core, pmdb, pythons, skip,
+    Answer, Core, Executable, Python, Terminal, any_python, copy_program, dump_core, pmdb, pythons,
+    skip,
 };
 
 /// What `coredump_filter` is set to by the program itself, before it stands still with values that a look must find.
@@ -257,7 +258,7 @@ fn a_core_that_may_not_be_read_says_whose_it_is() {
     mode(&core, 0o600);
     // The binary may lie where nobody else may look.
     let binary = folder.path().join("pmdb");
-    fs::copy(env!("CARGO_BIN_EXE_pmdb"), &binary).expect("it fits");
+    copy_program(Path::new(env!("CARGO_BIN_EXE_pmdb")), &binary);
     mode(&binary, 0o755);
     let somebody_else = |verb: &[&str]| {
         let mut command = Command::new("setpriv");

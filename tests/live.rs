@@ -12,7 +12,6 @@ mod refusals;
 mod support;
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -39,16 +38,6 @@ fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
         );
         std::thread::yield_now();
     }
-}
-
-/// Copies a program that is to be run. Not by `fs::copy`: another test that forks meanwhile would inherit the file
-/// open for writing, and starting it would fail (ETXTBSY).
-fn copy_program(from: &Path, to: &Path) {
-    let status = Command::new("cp")
-        .args([from, to])
-        .status()
-        .expect("every Linux has it");
-    assert!(status.success(), "{status}");
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 mod support;
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use support::{Python, Terminal, any_python, fixture_path, on_each_python, pmdb_alone};
+use support::{
+    Python, Terminal, any_python, fixture_path, on_each_python, pmdb_alone, write_script,
+};
 
 const CTRL_C: &str = "\x03";
 
@@ -128,8 +128,7 @@ fn scripts_that_name_their_python_are_followed() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: String| {
         let path = folder.path().join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_script(&path, &text);
         path.display().to_string()
     };
     let python_path = python.path.display();

@@ -63,7 +63,7 @@ fn every_mapped_file_opens_and_is_the_one_at_its_path() {
 fn a_deleted_executable_opens_and_its_successor_does_not_stand_in() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("sleeper");
-    crate::copy_program(Path::new("/bin/sh"), &path);
+    crate::support::copy_program(Path::new("/bin/sh"), &path);
     let mut command = Command::new(&path);
     command.args(["-c", "echo ready; read line"]);
     let fixture = Fixture::start(command);

@@ -44,7 +44,7 @@ fn look(prefix: &[&str], filtered: bool, target: &str) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("ours");
     let copy = folder.path().join("look");
-    crate::copy_program(&std::env::current_exe().expect("it runs"), &copy);
+    crate::support::copy_program(&std::env::current_exe().expect("it runs"), &copy);
     let mut words = prefix
         .iter()
         .map(std::ffi::OsString::from)

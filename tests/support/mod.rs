@@ -30,11 +30,13 @@ pub mod expression;
 mod fixture;
 pub mod mutate;
 pub mod overlay;
+mod programs;
 mod python;
 mod skip;
 mod terminal;
 mod venv;
 mod walk;
+mod whereabouts;
 
 pub use assassin::{Fate, kill_at};
 pub use binary::{Answer, pmdb, pmdb_alone, pmdb_in, pmdb_with_input, pmdb_within};
@@ -42,11 +44,13 @@ pub use c::c_program;
 pub use conversation::{Conversation, told};
 pub use core::{Core, dump_core, dump_core_after, gcore_after};
 pub use fixture::{Fixture, fixture_path};
+pub use programs::{copy_program, write_script};
 pub use python::{Executable, Python, any_python, on_each_python, on_pythons_from, pythons};
 pub use skip::skip;
 pub use terminal::Terminal;
 pub use venv::venv;
 pub use walk::walk_all;
+pub use whereabouts::Waiting;
 
 use std::path::PathBuf;
 use std::time::Duration;
