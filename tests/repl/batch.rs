@@ -354,6 +354,14 @@ fn edited_source_is_warned_of_once() {
     let path = folder.path().join("edited.py");
     let program = "import sys\nprint('ready', flush=True)\nsys.stdin.read()\n";
     std::fs::write(&path, program).unwrap();
+    // Further than the clocks of files and of processes are apart.
+    let far = std::time::Duration::from_secs(3600);
+    let now = std::time::SystemTime::now();
+    let set_modified = |when| {
+        let file = std::fs::File::options().append(true).open(&path).unwrap();
+        file.set_modified(when).unwrap();
+    };
+    set_modified(now - far);
     let mut command = any_python().expect("there is a Python").command();
     command.arg(&path);
     let fixture = Fixture::start(command);
@@ -361,9 +369,7 @@ fn edited_source_is_warned_of_once() {
     let words = ["attach", &pid, "-c", "list", "-c", "list"];
     let answer = pmdb_in(folder.path(), words);
     assert!(!answer.succeeded().stdout.contains("WARNING"), "{answer:?}");
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
-    let file = std::fs::File::options().append(true).open(&path).unwrap();
-    file.set_modified(later).unwrap();
+    set_modified(now + far);
     let answer = pmdb_in(folder.path(), words);
     let warnings = answer
         .succeeded()
