@@ -82,6 +82,8 @@ sys.stdin.read()
 ";
     on_each_python(|python| {
         let fixture = Fixture::python_text(python, program, &[]);
+        // On its way there it has the lock once more.
+        fixture.wait_until_it_reads();
         eventually(&fixture, |threads| {
             let with = |state: &str| {
                 let found = threads.iter().filter(|thread| thread["gil"] == state);

@@ -6,22 +6,26 @@ use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
+use nix::libc;
 use nix::sys::signal::Signal;
-use pmdb::model::{Pid, Tid};
-use pmdb::process::Process;
-use pmdb::process::live::LiveProcess;
-use support::{Conversation, Fixture, Terminal, any_python, on_each_python};
+use support::{Conversation, Fixture, Terminal, Waiting, any_python, on_each_python};
 
-/// A fixture whose main thread is in a system call.
+/// A fixture whose main thread is in the call that it is to wait in.
 fn waiting(python: &support::Python, kind: &str) -> Fixture {
     let fixture = Fixture::python(python, "waiting.py", &[kind]);
-    let pid = Pid(fixture.pid());
-    let process = LiveProcess::open(pid).expect("it lives");
-    let begin = Instant::now();
-    while process.system_call(Tid(pid.0)).is_none() {
-        assert!(begin.elapsed() < support::PATIENCE);
-        std::thread::yield_now();
+    match kind {
+        "lock" | "join" => fixture.wait_until_in(Waiting::is_for_a_lock),
+        // It waits for the lock of the interpreter only on its way there.
+        _ => fixture.wait_until_in(|call| call.number != libc::SYS_futex),
     }
+    fixture
+}
+
+/// A fixture whose main thread computes in C code and has the lock of the interpreter.
+fn computing(python: &support::Python) -> Fixture {
+    let fixture = Fixture::python(python, "waiting.py", &["match"]);
+    // Coming to it takes a few thousandths of a second.
+    fixture.wait_until_it_has_computed(10);
     fixture
 }
 
@@ -163,8 +167,7 @@ fn if_pmdb_is_killed_it_comes_back_undisturbed() {
 #[test]
 fn one_that_keeps_the_lock_of_the_interpreter_can_only_be_looked_at() {
     on_each_python(|python| {
-        let mut undisturbed = Fixture::python(python, "waiting.py", &["match"]);
-        let mut fixture = Fixture::python(python, "waiting.py", &["match"]);
+        let (mut undisturbed, mut fixture) = (computing(python), computing(python));
         let mut prompt = Conversation::start(&["attach", &fixture.pid().to_string()]);
         let answer = prompt.ask("stop").join("\n");
         let said = "the main thread of process";
@@ -190,7 +193,7 @@ fn one_that_keeps_the_lock_of_the_interpreter_can_only_be_looked_at() {
 #[test]
 fn waiting_for_one_that_does_not_come_can_be_given_up() {
     let Some(python) = any_python() else { return };
-    let fixture = Fixture::python(python, "waiting.py", &["match"]);
+    let fixture = computing(python);
     let ends = || {
         let folder = format!("/proc/{}/fd", fixture.pid());
         std::fs::read_dir(folder).expect("it lives").count()
@@ -202,7 +205,9 @@ fn waiting_for_one_that_does_not_come_can_be_given_up() {
     terminal.wait_for("(pmdb)");
     terminal.type_keys("stop\r");
     // It has been asked to stop when it has got the pipes.
+    let begin = Instant::now();
     while ends() == before {
+        assert!(begin.elapsed() < support::PATIENCE, "it is not asked");
         std::thread::yield_now();
     }
     terminal.press_until("\u{3}", "--KeyboardInterrupt--");

@@ -100,6 +100,8 @@ fn mappings_are_those_of_proc_and_each_can_be_asked_for() {
          input()",
         &[folder.path().to_str().expect("ASCII")],
     );
+    // What reads its input may need memory first.
+    fixture.wait_until_it_reads();
     let process = open(&fixture);
     let text = fs::read_to_string(format!("/proc/{}/maps", fixture.pid())).expect("it lives");
     let expected: Vec<String> = text.lines().map(squeezed).collect();
