@@ -2,13 +2,15 @@
 
 mod support;
 
+use std::time::Instant;
+
 use nix::sys::signal::Signal;
 use pmdb::model::{Pid, ThreadState};
 use pmdb::process::Process;
 use pmdb::process::live::LiveProcess;
 use pmdb::process::trace::Hold;
 use serde_json::Value;
-use support::{Fixture, any_python, on_each_python, pmdb};
+use support::{Fixture, PATIENCE, any_python, on_each_python, pmdb};
 
 /// Two numbers that are never more than one apart, far from each other in memory, changed all the time.
 const COUNTING: &str = "\
@@ -72,6 +74,7 @@ fn what_is_seen_is_of_one_moment() {
             assert!((0..=1).contains(&(first - last)), "{first} and {last}");
             assert!(first > before, "it does not go on");
             before = first;
+            fixture.wait_until_it_has_computed(1);
             let threads = answer["processes"][0]["threads"].as_array().unwrap();
             assert_eq!(threads.len(), 2);
             assert!(threads.iter().all(|thread| thread["state"] != "traced"));
@@ -80,18 +83,25 @@ fn what_is_seen_is_of_one_moment() {
     });
 }
 
+/// A thread that was let go is back in the stop of its process once it has had a processor.
+fn wait_until_stopped(fixture: &Fixture) {
+    let begin = Instant::now();
+    while states(fixture) != [ThreadState::Stopped; 2] {
+        assert!(begin.elapsed() < PATIENCE, "{:?}", states(fixture));
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_stopped_process_stays_stopped() {
     let Some(python) = any_python() else { return };
     let fixture = Fixture::python_text(python, COUNTING, &[]);
     let pid = fixture.pid().to_string();
     fixture.signal(Signal::SIGSTOP);
-    while states(&fixture) != [ThreadState::Stopped; 2] {
-        std::thread::yield_now();
-    }
+    wait_until_stopped(&fixture);
     let answer = pmdb(["stack", "--pause", "--locals", "--json", &pid]);
     let first = step(&answer.succeeded().json(), "first");
-    assert_eq!(states(&fixture), [ThreadState::Stopped; 2]);
+    wait_until_stopped(&fixture);
     let answer = pmdb(["stack", "--locals", "--json", &pid]);
     assert_eq!(step(&answer.succeeded().json(), "first"), first);
     fixture.signal(Signal::SIGCONT);
