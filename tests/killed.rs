@@ -9,7 +9,7 @@ use std::time::Instant;
 use nix::libc;
 use pmdb::model::{Addr, Pid, Tid};
 use pmdb::process::trace::{Call, Hold};
-use support::{Fate, Fixture, PATIENCE, any_python, c_program, kill_at, on_each_python};
+use support::{Fate, Fixture, PATIENCE, Waiting, any_python, c_program, kill_at, on_each_python};
 
 /// Threads of `busy.c` that are always there, without the one that makes others.
 const LASTING: usize = 4;
@@ -77,6 +77,20 @@ fn blocked_signals(fixture: &Fixture) -> BTreeMap<String, String> {
 /// Kills one who does something to threads that compute and wait, after each of its calls.
 fn kill_everywhere(test: &str) {
     let mut fixture = Fixture::start(Command::new(c_program("busy")));
+    // Two of them wait: one in read(2) alone, and one for what it is asked.
+    let waits = |tid: &String| {
+        let tid = tid.parse().expect("a number");
+        Waiting::of(fixture.pid(), tid).is_some_and(|call| call.number == libc::SYS_read)
+    };
+    let begin = Instant::now();
+    while blocked_signals(&fixture)
+        .keys()
+        .filter(|tid| waits(tid))
+        .count()
+        < 2
+    {
+        assert!(begin.elapsed() < PATIENCE, "they do not wait");
+    }
     let before = loop {
         let before = blocked_signals(&fixture);
         if before.len() == LASTING {
