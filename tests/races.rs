@@ -89,7 +89,7 @@ fn stacks_that_change_all_the_time_are_of_one_moment_or_said_not_to_be() {
                 wrong.extend(contradiction(frames));
             }
         }
-        // One in a thousand is wrong. Read word by word, it is one in four.
+        // None of some thousand is wrong. Read word by word, it is one in four.
         assert!(wrong.len() <= 2, "{} of {LOOKS}: {wrong:#?}", wrong.len());
     });
 }

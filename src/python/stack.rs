@@ -19,7 +19,7 @@ const DEEPEST: usize = 50_000;
 /// Frames that are no Python code and follow each other; CPython puts one before each call from C.
 const MOST_SHIMS: usize = 16;
 /// How often the stack of a running thread is read until it agrees with itself. An attempt takes some 2 µs.
-const MOST_ATTEMPTS: usize = 200;
+const MOST_ATTEMPTS: usize = 1000;
 /// Frames that are read in all attempts together: a deep stack is not read that often.
 const MOST_VISITED: usize = 4 * DEEPEST;
 /// Frames that are no further apart, in bytes, are read as one piece.
@@ -173,7 +173,7 @@ impl Look<'_> {
     }
 
     /// The chain as the cache has it once frames and the pointer to the newest were read together and agree, and
-    /// whether they never did.
+    /// whether they never did in all that they say.
     fn chain_of_one_moment(&self, thread: Addr) -> (Chain, bool) {
         let mut chain = self.chain(thread);
         if matches!(self.process.identity().source, Source::Core(_)) {
@@ -207,7 +207,7 @@ impl Look<'_> {
             // One that lost the processor in the middle read two moments, which may look alike by chance.
             let at_once = took <= shortest.saturating_mul(2);
             if agrees && at_once && all_read && !may_be_whole_later(&chain.broken) {
-                return (chain, false);
+                return (chain, !Self::compares_all(attempt));
             }
         }
         (chain, true)
@@ -245,10 +245,10 @@ impl Look<'_> {
 
     /// Whether what was read twice is the same both times: the pointer to the newest frame, and the frames. Of the
     /// newest frame only whose it is, since it runs on. A thread that calls and returns all the time may never give
-    /// the same twice; then it has to do that the pointer does.
+    /// the same twice; then it is the pointer alone that has to, and the stack is said to be what it may be.
     fn agree(&self, pieces: &mut [Piece], newest: Option<&Addr>, attempt: usize) -> bool {
         let pointers = self.pointers_per_thread();
-        let compared = if attempt < MOST_ATTEMPTS / 2 {
+        let compared = if Self::compares_all(attempt) {
             pieces.len() / 2
         } else {
             pointers
@@ -263,6 +263,10 @@ impl Look<'_> {
             .zip(second)
             .take(compared)
             .all(|(one, other)| one == other)
+    }
+
+    fn compares_all(attempt: usize) -> bool {
+        attempt < MOST_ATTEMPTS / 2
     }
 
     /// Blanks what changes in a frame while it is the newest.
