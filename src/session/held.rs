@@ -21,8 +21,8 @@ const LONGEST_BEGINNING: Duration = Duration::from_secs(15);
 const BEFORE_HELP: Duration = Duration::from_millis(100);
 /// How long a command may take before the user is told that it still runs.
 const LONGEST_COMMAND: Duration = Duration::from_secs(30);
-/// How long one that is given up may take to end.
-const PATIENCE_TO_GIVE_UP: Duration = Duration::from_secs(1);
+/// How long one that is given up may take to end: on a machine that has much to do, a thread may wait long for a processor.
+const PATIENCE_TO_GIVE_UP: Duration = Duration::from_secs(5);
 /// Bytes of what one command prints that are kept. The agent stops at a megabyte of characters.
 const MOST_PRINTED: usize = 8 << 20;
 /// How long the agent may take from when it is started to its first word.
@@ -93,6 +93,27 @@ impl Held {
         pid: Pid,
         interrupted: &AtomicBool,
     ) -> Result<(Held, Event), SessionError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let begun = Held::begin_once(process, located, pid, interrupted)?;
+            match begun {
+                Ok(begun) => return Ok(begun),
+                // An agent that has lost its pipes, and is about to leave.
+                Err(session) if session == std::process::id() && Instant::now() < deadline => {
+                    std::thread::sleep(GLANCE);
+                }
+                Err(session) => return Err(AgentError::Taken { pid, session }.into()),
+            }
+        }
+    }
+
+    /// The same; or the process of the pmdb whose agent is in already.
+    fn begin_once(
+        process: &dyn Process,
+        located: &Located,
+        pid: Pid,
+        interrupted: &AtomicBool,
+    ) -> Result<Result<(Held, Event), u32>, SessionError> {
         let patience = if waits_in_c(process, located, pid) {
             PATIENCE_IN_CALL
         } else {
@@ -128,13 +149,13 @@ impl Held {
             };
             match event {
                 Some(Event::Hello) => is_in = true,
-                Some(event @ Event::Stopped { .. }) => return Ok((held, event)),
+                Some(event @ Event::Stopped { .. }) => return Ok(Ok((held, event))),
                 Some(Event::Failed { text }) => {
                     return Err(held.refused(AgentError::Failed { pid, text }, process, located));
                 }
                 Some(Event::Taken { session }) => {
-                    let taken = AgentError::Taken { pid, session };
-                    return Err(held.refused(taken, process, located));
+                    drop(held.refused(AgentError::Taken { pid, session }, process, located));
+                    return Ok(Err(session));
                 }
                 Some(_) => {}
                 None => failed = held.help_if_it_waits(process, located).err(),

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 
+use nix::errno::Errno;
+use nix::libc;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
@@ -59,9 +61,14 @@ impl Fixture {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0);
-        // SAFETY: between fork and exec only prctl(2) is called, which is async-signal-safe.
+        // SAFETY: between fork and exec only close_range(2) and prctl(2) are called, which are async-signal-safe.
         unsafe {
-            command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?));
+            command.pre_exec(|| {
+                // What another thread of the test had open at this moment, a terminal for one, or whoever started the tests.
+                let how = libc::CLOSE_RANGE_CLOEXEC.cast_signed();
+                Errno::result(libc::close_range(3, libc::c_uint::MAX, how))?;
+                Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?)
+            });
         }
         let mut child = command
             .spawn()
