@@ -203,3 +203,45 @@ fn keyboard_of_the_terminal_stops_the_program() {
     terminal.wait_for("finally");
     assert!(terminal.wait().success());
 }
+
+#[test]
+fn all_processes_of_a_command_are_followed_and_failures_are_told() {
+    let program = "\
+import os, subprocess, sys
+forked = os.fork()
+if forked == 0:
+    os._exit(5)
+os.waitpid(forked, 0)
+print(subprocess.run(['sh', '-c', 'true; kill -9 $$']).returncode)
+print(subprocess.run([sys.executable, '-c', 'import sys; sys.exit(6)']).returncode)
+print(subprocess.run([sys.executable, '-c', '']).returncode, sys.stdin.read())
+sys.exit(7)
+";
+    on_each_python(|python| {
+        let path = python.path.display().to_string();
+        let answer = pmdb_alone(["run", "--", &path, "-c", program], "its own input");
+        assert_eq!(answer.code, Some(7), "{}", answer.stderr);
+        let said = &answer.stdout;
+        let (own, summary) = said.split_once("[pmdb] ").expect(said);
+        assert_eq!(own, "-9\n6\n0 its own input\n");
+        let mut lines = summary.lines();
+        let first = lines.next();
+        assert_eq!(
+            first,
+            Some("the command has ended with exit code 7; 5 processes")
+        );
+        let ends: Vec<&str> = lines
+            .filter_map(|line| line.split_once(" ended with ")?.1.split_once(" after "))
+            .map(|(how, _)| how)
+            .collect();
+        assert_eq!(
+            ends,
+            [
+                "exit code 5",
+                "signal SIGKILL",
+                "exit code 6",
+                "exit code 7"
+            ]
+        );
+    });
+}

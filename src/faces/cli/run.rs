@@ -10,9 +10,7 @@ use crate::session::{Program, Session, SessionError};
 
 const EXAMPLES: &str = "\
 Examples:
-  pmdb run -- python3 train.py --workers 8                     a prompt where an exception ends a worker, in whichever process
-  pmdb run --batch -- pytest -n 4                              no prompt: a report for each
-  pmdb run -c 'p batch.shape' -- python3 train.py              commands for the first prompt
+  pmdb run -- python3 train.py --workers 8                     with all its processes; then which of them failed
   pmdb run --stop-at-entry -- python3 script.py --epochs 3     as `python3 -m pdb script.py --epochs 3`
   pmdb run --stop-at-entry -- python3 -m package               a module
   pmdb run --stop-at-entry -- gunicorn app:app                 a script that names its Python
@@ -20,7 +18,7 @@ Examples:
 
 The exit code is that of the program, 128 and the number of a signal that killed it, or 0 if it was quit.";
 
-/// Run a command, and stop where an exception is lost in any of its processes.
+/// Follow a command with all its processes and tell which of them failed, or stop a Python program at its first line.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -28,7 +26,7 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with = "batch")]
     stop_at_entry: bool,
     /// Without a prompt: report each stop and go on.
-    #[arg(long)]
+    #[arg(long, hide = true)]
     batch: bool,
     #[command(flatten)]
     prompt: PromptArguments,
