@@ -108,13 +108,14 @@ fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     command
 }
 
-fn run(mut command: Command, input: &str) -> Answer {
+/// Runs any command with text on standard input. One that does not end is killed, and the test fails.
+pub fn run(mut command: Command, input: &str) -> Answer {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("cargo built pmdb for this test");
+        .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
     let mut stdin = child.stdin.take().expect("piped above");
     let input = input.to_string();
     std::thread::spawn(move || {
@@ -125,7 +126,7 @@ fn run(mut command: Command, input: &str) -> Answer {
     let output = wait(child).unwrap_or_else(|| {
         let pid = nix::unistd::Pid::from_raw(pid.cast_signed());
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-        panic!("pmdb hangs: {command:?}")
+        panic!("this hangs: {command:?}")
     });
     Answer {
         code: output.status.code(),

@@ -39,13 +39,15 @@ mod walk;
 mod whereabouts;
 
 pub use assassin::{Fate, kill_at};
-pub use binary::{Answer, pmdb, pmdb_alone, pmdb_in, pmdb_with_input, pmdb_within};
+pub use binary::{Answer, pmdb, pmdb_alone, pmdb_in, pmdb_with_input, pmdb_within, run};
 pub use c::c_program;
 pub use conversation::{Conversation, told};
 pub use core::{Core, dump_core, dump_core_after, gcore_after};
 pub use fixture::{Fixture, fixture_path};
 pub use programs::{copy_program, write_script};
-pub use python::{Executable, Python, any_python, on_each_python, on_pythons_from, pythons};
+pub use python::{
+    Executable, PROMISED, Python, any_python, on_each_python, on_pythons_from, pythons,
+};
 pub use skip::skip;
 pub use terminal::Terminal;
 pub use venv::venv;

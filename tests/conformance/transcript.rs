@@ -1,0 +1,78 @@
+//! What two transcripts are compared by.
+
+use crate::support::fixture_path;
+
+/// What pdb prints before it reads a line, also from a pipe.
+const PROMPTS: [&str; 4] = ["(Pdb) ", "(com) ", "...   ", "Clear all breaks? "];
+
+/// How pdb says that the program is over. It then starts it once more.
+const ENDS_OF_PDB: [&str; 2] = [
+    "The program finished and will be restarted",
+    "The program exited via sys.exit(). Exit status: ",
+];
+
+/// From the first stop to the end of the commands or of the program, without prompts, folders, addresses, and pdb's own frames.
+pub fn normal(text: &str) -> String {
+    let folder = fixture_path("pdb/").display().to_string();
+    let mut text = text.replace(&folder, "");
+    for prompt in PROMPTS {
+        text = text.replace(prompt, "");
+    }
+    let start = text.find("Deleted breakpoint 1 ").unwrap_or(0);
+    let text = text.split_at(start).1;
+    let text = text.split("'the end'\n").next().unwrap_or_default();
+    let mut lines = text.lines().peekable();
+    let mut kept = String::new();
+    while let Some(line) = lines.next() {
+        let is_end = ENDS_OF_PDB.iter().any(|end| line.starts_with(end));
+        if line == "end" || is_end || line.starts_with("[process ") {
+            break;
+        }
+        // How a command is used, pmdb says in its own words.
+        if line.starts_with("      Usage: ") {
+            while lines.next_if(|next| next.starts_with("       ")).is_some() {}
+            continue;
+        }
+        let is_pdb_itself = |name: &str| line.get(2..).is_some_and(|rest| rest.starts_with(name));
+        if is_pdb_itself("<string>(") || line.contains("/bdb.py(") || line.contains("/pdb.py(") {
+            lines.next_if(|next| next.starts_with("-> "));
+            continue;
+        }
+        // pdb goes on to show the last value behind the frame of a generator that has yielded one.
+        let at_return = kept.ends_with("--Return--\n");
+        let line = match line.split_once("()->") {
+            Some((frame, _)) if !at_return && frame.starts_with("> ") => format!("{frame}()"),
+            _ => line.to_string(),
+        };
+        kept += &without_addresses(&line);
+        kept.push('\n');
+    }
+    kept
+}
+
+fn without_addresses(line: &str) -> String {
+    let mut pieces = line.split("0x");
+    let mut shortened = pieces.next().unwrap_or_default().to_string();
+    for piece in pieces {
+        shortened += "0x…";
+        shortened += piece.trim_start_matches(|character: char| character.is_ascii_hexdigit());
+    }
+    shortened
+}
+
+/// Says where two transcripts part.
+pub fn difference(pdb: &str, pmdb: &str) -> Option<String> {
+    if pdb == pmdb {
+        return None;
+    }
+    let same = pdb
+        .lines()
+        .zip(pmdb.lines())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let from = |text: &str| -> String {
+        let lines = text.lines().skip(same.saturating_sub(3)).take(9);
+        lines.map(|line| format!("    {line}\n")).collect()
+    };
+    Some(format!("  pdb:\n{}  pmdb:\n{}", from(pdb), from(pmdb)))
+}
