@@ -1,4 +1,5 @@
-//! `pmdb run --stop-at-entry`: a program stops at the first line of its main program, on every Python, however it is started.
+//! `pmdb run`: with `--stop-at-entry` a program stops at the first line of its main program, on every Python, however it is started;
+//! without, it is followed with all its processes.
 
 mod support;
 
@@ -221,10 +222,9 @@ sys.exit(7)
         let path = python.path.display().to_string();
         let answer = pmdb_alone(["run", "--", &path, "-c", program], "its own input");
         assert_eq!(answer.code, Some(7), "{}", answer.stderr);
-        let said = &answer.stdout;
-        let (own, summary) = said.split_once("[pmdb] ").expect(said);
-        assert_eq!(own, "-9\n6\n0 its own input\n");
-        let mut lines = summary.lines();
+        assert_eq!(answer.stdout, "-9\n6\n0 its own input\n");
+        let summary = answer.stderr.strip_prefix("[pmdb] ");
+        let mut lines = summary.expect(&answer.stderr).lines();
         let first = lines.next();
         assert_eq!(
             first,

@@ -318,12 +318,24 @@ pub struct Failure {
     pub lived_ms: Option<u64>,
 }
 
+/// Which process of a command has stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedProcess {
+    pub pid: Pid,
+    pub name: Option<String>,
+    /// How many others have stopped and were not shown yet.
+    pub waiting: usize,
+}
+
 /// Why a thread stands still.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
     pub thread: Option<Tid>,
-    /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`.
+    /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked` (it has called `breakpoint()`).
     pub reason: String,
+    /// If it is not the one that stopped before, or has something to say of it.
+    #[serde(default)]
+    pub process: Option<StoppedProcess>,
     /// Those that it stopped at.
     pub breakpoints: Vec<u32>,
     /// Conditions that raised, by the number of the breakpoint.

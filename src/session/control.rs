@@ -191,6 +191,7 @@ impl Inferior {
                 Ok(vec![Event::Stopped(Stop {
                     thread: self.view.as_ref().and_then(|view| view.tid),
                     reason,
+                    process: None,
                     breakpoints,
                     complaints,
                     changes,

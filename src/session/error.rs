@@ -86,6 +86,9 @@ pub enum SessionError {
     NotLaunched,
     #[error("Cannot run {arguments}: {why}")]
     BadArguments { arguments: String, why: String },
+    /// The thread that follows the processes of a command is gone.
+    #[error("the processes of the command cannot be followed any more; those that still run go on")]
+    NotFollowed,
     #[error("Not yet returned!")]
     NotReturned,
     #[error("You can only jump within the bottom frame")]

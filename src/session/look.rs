@@ -238,6 +238,7 @@ impl Session {
             }
             Request::Resume { how } => {
                 inferior.resume(how)?;
+                self.note_resumed(how);
                 Response::Done
             }
             Request::Wait => {

@@ -31,7 +31,8 @@ pub mod who;
 
 pub use api::{
     Display, Event, ExceptionEntry, Failure, FrameEntry, FrameStep, Lines, Listing, ListingLine,
-    ProcessEntry, Request, Response, Resume, StackListing, Stop, Summary, ThreadEntry,
+    ProcessEntry, Request, Response, Resume, StackListing, Stop, StoppedProcess, Summary,
+    ThreadEntry,
 };
 pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Watch};
 pub use error::SessionError;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 
-use super::api::{Event, Failure, Summary};
+use super::api::{Event, Failure, Resume, StoppedProcess, Summary};
 use super::error::SessionError;
 use super::held::Held;
 use super::inferior::Inferior;
@@ -26,6 +26,8 @@ use crate::python::locate::Locator;
 const GLANCE: Duration = Duration::from_millis(100);
 /// How often the agents are listened to.
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(4);
+/// How long a step may take before processes are shown that have stopped meanwhile: it may wait for one of them.
+const LONGEST_STEP: Duration = Duration::from_secs(1);
 /// How long the processes of a command may take to end when they are asked to.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -37,8 +39,14 @@ pub(super) struct Running {
     quiet: Vec<Quiet>,
     /// Processes that have stopped while another had the focus, with what is to be told then.
     queue: VecDeque<(Pid, Vec<Event>)>,
+    /// The one that was shown last.
+    shown: Option<Pid>,
+    /// The process that makes a step, if one does, and how long others wait for that.
+    stepping: Option<(Pid, Instant)>,
     /// How the command itself has ended.
     end: Option<End>,
+    /// Nothing more will be heard of the processes.
+    is_lost: bool,
     /// How many processes have ended.
     ended: usize,
     failures: Vec<Failure>,
@@ -58,7 +66,10 @@ impl Session {
             locator: Locator::default(),
             quiet: Vec::new(),
             queue: VecDeque::new(),
+            shown: None,
+            stepping: None,
             end: None,
+            is_lost: false,
             ended: 0,
             failures: Vec::new(),
         };
@@ -81,20 +92,48 @@ impl Session {
     /// Whether the command that was [run](Session::run) has ended.
     pub fn is_over(&self) -> bool {
         let running = self.running.as_ref();
-        running.is_some_and(|running| running.end.is_some() && running.queue.is_empty())
+        running.is_some_and(|running| {
+            running.is_lost || (running.end.is_some() && running.queue.is_empty())
+        })
+    }
+
+    /// The focused process goes on.
+    pub(super) fn note_resumed(&mut self, how: Resume) {
+        let pid = self
+            .inferiors
+            .get(self.focus)
+            .and_then(|one| one.report.pid);
+        if let Some(running) = &mut self.running {
+            let is_step = how != Resume::Continue;
+            running.stepping = pid
+                .filter(|_| is_step)
+                .map(|pid| (pid, Instant::now() + LONGEST_STEP));
+        }
     }
 
     /// Waits a moment for what happens in any of the processes.
     pub(super) fn wait_for_any(&mut self) -> Result<(), SessionError> {
+        self.keep_keyboard(false);
         let deadline = Instant::now() + GLANCE;
         while Instant::now() < deadline && !self.interrupted.load(Ordering::Relaxed) {
-            if self.show_next() || self.is_over() {
+            if self.show_next() {
+                self.keep_keyboard(true);
                 return Ok(());
             }
-            self.take_happenings();
+            if self.is_over() {
+                return Ok(());
+            }
+            self.take_happenings()?;
             self.listen();
         }
         Ok(())
+    }
+
+    fn keep_keyboard(&self, is_ours: bool) {
+        if let Some(running) = &self.running {
+            let flag = &running.tree.keyboard_is_ours;
+            flag.store(is_ours, Ordering::Relaxed);
+        }
     }
 
     /// Puts the focus on the process that has stopped first and was not shown yet.
@@ -102,25 +141,42 @@ impl Session {
         let Some(running) = &mut self.running else {
             return false;
         };
-        while let Some((pid, events)) = running.queue.pop_front() {
+        while let Some((pid, mut events)) = running.next_to_show() {
             let place = self
                 .inferiors
                 .iter()
                 .position(|one| one.report.pid == Some(pid) && one.stands_still());
-            if let Some(place) = place {
-                self.focus = place;
-                self.events.extend(events);
-                return true;
+            let Some(place) = place else {
+                continue;
+            };
+            let waiting = running.queue.len();
+            let is_other = running.shown.replace(pid) != Some(pid);
+            for event in &mut events {
+                if let Event::Stopped(stop) = event
+                    && (is_other || OF_ITSELF.contains(&stop.reason.as_str()))
+                {
+                    let name = self.inferiors.get(place).map(|one| one.report.name.clone());
+                    stop.process = Some(StoppedProcess { pid, name, waiting });
+                }
             }
+            self.focus = place;
+            self.events.extend(events);
+            return true;
         }
         false
     }
 
-    fn take_happenings(&mut self) {
+    fn take_happenings(&mut self) -> Result<(), SessionError> {
         let mut patience = BETWEEN_ROUNDS;
-        while let Some(running) = &mut self.running
-            && let Some(happening) = running.tree.next(patience)
-        {
+        while let Some(running) = &mut self.running {
+            let happening = match running.tree.next(patience) {
+                Ok(Some(happening)) => happening,
+                Ok(None) => break,
+                Err(error) => {
+                    running.is_lost = true;
+                    return Err(error);
+                }
+            };
             patience = Duration::ZERO;
             match happening {
                 Happening::Arrived {
@@ -149,6 +205,7 @@ impl Session {
                 } => self.ended(pid, name, end, lived),
             }
         }
+        Ok(())
     }
 
     fn forget(&mut self, pid: Pid) {
@@ -168,6 +225,7 @@ impl Session {
             return;
         };
         running.quiet.retain(|quiet| quiet.pid != pid);
+        running.stepping = running.stepping.filter(|(other, _)| *other != pid);
         running.ended += 1;
         let is_root = pid == running.tree.root;
         running.note_end(pid, name, end, lived);
@@ -234,10 +292,13 @@ impl Session {
 
     /// Ends all processes of the command. Gives back its exit code if it has ended by itself.
     pub(super) fn end_command(&mut self) -> Option<i32> {
-        self.take_happenings();
+        let taken = self.take_happenings();
         let running = self.running.as_mut()?;
         if let Some(end) = running.end {
             return Some(end.exit_code());
+        }
+        if taken.is_err() {
+            return Some(1);
         }
         for inferior in &mut self.inferiors {
             let _ = inferior.release();
@@ -249,14 +310,31 @@ impl Session {
             }
             let deadline = Instant::now() + PATIENCE;
             while Instant::now() < deadline && !running.tree.processes().is_empty() {
-                let _ = running.tree.next(BETWEEN_ROUNDS);
+                if running.tree.next(BETWEEN_ROUNDS).is_err() {
+                    return None;
+                }
             }
         }
         None
     }
 }
 
+/// Why a process stops that nobody asked to.
+const OF_ITSELF: [&str; 2] = ["asked", "raised"];
+
 impl Running {
+    /// The first of those that wait to be shown. While a process makes a step it is the only one.
+    fn next_to_show(&mut self) -> Option<(Pid, Vec<Event>)> {
+        let stepping = self.stepping.filter(|(_, until)| Instant::now() < *until);
+        let place = match stepping {
+            Some((pid, _)) => self.queue.iter().position(|(other, _)| *other == pid)?,
+            None => 0,
+        };
+        let next = self.queue.remove(place)?;
+        self.stepping = None;
+        Some(next)
+    }
+
     /// What went wrong by how a process ended. A worker that its parent has ended is none of it.
     fn note_end(&mut self, pid: Pid, name: String, end: End, lived: Duration) {
         let known = self.failures.iter_mut().rfind(|one| one.pid == pid);

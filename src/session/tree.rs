@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -47,6 +49,8 @@ pub(super) struct Tree {
     orders: Orders,
     happenings: Receiver<Happening>,
     thread: Option<JoinHandle<()>>,
+    /// Somebody is at the prompt: Ctrl-C in the terminal, which all its processes would get, is for pmdb alone.
+    pub keyboard_is_ours: Arc<AtomicBool>,
 }
 
 impl Tree {
@@ -56,13 +60,14 @@ impl Tree {
         };
         let interests = Interests {
             exec: true,
-            signals: BTreeSet::from([libc::SIGTRAP, BELL]),
+            signals: BTreeSet::from([libc::SIGTRAP, BELL, libc::SIGINT]),
         };
         let tracer = Tracer::start(interests).map_err(failed)?;
         let orders = tracer.orders().clone();
         let root = tracer.launch(program).map_err(failed)?;
         let (teller, happenings) = mpsc::channel();
-        let follower = Following::new(root, orders.clone(), teller);
+        let keyboard_is_ours = Arc::new(AtomicBool::new(false));
+        let follower = Following::new(root, orders.clone(), teller, keyboard_is_ours.clone());
         let thread = std::thread::Builder::new()
             .name("tree".to_string())
             .spawn(move || follower.run(&tracer))
@@ -74,6 +79,7 @@ impl Tree {
             orders,
             happenings,
             thread: Some(thread),
+            keyboard_is_ours,
         })
     }
 
@@ -84,8 +90,12 @@ impl Tree {
     }
 
     /// The next that has happened; nothing if nothing does in time.
-    pub fn next(&self, patience: Duration) -> Option<Happening> {
-        self.happenings.recv_timeout(patience).ok()
+    pub fn next(&self, patience: Duration) -> Result<Option<Happening>, SessionError> {
+        match self.happenings.recv_timeout(patience) {
+            Ok(happening) => Ok(Some(happening)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(SessionError::NotFollowed),
+        }
     }
 }
 
@@ -118,13 +128,20 @@ struct Following {
     orders: Orders,
     teller: Sender<Happening>,
     members: BTreeMap<Pid, Member>,
+    keyboard_is_ours: Arc<AtomicBool>,
 }
 
 impl Following {
-    fn new(root: Pid, orders: Orders, teller: Sender<Happening>) -> Following {
+    fn new(
+        root: Pid,
+        orders: Orders,
+        teller: Sender<Happening>,
+        keyboard_is_ours: Arc<AtomicBool>,
+    ) -> Following {
         let mut following = Following {
             orders,
             teller,
+            keyboard_is_ours,
             members: BTreeMap::new(),
         };
         following.add(root, name_of(root), Stage::Foreign);
@@ -207,6 +224,10 @@ impl Following {
         signal: i32,
         sender: Option<Pid>,
     ) -> Result<(), TraceError> {
+        if signal == libc::SIGINT {
+            let is_kept = sender.is_none() && self.keyboard_is_ours.load(Ordering::Relaxed);
+            return self.orders.go_on(tid, !is_kept);
+        }
         let stage = self.members.get_mut(&pid).map(|member| &mut member.stage);
         match stage {
             Some(Stage::Arriving(arrival)) if signal == libc::SIGTRAP => {

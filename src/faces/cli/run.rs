@@ -10,7 +10,8 @@ use crate::session::{Program, Session, SessionError};
 
 const EXAMPLES: &str = "\
 Examples:
-  pmdb run -- python3 train.py --workers 8                     with all its processes; then which of them failed
+  pmdb run -- python3 train.py --workers 8                     with all its processes; `breakpoint()` in any opens a prompt
+  pmdb run --batch -- pytest -n 4                              no prompt: the stack and the variables of each stop
   pmdb run --stop-at-entry -- python3 script.py --epochs 3     as `python3 -m pdb script.py --epochs 3`
   pmdb run --stop-at-entry -- python3 -m package               a module
   pmdb run --stop-at-entry -- gunicorn app:app                 a script that names its Python
@@ -18,15 +19,16 @@ Examples:
 
 The exit code is that of the program, 128 and the number of a signal that killed it, or 0 if it was quit.";
 
-/// Follow a command with all its processes and tell which of them failed, or stop a Python program at its first line.
+/// Follow a command with all its processes, with a prompt where one calls `breakpoint()`, and tell which of them failed; or stop a Python
+/// program at its first line.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// Follow one process alone, and stop before the first line of its main program.
     #[arg(long, conflicts_with = "batch")]
     stop_at_entry: bool,
-    /// Without a prompt: report each stop and go on.
-    #[arg(long, hide = true)]
+    /// Without a prompt: print the stack and the variables of each stop, and go on.
+    #[arg(long)]
     batch: bool,
     #[command(flatten)]
     prompt: PromptArguments,

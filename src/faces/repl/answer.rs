@@ -123,6 +123,15 @@ impl Writer<'_> {
     }
 
     pub fn variables(&mut self, variables: &[Local]) -> io::Result<()> {
+        self.variables_behind("", variables)
+    }
+
+    /// Those of a frame among others, below its line.
+    pub fn variables_within(&mut self, variables: &[Local]) -> io::Result<()> {
+        self.variables_behind("     ", variables)
+    }
+
+    fn variables_behind(&mut self, indent: &str, variables: &[Local]) -> io::Result<()> {
         for variable in variables {
             let name = printable::one_line(&variable.name);
             let name = self.palette.paint(Role::Variable, name).to_string();
@@ -130,7 +139,7 @@ impl Writer<'_> {
                 Some(Absence::Unbound) => "*** undefined ***".to_string(),
                 _ => value_text(&variable.value),
             };
-            writeln!(self.out, "{name} = {value}")?;
+            writeln!(self.out, "{indent}{name} = {value}")?;
         }
         Ok(())
     }
@@ -248,6 +257,9 @@ impl Writer<'_> {
 
     /// What pdb says before it shows the frame.
     fn stop(&mut self, stop: &Stop) -> io::Result<()> {
+        if let Some(process) = &stop.process {
+            self.heading(process, stop)?;
+        }
         for (number, why) in &stop.complaints {
             self.problem(&format!("Error in condition of breakpoint {number}: {why}"))?;
         }

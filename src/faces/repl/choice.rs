@@ -76,12 +76,12 @@ impl Repl {
         }))
     }
 
-    /// What stands in the prompt where there is more than one process.
+    /// What stands in the prompt where there is, or may be, more than one process.
     pub(super) fn focus_label(&mut self) -> Option<String> {
         let entries = self.process_entries();
         let focused = entries.iter().position(|entry| entry.focused)?;
         let label = process_labels(&entries).into_iter().nth(focused);
-        label.filter(|_| entries.len() > 1)
+        label.filter(|_| entries.len() > 1 || self.session.is_about_a_command())
     }
 }
 

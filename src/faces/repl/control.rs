@@ -31,6 +31,11 @@ impl Repl {
             Control::Break if arguments.is_empty() => return self.list_breakpoints(out),
             Control::Commands => return self.begin_list(arguments),
             Control::Restart => return self.restart(arguments, out),
+            Control::Continue
+                if !self.session.stands_still() && self.session.is_about_a_command() =>
+            {
+                return self.wait_for_stop(None, out);
+            }
             Control::Continue if !self.session.stands_still() => {
                 let why = "the process is running; `stop` stops it, `quit` leaves it as it is";
                 return Err(Trouble::Words(why.to_string()));
@@ -135,7 +140,8 @@ impl Repl {
     }
 
     /// Waits until a thread stands still, showing meanwhile what happens. Ctrl-C stops the process; after that, or with a
-    /// `deadline`, the prompt comes back also if the process does not stop.
+    /// `deadline`, the prompt comes back also if the process does not stop. The processes of a command get Ctrl-C themselves, from the
+    /// terminal.
     pub(super) fn wait_for_stop(
         &mut self,
         mut deadline: Option<Instant>,
@@ -148,7 +154,10 @@ impl Repl {
                 return Ok(());
             }
             waited?;
-            if interrupted.swap(false, Ordering::Relaxed) && deadline.is_none() {
+            if interrupted.swap(false, Ordering::Relaxed)
+                && deadline.is_none()
+                && !self.session.is_about_a_command()
+            {
                 self.session.ask(Request::Hold)?;
                 deadline = Some(Instant::now() + PATIENCE);
             }

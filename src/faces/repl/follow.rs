@@ -1,4 +1,4 @@
-//! A conversation about a command that runs: there is a prompt whenever something goes wrong in one of its processes.
+//! A conversation about a command that runs: there is a prompt whenever something stops in one of its processes.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -7,20 +7,30 @@ use std::rc::Rc;
 use super::prompt::{catch_interrupts, prompt};
 use super::run::{Ending, Queued, Repl, Trouble};
 use super::script::{Options, Outcome, answers, terminal};
-use crate::session::{Lines, Request, Response, Resume, Session};
+use crate::session::{FrameStep, Request, Response, Resume, Session};
 
-/// Follows a command to its end. At each stop the commands that were given are run first, as if typed, and then there is a prompt in the
-/// terminal. Without a terminal, or with `batch`, each stop is reported and the process goes on.
+/// Follows a command to its end. At each stop the commands that were given are run first, as if typed, and then there is a prompt at the
+/// terminal. Without a terminal, or with `batch`, each further stop is reported and the process goes on.
 pub fn follow(session: Session, options: &Options, batch: bool) -> io::Result<Outcome> {
     let interrupted = session.interrupted();
     let repl = Rc::new(RefCell::new(Repl::new(session, options.palette)));
-    let mut out = answers(options);
     let in_terminal = !batch && terminal().is_some();
+    // The command has the standard output: what is said without being asked does not get between its lines.
+    let mut out = if in_terminal {
+        answers(options)
+    } else {
+        Box::new(io::stderr()) as Box<dyn Write>
+    };
     catch_interrupts(&interrupted);
-    repl.borrow_mut()
-        .follow(&options.commands, in_terminal, &mut *out)?;
-    if in_terminal && !repl.borrow().session.is_over() {
-        prompt(&repl, &mut *out, true)?;
+    if in_terminal {
+        let ending = repl
+            .borrow_mut()
+            .until_first_prompt(&options.commands, &mut *out)?;
+        if ending != Ending::Quit {
+            prompt(&repl, &mut *out, true)?;
+        }
+    } else {
+        repl.borrow_mut().run_to_end(&options.commands, &mut *out)?;
     }
     let exit_code = repl.borrow_mut().session.end_program();
     out.flush()?;
@@ -31,63 +41,72 @@ pub fn follow(session: Session, options: &Options, batch: bool) -> io::Result<Ou
 }
 
 impl Repl {
-    /// Waits for the first stop and runs the commands. Comes back when a prompt is needed, or when the command has ended.
-    fn follow(
+    fn until_first_prompt(
         &mut self,
         commands: &[String],
-        in_terminal: bool,
         out: &mut dyn Write,
-    ) -> io::Result<()> {
+    ) -> io::Result<Ending> {
         let waited = self.wait_for_stop(None, out);
         self.report(waited, out)?;
-        self.queue
-            .extend(commands.iter().cloned().map(Queued::Line));
-        if !commands.is_empty() || in_terminal {
-            self.work_off(out)?;
+        let lines = commands.iter().cloned();
+        self.queue.extend(lines.map(Queued::Line));
+        let ending = self.work_off(out)?;
+        Ok(if self.session.is_over() {
+            Ending::Quit
+        } else {
+            ending
+        })
+    }
+
+    /// Runs the commands, the first at the first stop; whatever stops when they are used up is reported and goes on.
+    fn run_to_end(&mut self, commands: &[String], out: &mut dyn Write) -> io::Result<()> {
+        if !commands.is_empty() && self.until_first_prompt(commands, out)? == Ending::Quit {
+            return Ok(());
         }
-        while !in_terminal && !self.session.is_over() {
-            let reported = self.report_stop(out);
-            self.report(reported, out)?;
-            let went_on = self
-                .session
-                .ask(Request::Resume {
-                    how: Resume::Continue,
-                })
-                .map_err(Trouble::from)
-                .and_then(|_| self.wait_for_stop(None, out));
-            if self.report(went_on, out)? == Ending::Failed {
-                // Nothing can be done for this one any more; others may stop.
-                let waited = self.wait_for_stop(None, out);
-                self.report(waited, out)?;
+        while !self.session.is_over() {
+            let went_on = if self.session.stands_still() {
+                self.go_on(out)
+            } else {
+                self.wait_for_stop(None, out)
+            };
+            self.report(went_on, out)?;
+            if self.session.stands_still() {
+                let reported = self.locals_of_stack(out);
+                self.report(reported, out)?;
             }
+            out.flush()?;
         }
         Ok(())
     }
 
-    /// Each frame with its source and its locals, the newest last.
-    fn report_stop(&mut self, out: &mut dyn Write) -> Result<(), Trouble> {
+    fn go_on(&mut self, out: &mut dyn Write) -> Result<(), Trouble> {
+        self.forget_stop();
+        let how = Resume::Continue;
+        self.session.ask(Request::Resume { how })?;
+        self.wait_for_stop(None, out)
+    }
+
+    /// Each frame with its line and its variables, the newest last.
+    fn locals_of_stack(&mut self, out: &mut dyn Write) -> Result<(), Trouble> {
         self.forget_stop();
         self.session.ask(Request::Refresh)?;
         let Response::Stack(stack) = self.session.ask(Request::Stack)? else {
             return Ok(());
         };
+        let select = |number| Request::SelectFrame {
+            step: FrameStep::Number(number),
+        };
         for entry in &stack.frames {
-            let number = i64::try_from(entry.number).unwrap_or(i64::MAX);
-            let step = crate::session::FrameStep::Number(number);
-            self.session.ask(Request::SelectFrame { step })?;
+            self.session
+                .ask(select(i64::try_from(entry.number).unwrap_or(i64::MAX)))?;
             self.writer(out).frame(entry)?;
-            if let Ok(Response::Variables(locals)) = self.session.ask(Request::Locals) {
-                self.writer(out).variables(&locals)?;
+            match self.session.ask(Request::Locals) {
+                Ok(Response::Variables(locals)) => self.writer(out).variables_within(&locals)?,
+                Ok(_) => {}
+                Err(error) => self.writer(out).problem(&error.to_string())?,
             }
         }
-        let newest = crate::session::FrameStep::Number(0);
-        self.session.ask(Request::SelectFrame { step: newest })?;
-        if let Ok(Response::Listing(listing)) = self.session.ask(Request::List {
-            lines: Lines::Around,
-        }) {
-            self.writer(out).listing(&listing)?;
-        }
-        writeln!(out)?;
+        self.session.ask(select(0))?;
         Ok(())
     }
 }

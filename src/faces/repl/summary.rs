@@ -1,13 +1,33 @@
-//! What has become of a command and its processes.
+//! What becomes of a command and its processes.
 
 use std::io;
 
 use super::answer::Writer;
 use crate::faces::render::palette::Role;
 use crate::faces::render::printable;
-use crate::session::{Failure, Summary};
+use crate::model::Pid;
+use crate::session::{Failure, Stop, StoppedProcess, Summary};
 
 impl Writer<'_> {
+    /// `[pmdb] ForkPoolWorker-3 (pid 4245) called breakpoint(); 2 more processes wait`.
+    pub(super) fn heading(&mut self, process: &StoppedProcess, stop: &Stop) -> io::Result<()> {
+        let who = who(process.name.as_deref(), process.pid);
+        let what = match (stop.reason.as_str(), stop.breakpoints.as_slice()) {
+            ("asked", _) => "called breakpoint()".to_string(),
+            (_, [number, ..]) => format!("stops at breakpoint {number}"),
+            _ => "stands still".to_string(),
+        };
+        let waiting = match process.waiting {
+            0 => String::new(),
+            1 => "; one more process waits".to_string(),
+            several => format!("; {several} more processes wait"),
+        };
+        let text = format!("[pmdb] {who} {what}{waiting}");
+        let text = printable::one_line(&text);
+        let painted = self.palette.paint(Role::Problem, text).to_string();
+        self.line(&painted)
+    }
+
     /// `[pmdb] the command ended with exit code 1; 9 processes, 2 failed:` and those that did, the first marked.
     pub fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         let processes = count(summary.processes, "process", "processes");
@@ -32,11 +52,7 @@ impl Writer<'_> {
 
 /// `ForkPoolWorker-3 (pid 4245) raised IndexError: …, and ended with exit code 1 after 1.2 s`.
 fn told(failure: &Failure) -> String {
-    let pid = failure.pid;
-    let who = match failure.name.as_deref() {
-        Some(name) if !name.is_empty() => format!("{name} (pid {pid})"),
-        _ => format!("process {pid}"),
-    };
+    let who = who(failure.name.as_deref(), failure.pid);
     let raised = failure.raised.as_ref();
     let raised = raised.map(|error| format!("raised {error}"));
     let ended = failure.how.as_ref().map(|how| {
@@ -47,6 +63,13 @@ fn told(failure: &Failure) -> String {
     });
     let parts: Vec<String> = [raised, ended].into_iter().flatten().collect();
     format!("{who} {}", parts.join(", and "))
+}
+
+fn who(name: Option<&str>, pid: Pid) -> String {
+    match name {
+        Some(name) if !name.is_empty() => format!("{name} (pid {pid})"),
+        _ => format!("process {pid}"),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a time for people")]

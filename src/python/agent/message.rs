@@ -141,7 +141,7 @@ pub enum Event {
     Stopped {
         /// As the process itself numbers it.
         thread: Tid,
-        /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`.
+        /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked`.
         reason: String,
         #[serde(default)]
         breakpoints: Vec<u32>,

@@ -3,7 +3,7 @@
 use crate::python::layout::Layout;
 
 /// The parts, in an order in which each finds what it inherits from.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 16] = [
     include_str!("inferior/genuine.py"),
     include_str!("inferior/channel.py"),
     include_str!("inferior/values.py"),
@@ -19,6 +19,7 @@ const PARTS: [&str; 15] = [
     include_str!("inferior/guard.py"),
     include_str!("inferior/entering.py"),
     include_str!("inferior/forking.py"),
+    include_str!("inferior/program_hooks.py"),
 ];
 /// How breakpoints are done where `sys.monitoring` is there, and where it is not.
 const MONITORING: [&str; 1] = [include_str!("inferior/monitoring.py")];

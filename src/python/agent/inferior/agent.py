@@ -26,6 +26,8 @@ class Agent:
         self.evaluator = Evaluator(channel.send)
         # How forked children come to the session, if it wants them.
         self.forking = None
+        # The interpreter's hooks that are ours in a program that pmdb follows.
+        self.hooks = None
         self.has_left = False
         # A stop was let pass, since there was no room for it.
         self.has_passed = False
@@ -429,6 +431,7 @@ class Agent:
     def accompany(self):
         """Before the main program of one that pmdb follows with all its processes: it stops where something goes wrong."""
         self.forking = Forking(self)
+        self.hooks = Hooks(self)
 
     def stop_soon(self, frame, reason):
         """Stops this thread at the next line that it runs in `frame` or in what it calls."""
@@ -483,6 +486,8 @@ class Agent:
         self.engine.remove()
         if self.keyboard is not None:
             self.keyboard.remove()
+        if self.hooks is not None:
+            self.hooks.remove()
         if sys.__dict__.get(OWN_NAME) is self:
             del sys.__dict__[OWN_NAME]
         sys.__dict__.pop("_pmdb_entrance", None)
