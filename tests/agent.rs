@@ -66,6 +66,7 @@ impl Debugged {
             text: text.to_owned(),
             limit: 1000,
             width: None,
+            lent: false,
         });
         answer
             .text

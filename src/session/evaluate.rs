@@ -99,12 +99,30 @@ impl Asking<'_> {
         })
     }
 
-    pub fn what_is(&self, inferior: &Inferior, text: &str) -> Result<String, SessionError> {
-        self.of(inferior, text, |look, datum| look.whatis(datum))
+    /// The same, of what the process itself computes where pmdb cannot do it from memory.
+    fn of_any<T>(
+        &self,
+        inferior: &mut Inferior,
+        text: &str,
+        answer: impl Fn(&Look<'_>, &Datum) -> Result<T, EvalError>,
+    ) -> Result<T, SessionError> {
+        match self.of(inferior, text, &answer) {
+            Err(SessionError::Evaluation { text: why })
+                if inferior.held_frame().is_some() && !why.starts_with("SyntaxError") =>
+            {
+                let datum = inferior.own_object(text, self.interrupted)?;
+                Ok(inferior.look(self.interrupted, |look| answer(look, &datum))??)
+            }
+            other => other,
+        }
     }
 
-    pub fn place_of(&self, inferior: &Inferior, text: &str) -> Result<Place, SessionError> {
-        let definition = self.of(inferior, text, |look, datum| look.source_of(datum))?;
+    pub fn what_is(&self, inferior: &mut Inferior, text: &str) -> Result<String, SessionError> {
+        self.of_any(inferior, text, |look, datum| look.whatis(datum))
+    }
+
+    pub fn place_of(&self, inferior: &mut Inferior, text: &str) -> Result<Place, SessionError> {
+        let definition = self.of_any(inferior, text, |look, datum| look.source_of(datum))?;
         Ok(Place {
             file: definition.file,
             name: definition.qualname,

@@ -49,6 +49,8 @@ pub enum Command {
         text: String,
         limit: usize,
         width: Option<usize>,
+        /// Only where the value lies.
+        lent: bool,
     },
     /// A statement, or an expression whose value is shown unless it is None.
     Execute {

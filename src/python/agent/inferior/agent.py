@@ -280,7 +280,7 @@ class Agent:
     # Commands
 
     def do_evaluate(self, frame, command):
-        return self.evaluator.evaluate(self.selected(frame, command), command["text"], command.get("limit", LONGEST_TEXT), command.get("width"))
+        return self.evaluator.evaluate(self.selected(frame, command), command["text"], command["limit"], command["width"], command["lent"])
 
     def do_execute(self, frame, command):
         answer = self.evaluator.execute(self.selected(frame, command), command["text"])

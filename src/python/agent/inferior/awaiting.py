@@ -1,5 +1,24 @@
 """`await` at the prompt, in a task whose event loop stands still with it."""
 
+# Seconds after which a loop that waits for events turns again, so that what is awaited without end can be given up.
+LONGEST_TURN = 0.05
+
+
+def current_task(frame):
+    """The task of asyncio that the thread of a frame runs; None if it runs none."""
+    asyncio = sys.modules.get("asyncio")
+    try:
+        loop = asyncio.events._get_running_loop()
+        while loop is None and frame is not None:
+            # Another thread speaks for the one whose frame it is.
+            if frame.f_code.co_name == "run_forever":
+                loop = frame.f_locals.get("self")
+            frame = frame.f_back
+        return asyncio.current_task(loop) if loop is not None else None
+    except Exception:
+        # The program has not imported it, or not all of it yet, or has put something else in its place.
+        return None
+
 
 def run_coroutine(coroutine):
     """What a coroutine gives. If it has to wait for something, the event loop runs on without the task that stands still."""
@@ -14,11 +33,23 @@ def run_coroutine(coroutine):
     if task is not None:
         asyncio.tasks._leave_task(loop, task)
     waiting = len(loop._ready)
+    awaited = timer = None
+
+    def turn_again():
+        nonlocal timer
+        timer = loop.call_later(LONGEST_TURN, turn_again)
+
     try:
         awaited = loop.create_task(coroutine)
+        turn_again()
         while not awaited.done():
             loop._run_once()
     finally:
+        if timer is not None:
+            timer.cancel()
+        if awaited is not None and not awaited.done():
+            # Given up: it ends when the program goes on.
+            awaited.cancel()
         # The loop counts on as many callbacks as there were when it called this one.
         while len(loop._ready) < waiting:
             loop.call_soon(int)

@@ -19,7 +19,7 @@ def is_unfinished(text):
         if isinstance(error, SyntaxError) or "flags" not in str(error):
             return False
     # Up to 3.9, and in the first releases of 3.10, the compiler cannot say it: an error that stays the same with one line more is one.
-    return error_of(text, DONT_IMPLY_DEDENT) is not None and unlike(text + "\n", text + "\n\n")
+    return error_of(text, DONT_IMPLY_DEDENT | TOP_LEVEL_AWAIT) is not None and unlike(text + "\n", text + "\n\n")
 
 
 def more_input_helps(text):
@@ -31,7 +31,7 @@ def more_input_helps(text):
 
 
 def unlike(text, longer):
-    error, other = error_of(text, DONT_IMPLY_DEDENT), error_of(longer, DONT_IMPLY_DEDENT)
+    error, other = [error_of(one, DONT_IMPLY_DEDENT | TOP_LEVEL_AWAIT) for one in (text, longer)]
     return error is None or repr(error) != repr(other)
 
 

@@ -101,23 +101,26 @@ class Evaluator:
     def forget_frame(self):
         self.locals_of = (None, None)
         self.lent = None
-        for name in ("_frame", "_exception", "_retval"):
+        for name in ("_frame", "_asynctask", "_exception", "_retval"):
             self.variables.pop(name, None)
 
     def with_variables(self, frame):
         global_names, local_names = self.scope(frame)
         self.variables["_frame"] = frame
+        task = current_task(frame)
+        if task is not None:
+            self.variables["_asynctask"] = task
         global_names["__pdb_convenience_variables"] = self.variables
         return global_names, local_names
 
-    def evaluate(self, frame, text, limit, width=None):
-        """`repr()` of an expression, or how `pprint` lays it out."""
+    def evaluate(self, frame, text, limit, width=None, lent=False):
+        """`repr()` of an expression, or how `pprint` lays it out. `lent`: the session reads the value itself."""
         global_names, local_names = self.with_variables(frame)
         with Shown(self.send):
             try:
                 self.running = _thread.get_ident()
                 value = eval(text, global_names, local_names)
-                if is_heavy(value):
+                if lent or is_heavy(value):
                     return self.lend(value)
                 shown, length = bounded(repr(value) if width is None else self.laid_out(value, width), limit)
                 return {"text": shown, "length": length, "type": name_of_class(type(value))}
@@ -194,3 +197,5 @@ class Evaluator:
         import ctypes
 
         ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
+        # 3.11 and 3.12 do that once for each time that `f_locals` was asked for (Objects/frameobject.c, `f_fast_as_locals`).
+        frame.f_locals
