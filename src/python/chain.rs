@@ -22,8 +22,17 @@ impl Look<'_> {
     /// the oldest first. Along a chain the cause is followed, else the context, as a traceback does.
     pub fn chained_exceptions(&self, thread: Addr) -> Vec<Addr> {
         let raised = self.raised(thread).ok().flatten();
+        self.chain_from(raised.into_iter().chain(self.handled(thread)))
+    }
+
+    /// An exception and those that led to it, in the same order.
+    pub fn chain_of(&self, exception: Addr) -> Vec<Addr> {
+        self.chain_from(std::iter::once(exception))
+    }
+
+    fn chain_from(&self, starts: impl Iterator<Item = Addr>) -> Vec<Addr> {
         let mut found: Vec<Addr> = Vec::new();
-        for start in raised.into_iter().chain(self.handled(thread)) {
+        for start in starts {
             let mut next = Some(start);
             while let Some(exception) = next {
                 if found.contains(&exception) || found.len() >= MOST {

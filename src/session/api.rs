@@ -331,7 +331,8 @@ pub struct StoppedProcess {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
     pub thread: Option<Tid>,
-    /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked` (it has called `breakpoint()`).
+    /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked` (it has called `breakpoint()`),
+    /// `raised` (an exception that nobody will see with its frames, which are looked at).
     pub reason: String,
     /// If it is not the one that stopped before, or has something to say of it.
     #[serde(default)]
@@ -344,6 +345,9 @@ pub struct Stop {
     pub value: Option<String>,
     /// What was raised.
     pub error: Option<String>,
+    /// What becomes of it.
+    #[serde(default)]
+    pub fate: Option<String>,
     /// Temporary breakpoints that this stop has deleted.
     pub deleted: Vec<Breakpoint>,
     /// Watched expressions that have another value than before.

@@ -8,7 +8,7 @@ use super::error::SessionError;
 use super::held::Held;
 use super::inferior::Inferior;
 use super::view::{Subject, View};
-use crate::model::{Pid, Tid};
+use crate::model::{Addr, Pid, Tid};
 use crate::process::ProcessError;
 use crate::python::agent::{self, AgentError, Answer, Command, Resume};
 
@@ -77,8 +77,8 @@ impl Inferior {
     pub fn held_frame(&self) -> Option<u32> {
         let standing = self.held.as_ref()?.standing()?;
         let view = self.view.as_ref()?;
-        let is_focused =
-            self.standing_thread == Some(view.thread) && view.subject == Subject::Thread;
+        let subject = self.raised.map_or(Subject::Thread, Subject::Raised);
+        let is_focused = self.standing_thread == Some(view.thread) && view.subject == subject;
         (is_focused && standing.thread.0 != 0).then(|| u32::try_from(view.selected).ok())?
     }
 
@@ -88,6 +88,9 @@ impl Inferior {
 
     /// Lets the process go on. What comes of it is waited for with `wait`.
     pub fn resume(&mut self, how: Resume) -> Result<(), SessionError> {
+        if self.raised.is_some() && how != Resume::Continue {
+            return Err(SessionError::FramesAreOver);
+        }
         let frame = self.held_frame().unwrap_or(0);
         if let Resume::Until { line: Some(line) } = how
             && self
@@ -96,7 +99,9 @@ impl Inferior {
         {
             return Err(SessionError::UntilBefore);
         }
-        self.held()?.resume(frame, how)
+        self.held()?.resume(frame, how)?;
+        self.raised = None;
+        Ok(())
     }
 
     /// What has happened; nothing if nothing has, for a while.
@@ -168,6 +173,7 @@ impl Inferior {
                 value,
                 brief,
                 error,
+                lost,
             } => {
                 let changes = self.told_changes(changes);
                 let deleted = self.breakpoints.hit(&breakpoints, &counts);
@@ -175,6 +181,7 @@ impl Inferior {
                 if !deleted.is_empty() {
                     self.send_breakpoints(interrupted)?;
                 }
+                self.raised = lost.as_ref().map(|lost| Addr(lost.address));
                 self.focus_on(thread, interrupted)?;
                 self.returned.clone_from(&value);
                 let complaints = complaints
@@ -190,6 +197,7 @@ impl Inferior {
                     changes,
                     value: brief.or(value),
                     error,
+                    fate: lost.map(|lost| lost.fate),
                     deleted,
                     ended,
                 })])
@@ -233,6 +241,9 @@ impl Inferior {
         let standing = standing.ok_or(SessionError::NoSuchThread)?;
         let tid = standing.status.as_ref().map(|status| status.tid);
         let mut view = View::new(standing.address, tid);
+        if let Some(exception) = self.raised {
+            view.subject = Subject::Raised(exception);
+        }
         if let Some(old) = self.view.take() {
             view.displays = old.displays;
         }
@@ -275,6 +286,9 @@ impl Inferior {
 
     pub fn jump(&mut self, line: u32, interrupted: &AtomicBool) -> Result<(), SessionError> {
         let frame = self.required_frame()?;
+        if self.raised.is_some() {
+            return Err(SessionError::FramesAreOver);
+        }
         if frame != 0 {
             return Err(SessionError::NotNewest);
         }
@@ -288,6 +302,7 @@ impl Inferior {
             return Ok(());
         };
         self.standing_thread = None;
+        self.raised = None;
         // They are about frames, which the process goes on from.
         self.breakpoints.remove(|one| one.watch.is_some());
         let located = self.located()?.clone();

@@ -86,6 +86,10 @@ pub enum SessionError {
     NotLaunched,
     #[error("Cannot run {arguments}: {why}")]
     BadArguments { arguments: String, why: String },
+    #[error(
+        "the exception has left these frames: they can be looked at, and nothing can be stepped in them; `continue` lets the process go on"
+    )]
+    FramesAreOver,
     /// The thread that follows the processes of a command is gone.
     #[error("the processes of the command cannot be followed any more; those that still run go on")]
     NotFollowed,

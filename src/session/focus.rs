@@ -180,11 +180,11 @@ impl Inferior {
                 let entry = ExceptionEntry {
                     value: look.value(exception, limits),
                     has_traceback: look.has_traceback(exception),
-                    focused: view.subject == Subject::Exception(exception),
+                    focused: view.subject.exception() == Some(exception),
                 };
                 (exception, entry)
             };
-            look.chained_exceptions(view.thread)
+            self.chain(look, view.thread)
                 .into_iter()
                 .map(entry)
                 .collect()
@@ -194,13 +194,18 @@ impl Inferior {
     /// The exception that is looked at, else the newest one that the thread raises or handles.
     pub fn exception(&self, interrupted: &AtomicBool) -> Result<Option<Addr>, SessionError> {
         let view = self.view()?;
-        match view.subject {
-            Subject::Exception(exception) => Ok(Some(exception)),
-            Subject::Thread => {
-                let thread = view.thread;
-                let chain = self.look(interrupted, |look| look.chained_exceptions(thread))?;
-                Ok(chain.last().copied())
-            }
+        if let Some(exception) = view.subject.exception() {
+            return Ok(Some(exception));
+        }
+        let chain = self.look(interrupted, |look| self.chain(look, view.thread))?;
+        Ok(chain.last().copied())
+    }
+
+    /// The exceptions of a thread, the oldest first; of one that stands still at an exception, that and what led to it.
+    fn chain(&self, look: &Look<'_>, thread: Addr) -> Vec<Addr> {
+        match self.raised {
+            Some(exception) if self.standing_thread == Some(thread) => look.chain_of(exception),
+            _ => look.chained_exceptions(thread),
         }
     }
 
@@ -211,9 +216,14 @@ impl Inferior {
         interrupted: &AtomicBool,
     ) -> Result<(), SessionError> {
         let thread = self.view()?.thread;
-        let chain = self.look(interrupted, |look| look.chained_exceptions(thread))?;
-        let chosen = chain.get(number).ok_or(SessionError::NoSuchException)?;
-        let subject = Subject::Exception(*chosen);
+        let chain = self.look(interrupted, |look| self.chain(look, thread))?;
+        let chosen = *chain.get(number).ok_or(SessionError::NoSuchException)?;
+        let subject = if self.raised.is_some() {
+            // What led to the one that is kept is kept with it.
+            Subject::Raised(chosen)
+        } else {
+            Subject::Exception(chosen)
+        };
         let (frames, note, found) =
             self.look(interrupted, |look| frames_of(look, thread, subject))?;
         if found != subject {
@@ -230,11 +240,9 @@ impl Inferior {
     /// The number of the exception whose traceback is looked at.
     pub fn exception_number(&self, interrupted: &AtomicBool) -> Option<usize> {
         let view = self.view.as_ref()?;
-        let Subject::Exception(exception) = view.subject else {
-            return None;
-        };
+        let exception = view.subject.exception()?;
         let chain = self
-            .look(interrupted, |look| look.chained_exceptions(view.thread))
+            .look(interrupted, |look| self.chain(look, view.thread))
             .ok()?;
         chain.iter().position(|of| *of == exception)
     }
@@ -247,8 +255,9 @@ fn frames_of(
     thread: Addr,
     subject: Subject,
 ) -> (Vec<Seen>, Option<String>, Subject) {
-    if let Subject::Exception(exception) = subject {
-        let still_there = look.chained_exceptions(thread).contains(&exception);
+    if let Some(exception) = subject.exception() {
+        let still_there = matches!(subject, Subject::Raised(_))
+            || look.chained_exceptions(thread).contains(&exception);
         let frames: Vec<Seen> = if still_there {
             let raised = look.raised_frames(exception).into_iter();
             raised

@@ -34,6 +34,8 @@ pub(super) struct Inferior {
     pub held: Option<Held>,
     /// The thread state of the thread that stands still, or stood still last.
     pub standing_thread: Option<Addr>,
+    /// The exception that the stop is about, which has left the frames that are looked at.
+    pub raised: Option<Addr>,
     pub breakpoints: Breakpoints,
     /// `repr()` of what the frame returned at which a thread stands still.
     pub returned: Option<String>,
@@ -87,6 +89,7 @@ impl Inferior {
             view: None,
             held: None,
             standing_thread: None,
+            raised: None,
             breakpoints: Breakpoints::default(),
             returned: None,
             printed: String::new(),

@@ -56,6 +56,17 @@ pub(super) enum Subject {
     Thread,
     /// The traceback of an exception.
     Exception(Addr),
+    /// That of the exception which the stop is about: the process keeps it, and runs statements in its frames.
+    Raised(Addr),
+}
+
+impl Subject {
+    pub fn exception(self) -> Option<Addr> {
+        match self {
+            Subject::Thread => None,
+            Subject::Exception(exception) | Subject::Raised(exception) => Some(exception),
+        }
+    }
 }
 
 pub(super) struct View {

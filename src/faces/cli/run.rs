@@ -10,7 +10,7 @@ use crate::session::{Program, Session, SessionError};
 
 const EXAMPLES: &str = "\
 Examples:
-  pmdb run -- python3 train.py --workers 8                     with all its processes; `breakpoint()` in any opens a prompt
+  pmdb run -- python3 train.py --workers 8                     a prompt where any of its processes loses an exception
   pmdb run --batch -- pytest -n 4                              no prompt: the stack and the variables of each stop
   pmdb run --stop-at-entry -- python3 script.py --epochs 3     as `python3 -m pdb script.py --epochs 3`
   pmdb run --stop-at-entry -- python3 -m package               a module
@@ -19,8 +19,8 @@ Examples:
 
 The exit code is that of the program, 128 and the number of a signal that killed it, or 0 if it was quit.";
 
-/// Follow a command with all its processes, with a prompt where one calls `breakpoint()`, and tell which of them failed; or stop a Python
-/// program at its first line.
+/// Follow a command with all its processes, with a prompt where one loses an exception or calls `breakpoint()`, and tell which of them
+/// failed; or stop a Python program at its first line.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {

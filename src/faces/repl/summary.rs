@@ -14,6 +14,7 @@ impl Writer<'_> {
         let who = who(process.name.as_deref(), process.pid);
         let what = match (stop.reason.as_str(), stop.breakpoints.as_slice()) {
             ("asked", _) => "called breakpoint()".to_string(),
+            ("raised", _) => format!("raised {}", stop.error.as_deref().unwrap_or_default()),
             (_, [number, ..]) => format!("stops at breakpoint {number}"),
             _ => "stands still".to_string(),
         };
@@ -25,7 +26,16 @@ impl Writer<'_> {
         let text = format!("[pmdb] {who} {what}{waiting}");
         let text = printable::one_line(&text);
         let painted = self.palette.paint(Role::Problem, text).to_string();
-        self.line(&painted)
+        self.line(&painted)?;
+        match &stop.fate {
+            Some(fate) => {
+                let text = format!("       nobody will catch it: {fate}");
+                let text = printable::one_line(&text);
+                let painted = self.palette.paint(Role::Faint, text).to_string();
+                self.line(&painted)
+            }
+            None => Ok(()),
+        }
     }
 
     /// `[pmdb] the command ended with exit code 1; 9 processes, 2 failed:` and those that did, the first marked.

@@ -129,6 +129,15 @@ pub struct Complaint {
     pub error: String,
 }
 
+/// An exception that is being lost: the frames of the stop are those of its traceback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Where it lies.
+    pub address: u64,
+    /// What becomes of it.
+    pub fate: String,
+}
+
 /// What the agent tells without being asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
@@ -143,7 +152,7 @@ pub enum Event {
     Stopped {
         /// As the process itself numbers it.
         thread: Tid,
-        /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked`.
+        /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked`, `raised`.
         reason: String,
         #[serde(default)]
         breakpoints: Vec<u32>,
@@ -167,6 +176,9 @@ pub enum Event {
         /// What was raised.
         #[serde(default)]
         error: Option<String>,
+        /// If the stop is about an exception that nobody will see with its frames.
+        #[serde(default)]
+        lost: Option<Box<Lost>>,
     },
     /// A log point was passed.
     Log {

@@ -3,10 +3,11 @@
 use crate::python::layout::Layout;
 
 /// The parts, in an order in which each finds what it inherits from.
-const PARTS: [&str; 16] = [
+const PARTS: [&str; 17] = [
     include_str!("inferior/genuine.py"),
     include_str!("inferior/channel.py"),
     include_str!("inferior/values.py"),
+    include_str!("inferior/catchers.py"),
     include_str!("inferior/breakpoints.py"),
     include_str!("inferior/stepping.py"),
     include_str!("inferior/compiling.py"),

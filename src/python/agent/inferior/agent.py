@@ -48,6 +48,8 @@ class Agent:
         # Threads that run code on behalf of the session: breakpoints do not count there.
         self.busy = set()
         self.stopped_at = None
+        # While the stop is about an exception: the frames of its traceback, the newest first.
+        self.lost_frames = None
         # While another thread speaks for the main one: a lock that it holds, and how the main thread then goes on.
         self.turn = None
         self.deferred = None
@@ -90,6 +92,11 @@ class Agent:
         if self.has_passed:
             self.tell_passed()
         for breakpoint in hits:
+            if breakpoint.number is None:
+                error = breakpoint.caught_in(frame)
+                if error is not None and self.is_ours():
+                    return self.message_of(error, breakpoint.fate)
+                continue
             count = next(breakpoint.counter)
             # A forked child that never comes to a stop shall not go on counting.
             if not count & 1023 and not self.is_ours():
@@ -117,6 +124,11 @@ class Agent:
         error = value if isinstance(value, BaseException) else kind(value)
         self.evaluator.variables["_exception"] = error
         self.stop(frame, {"reason": "exception", "error": inner + describe_error(error)})
+
+    def message_of(self, error, fate):
+        """Of the stop at an exception that nobody will see with its frames: it is about those, not about the thread's own."""
+        self.evaluator.variables["_exception"] = error
+        return {"reason": "raised", "error": describe_error(error), "lost": (error, fate)}
 
     def returned_from(self, frame, value, news=((), ())):
         self.evaluator.scope(frame)[1]["__return__"] = value
@@ -181,8 +193,10 @@ class Agent:
         if self.is_left_to_parent(frame, message["reason"]) or not self.is_ours():
             return False
         self.take_turn(message["reason"] in ("attach", "interrupt", "entry", "waiting"))
-        raised = None
+        raised, lost = None, message.get("lost")
         try:
+            if lost is not None:
+                message["lost"], self.lost_frames = {"address": id(lost[0]), "fate": lost[1]}, frames_of(lost[0])
             if "breakpoints" in message:
                 # They may have been deleted while this thread waited for its turn.
                 message["breakpoints"] = [one for one in message["breakpoints"] if one in self.breakpoints.by_number]
@@ -209,7 +223,7 @@ class Agent:
                     raised = raised or error
                     going_on = self.excuse(error)
         finally:
-            self.stopped_at = None
+            self.stopped_at = self.lost_frames = lost = None
             self.busy.discard(_thread.get_ident())
             self.evaluator.forget_frame()
             raised, self.to_raise = raised or self.to_raise, None
@@ -271,6 +285,8 @@ class Agent:
 
     def selected(self, frame, command):
         """The frame so many calls up from the one that stopped."""
+        if self.lost_frames is not None:
+            return self.lost_frames[command.get("frame", 0)]
         for _ in range(command.get("frame", 0)):
             frame = frame.f_back
             if frame is None:
@@ -432,6 +448,8 @@ class Agent:
         """Before the main program of one that pmdb follows with all its processes: it stops where something goes wrong."""
         self.forking = Forking(self)
         self.hooks = Hooks(self)
+        self.breakpoints.catchers = Catchers(CATCHERS)
+        self.engine.breakpoints_changed()
 
     def stop_soon(self, frame, reason):
         """Stops this thread at the next line that it runs in `frame` or in what it calls."""
@@ -483,6 +501,7 @@ class Agent:
         self.steps = {}
         self.has_left = True
         self.watches.remove()
+        self.breakpoints.catchers = None
         self.engine.remove()
         if self.keyboard is not None:
             self.keyboard.remove()

@@ -102,9 +102,11 @@ class Breakpoints:
         # {id of a code object: (code, qualified name)}, where the code does not know it (up to 3.10).
         self.qualified_names = {}
         self.paths, self.concerned, self.base_names = {}, {}, set()
+        # Of a program that pmdb follows with all its processes.
+        self.catchers = None
 
     def __bool__(self):
-        return bool(self.by_number)
+        return bool(self.by_number) or self.catchers is not None
 
     def replace(self, wanted):
         known = self.by_number
@@ -149,7 +151,8 @@ class Breakpoints:
 
     def may_be_in(self, code):
         """Whether a breakpoint may be in a code object or in one that it makes functions of."""
-        return bool(self.in_function or self.by_pattern or self.of_file(code.co_filename))
+        is_user_s = self.in_function or self.by_pattern or self.of_file(code.co_filename)
+        return bool(is_user_s or (self.catchers is not None and self.catchers.of_file(code.co_filename)))
 
     def qualified_name(self, code):
         name = getattr(code, "co_qualname", None) or self.qualified_names.get(id(code), (None, code.co_name))[1]
@@ -195,6 +198,9 @@ class Breakpoints:
                     placed.setdefault(breakpoint.line, []).append(breakpoint)
         for breakpoint in self.by_name(code):
             placed.setdefault(first_line_of_body(code), []).append(breakpoint)
+        if self.catchers is not None:
+            for catcher in self.catchers.in_code(code, self.qualified_name(code)):
+                placed.setdefault(first_line_of_body(code), []).append(catcher)
         return placed
 
     def hits(self, code, line):

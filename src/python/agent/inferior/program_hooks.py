@@ -1,4 +1,6 @@
-"""The hooks that the interpreter offers to programs, as far as pmdb takes them in a program that it follows: `breakpoint()`."""
+"""The hooks that the interpreter offers to programs and that pmdb takes in a program that it follows: for `breakpoint()`, and for
+exceptions that have left the program or are ignored.
+"""
 
 # What the program may name in PYTHONBREAKPOINT and means a prompt with: pmdb's is one.
 PROMPTS = ("", "pdb.set_trace", "ipdb.set_trace")
@@ -9,7 +11,8 @@ class Hooks:
         self.agent = agent
         # {name in `sys`: (what was there, ours)}
         self.put = {}
-        for name, ours in (("breakpointhook", self.called_breakpoint),):
+        hooks = (("breakpointhook", self.called_breakpoint), ("excepthook", self.uncaught), ("unraisablehook", self.ignored))
+        for name, ours in hooks:
             before = sys.__dict__.get(name)
             if before is not None:
                 self.put[name] = before, ours
@@ -23,17 +26,27 @@ class Hooks:
 
     def called_breakpoint(self, *arguments, **named):
         wanted = environment_variable("PYTHONBREAKPOINT")
-        if wanted != "0" and (wanted not in PROMPTS or not self.stops(sys._getframe(1))):
+        if wanted != "0" and (wanted not in PROMPTS or not self.stops(sys._getframe(1), {"reason": "asked"})):
             return self.put["breakpointhook"][0](*arguments, **named)
 
-    def stops(self, frame):
+    def uncaught(self, kind, error, traceback):
+        if is_lost(error):
+            self.stops(sys._getframe(), self.agent.message_of(error, "the program ends with it"))
+        self.put["excepthook"][0](kind, error, traceback)
+
+    def ignored(self, unraisable):
+        if is_lost(unraisable.exc_value):
+            self.stops(sys._getframe(), self.agent.message_of(unraisable.exc_value, "Python only prints it and goes on"))
+        self.put["unraisablehook"][0](unraisable)
+
+    def stops(self, frame, message):
         """Gives back whether there was anybody to stop for."""
         agent = self.agent
         if _thread.get_ident() in agent.busy:
             # A condition, or what was typed at the prompt: all stands still.
             return True
         try:
-            return agent.stop(frame, {"reason": "asked"})
+            return agent.stop(frame, message)
         except BaseException as error:
             agent.survives(error)
             return True

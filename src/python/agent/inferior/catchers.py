@@ -1,0 +1,82 @@
+"""The places where something other than the program takes an exception, so that nobody sees it with its frames.
+
+Each is a function that is called with the exception in its hands and only then: an internal breakpoint at its first line costs
+nothing otherwise, waits for modules that are not imported yet, and is there however the function was imported.
+"""
+
+# The end of the file's name, the function, the argument that is the exception (else it is the one that is being handled), who must have
+# called it, and what becomes of the exception.
+CATCHERS = (
+    ("multiprocessing/pool.py", "ExceptionWithTraceback.__init__", "exc", "", "multiprocessing.pool hands it to the parent without its frames"),
+    ("concurrent/futures/process.py", "_ExceptionWithTraceback.__init__", "exc", "", "concurrent.futures hands it to the parent without its frames"),
+    ("concurrent/futures/_base.py", "Future.set_exception", "exception", "", "concurrent.futures keeps it for whoever asks for the result"),
+    ("traceback.py", "print_exc", "", "BaseProcess._bootstrap", "the process ends with it"),
+    ("threading.py", "_make_invoke_excepthook.invoke_excepthook", "", "", "the thread ends with it"),
+    ("asyncio/base_events.py", "BaseEventLoop.call_exception_handler", "context", "", "asyncio only reports it"),
+    ("loky/process_executor.py", "_ExceptionWithTraceback.__init__", "exc", "", "loky hands it to the parent without its frames"),
+    ("billiard/einfo.py", "ExceptionInfo.__init__", "", "", "billiard hands it on without its frames"),
+    ("celery/app/trace.py", "TraceInfo.handle_failure", "", "", "celery marks the task as failed"),
+    ("torch/_utils.py", "ExceptionWrapper.__init__", "", "", "torch hands it to the parent without its frames"),
+    ("distributed/core.py", "error_message", "e", "", "dask hands it to the client without its frames"),
+    ("ray/exceptions.py", "RayTaskError.__init__", "", "", "ray hands it to the caller without its frames"),
+    ("gunicorn/glogging.py", "Logger.exception", "", "", "gunicorn only logs it"),
+    ("flask/app.py", "Flask.handle_exception", "e", "", "flask answers the request with an error"),
+)
+# What leaves a program on purpose. By name: their modules need not be there.
+ON_PURPOSE = {"SystemExit", "KeyboardInterrupt", "GeneratorExit", "CancelledError"}
+
+
+class Catcher:
+    """In the place of a `Breakpoint`, which it is not for the user."""
+
+    number = None
+
+    def __init__(self, suffix, function, argument, caller, fate):
+        self.suffix, self.function, self.argument, self.caller, self.fate = "/" + suffix, function, argument, caller, fate
+        # {code: the offset at which it is entered}
+        self.entries = {}
+
+    def caught_in(self, frame):
+        """What has been caught, if it is an exception of the program with its frames."""
+        # From 3.10 on the end of a `with` belongs to the line at its beginning: only what came first is the entry.
+        if self.entries.setdefault(frame.f_code, frame.f_lasti) != frame.f_lasti:
+            return None
+        if self.caller and (frame.f_back is None or frame.f_back.f_code.co_name != self.caller.rpartition(".")[2]):
+            return None
+        error = frame.f_locals.get(self.argument) if self.argument else sys.exc_info()[1]
+        if type(error) is dict:
+            # asyncio's context.
+            error = error.get("exception")
+        return error if is_lost(error) else None
+
+
+def is_lost(error):
+    return (
+        isinstance(error, BaseException)
+        and error.__traceback__ is not None
+        and not any(name_of_class(kind) in ON_PURPOSE for kind in type.mro(type(error)))
+    )
+
+
+def frames_of(error):
+    """The frames of its traceback, the newest first."""
+    frames, entry = [], error.__traceback__
+    while entry is not None:
+        frames.append(entry.tb_frame)
+        entry = entry.tb_next
+    return frames[::-1]
+
+
+class Catchers:
+    def __init__(self, table):
+        # {name of a file without its folders: catchers}
+        self.by_base_name = {}
+        for row in table:
+            self.by_base_name.setdefault(row[0].rpartition("/")[2], []).append(Catcher(*row))
+
+    def of_file(self, name):
+        known = self.by_base_name.get(name.rpartition("/")[2], ())
+        return [catcher for catcher in known if ("/" + name).endswith(catcher.suffix)]
+
+    def in_code(self, code, qualified_name):
+        return [catcher for catcher in self.of_file(code.co_filename) if catcher.function == qualified_name]

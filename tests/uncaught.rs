@@ -1,0 +1,176 @@
+//! `pmdb run -- COMMAND` stops where an exception is about to be lost with its frames, whatever takes it.
+
+mod support;
+
+use support::{Answer, Python, fixture_path, on_each_python, pmdb_alone};
+
+fn run(python: &Python, options: &[&str], how: &str) -> Answer {
+    let path = python.path.display().to_string();
+    let script = fixture_path("losing.py").display().to_string();
+    let words = ["--", &path, &script, how];
+    pmdb_alone([&["run"], options, &words].concat(), "")
+}
+
+/// How the fixture is called, who raises, what becomes of the exception, and what the command itself prints.
+const PLACES: [(&str, &str, &str, &str); 12] = [
+    (
+        "fork",
+        "ForkPoolWorker-",
+        "multiprocessing.pool",
+        "the parent got index 5\n",
+    ),
+    (
+        "spawn",
+        "SpawnPoolWorker-",
+        "multiprocessing.pool",
+        "the parent got index 5\n",
+    ),
+    (
+        "forkserver",
+        "ForkServerPoolWorker-",
+        "multiprocessing.pool",
+        "the parent got index 5\n",
+    ),
+    (
+        "processes",
+        "Process-1",
+        "concurrent.futures hands",
+        "the parent got index 5\n",
+    ),
+    (
+        "threads",
+        "losing.py",
+        "concurrent.futures keeps",
+        "the parent got index 5\n",
+    ),
+    (
+        "process",
+        "alone",
+        "the process ends with it",
+        "it ended with 1\n",
+    ),
+    ("thread", "losing.py", "the thread ends with it", ""),
+    ("task", "losing.py", "asyncio", ""),
+    ("callback", "losing.py", "asyncio", ""),
+    ("deleted", "losing.py", "Python only prints it", ""),
+    (
+        "forked",
+        "losing.py",
+        "the program ends with it",
+        "it ended with 1\n",
+    ),
+    ("main", "losing.py", "the program ends with it", ""),
+];
+
+#[test]
+fn exceptions_are_stopped_at_before_they_are_lost() {
+    on_each_python(|python| {
+        for (how, who, fate, printed) in PLACES {
+            let commands = [
+                "-c",
+                "p local, error.__class__.__name__",
+                "-c",
+                "up",
+                "-c",
+                "p 'up'",
+            ];
+            let answer = run(python, &commands, how);
+            let said = &answer.stderr;
+            let index = if how == "deleted" { 8 } else { 5 };
+            let mut lines = said.lines().skip_while(|line| !line.starts_with("[pmdb]"));
+            let heading = lines.next().expect(said);
+            assert!(heading.contains(who), "{how}: {said}");
+            let raised = format!(") raised LookupError: index {index}");
+            assert!(heading.ends_with(&raised), "{how}: {said}");
+            let fate_line = lines.next().expect(said);
+            assert!(
+                fate_line.contains("nobody will catch it: "),
+                "{how}: {said}"
+            );
+            assert!(fate_line.contains(fate), "{how}: {said}");
+            let frame = lines.next().expect(said);
+            assert!(frame.ends_with("losing.py(16)pick()"), "{how}: {said}");
+            let value = "\n*** NameError: name 'error' is not defined\n";
+            // `except … as` has taken the name away again.
+            assert!(said.contains(value), "{how}: {said}");
+            assert!(said.contains("\n'up'\n"), "{how}: {said}");
+            assert_eq!(
+                said.matches("nobody will catch it").count(),
+                1,
+                "{how}: {said}"
+            );
+            assert_eq!(answer.stdout, printed, "{how}: {said}");
+            let failed = answer.code == Some(i32::from(how == "main"));
+            assert!(failed, "{how}: {answer:#?}");
+            let summary = format!(" raised LookupError: index {index}, and ended with");
+            assert!(said.contains(&summary), "{how}: {said}");
+        }
+    });
+}
+
+#[test]
+fn frames_of_the_traceback_are_looked_at_and_changed_and_nothing_is_stepped_in_them() {
+    on_each_python(|python| {
+        let commands = [
+            "where",
+            "p local",
+            "!local = 'another'",
+            "p local",
+            "p $_exception",
+            "exceptions",
+            "exceptions 0",
+            "p index",
+            "exceptions 1",
+            "next",
+            "jump 10",
+            "p index + 1",
+        ];
+        let options: Vec<&str> = commands.iter().flat_map(|line| ["-c", line]).collect();
+        let answer = run(python, &options, "main");
+        let said = &answer.stderr;
+        assert!(
+            said.contains("<module>()\n-> main(sys.argv[1])\n"),
+            "{said}"
+        );
+        assert!(said.contains("main()\n-> pick(5)\n"), "{said}");
+        assert!(said.contains("\n'index 5'\n'another'\n"), "{said}");
+        assert!(said.contains("\nLookupError('index 5')\n"), "{said}");
+        assert!(
+            said.contains("    0 IndexError('list index out of range')\n"),
+            "{said}"
+        );
+        assert!(said.contains(">   1 LookupError('index 5')\n"), "{said}");
+        assert!(
+            said.contains("losing.py(14)pick()\n-> return [10, 11][index]\n5\n"),
+            "{said}"
+        );
+        assert_eq!(
+            said.matches("nothing can be stepped in them").count(),
+            2,
+            "{said}"
+        );
+        assert!(said.contains("\n6\n"), "{said}");
+        assert!(said.contains("LookupError: index 5\n[pmdb]"), "{said}");
+        assert_eq!(answer.code, Some(1));
+    });
+}
+
+#[test]
+fn what_leaves_a_program_on_purpose_is_let_pass() {
+    on_each_python(|python| {
+        let answer = run(python, &["--batch"], "on_purpose");
+        assert_eq!(answer.stdout, "[1]\n", "{answer:#?}");
+        assert!(!answer.stderr.contains("raised"), "{answer:#?}");
+        assert_eq!(answer.code, Some(4), "{answer:#?}");
+    });
+}
+
+#[test]
+fn a_process_is_as_it_was_after_detach() {
+    on_each_python(|python| {
+        let answer = run(python, &["-c", "detach"], "detached");
+        let expected = "[True, True, True] None False\n";
+        assert_eq!(answer.stdout, expected, "{answer:#?}");
+        assert_eq!(answer.code, Some(0), "{answer:#?}");
+    });
+}
