@@ -139,10 +139,11 @@ fn keyboard_is_the_programs_while_it_runs_and_pmdbs_at_the_prompt() {
 
     let (_home, mut terminal) = in_terminal(python, "fork");
     terminal.wait_for("(pmdb ForkPoolWorker-");
-    terminal.type_keys("!while True: pass\r");
+    terminal.type_keys("!os.write(1, b'it ' + b'runs') and all(iter(lambda: 1, 2))\r");
     // It has left the line editor, whose Ctrl-C is no signal.
-    terminal.wait_for("\x1b[?2004l");
-    terminal.press_until(CTRL_C, "KeyboardInterrupt");
+    terminal.wait_for("it runs");
+    terminal.type_keys(CTRL_C);
+    terminal.wait_for("KeyboardInterrupt");
     terminal.wait_for("(pmdb ForkPoolWorker-");
     terminal.type_keys("c\r");
     terminal.wait_for("[0, 1, 4, 10, 16]");
@@ -184,5 +185,35 @@ breakpoint()
         assert_eq!(answer.stdout, "their own\nhooked once\n", "{answer:#?}");
         assert!(answer.stderr.contains("\n1\n"), "{answer:#?}");
         assert_eq!(answer.stderr.matches("called breakpoint()").count(), 1);
+    });
+}
+
+#[test]
+fn set_trace_of_pdb_comes_to_pmdb() {
+    on_each_python(|python| {
+        let commands = [
+            "-c",
+            "p number, square",
+            "-c",
+            "step",
+            "-c",
+            "next",
+            "-c",
+            "p square",
+        ];
+        let answer = run(python, &commands, "set_trace");
+        let said = &answer.stderr;
+        assert!(said.contains(") called set_trace()\n> "), "{answer:#?}");
+        assert!(
+            said.contains("work_with_pdb()\n-> pdb.set_trace()\n(3, 9)\n"),
+            "{said}"
+        );
+        // Not into what is left to be done in pdb.
+        assert!(
+            said.contains("-> square += 1\n") && said.contains("-> return square\n10\n"),
+            "{said}"
+        );
+        assert_eq!(answer.stdout, "[0, 1, 4, 10, 16]\n", "{said}");
+        assert_eq!(answer.code, Some(0));
     });
 }

@@ -65,47 +65,57 @@ const PLACES: [(&str, &str, &str, &str); 12] = [
 #[test]
 fn exceptions_are_stopped_at_before_they_are_lost() {
     on_each_python(|python| {
-        for (how, who, fate, printed) in PLACES {
-            let commands = [
-                "-c",
-                "p local, error.__class__.__name__",
-                "-c",
-                "up",
-                "-c",
-                "p 'up'",
-            ];
-            let answer = run(python, &commands, how);
-            let said = &answer.stderr;
-            let index = if how == "deleted" { 8 } else { 5 };
-            let mut lines = said.lines().skip_while(|line| !line.starts_with("[pmdb]"));
-            let heading = lines.next().expect(said);
-            assert!(heading.contains(who), "{how}: {said}");
-            let raised = format!(") raised LookupError: index {index}");
-            assert!(heading.ends_with(&raised), "{how}: {said}");
-            let fate_line = lines.next().expect(said);
-            assert!(
-                fate_line.contains("nobody will catch it: "),
-                "{how}: {said}"
-            );
-            assert!(fate_line.contains(fate), "{how}: {said}");
-            let frame = lines.next().expect(said);
-            assert!(frame.ends_with("losing.py(16)pick()"), "{how}: {said}");
-            let value = "\n*** NameError: name 'error' is not defined\n";
-            // `except … as` has taken the name away again.
-            assert!(said.contains(value), "{how}: {said}");
-            assert!(said.contains("\n'up'\n"), "{how}: {said}");
-            assert_eq!(
-                said.matches("nobody will catch it").count(),
-                1,
-                "{how}: {said}"
-            );
-            assert_eq!(answer.stdout, printed, "{how}: {said}");
-            let failed = answer.code == Some(i32::from(how == "main"));
-            assert!(failed, "{how}: {answer:#?}");
-            let summary = format!(" raised LookupError: index {index}, and ended with");
-            assert!(said.contains(&summary), "{how}: {said}");
+        // Most of their time they wait.
+        for some in PLACES.chunks(4) {
+            std::thread::scope(|scope| {
+                for place in some {
+                    scope.spawn(|| stops_at(python, *place));
+                }
+            });
         }
     });
+}
+
+#[track_caller]
+fn stops_at(python: &Python, (how, who, fate, printed): (&str, &str, &str, &str)) {
+    let commands = [
+        "-c",
+        "p local, error.__class__.__name__",
+        "-c",
+        "up",
+        "-c",
+        "p 'up'",
+    ];
+    let answer = run(python, &commands, how);
+    let said = &answer.stderr;
+    let index = if how == "deleted" { 8 } else { 5 };
+    let mut lines = said.lines().skip_while(|line| !line.starts_with("[pmdb]"));
+    let heading = lines.next().expect(said);
+    assert!(heading.contains(who), "{how}: {said}");
+    let raised = format!(") raised LookupError: index {index}");
+    assert!(heading.ends_with(&raised), "{how}: {said}");
+    let fate_line = lines.next().expect(said);
+    assert!(
+        fate_line.contains("nobody will catch it: "),
+        "{how}: {said}"
+    );
+    assert!(fate_line.contains(fate), "{how}: {said}");
+    let frame = lines.next().expect(said);
+    assert!(frame.ends_with("losing.py(16)pick()"), "{how}: {said}");
+    let value = "\n*** NameError: name 'error' is not defined\n";
+    // `except … as` has taken the name away again.
+    assert!(said.contains(value), "{how}: {said}");
+    assert!(said.contains("\n'up'\n"), "{how}: {said}");
+    assert_eq!(
+        said.matches("nobody will catch it").count(),
+        1,
+        "{how}: {said}"
+    );
+    assert_eq!(answer.stdout, printed, "{how}: {said}");
+    let failed = answer.code == Some(i32::from(how == "main"));
+    assert!(failed, "{how}: {answer:#?}");
+    let summary = format!(" raised LookupError: index {index}, and ended with");
+    assert!(said.contains(&summary), "{how}: {said}");
 }
 
 #[test]

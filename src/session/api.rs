@@ -331,7 +331,7 @@ pub struct StoppedProcess {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
     pub thread: Option<Tid>,
-    /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked` (it has called `breakpoint()`),
+    /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked` (it has called `breakpoint()`), `set_trace`,
     /// `raised` (an exception that nobody will see with its frames, which are looked at).
     pub reason: String,
     /// If it is not the one that stopped before, or has something to say of it.

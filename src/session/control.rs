@@ -3,14 +3,14 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::api::{Event, Stop, ValueChange};
+use super::api::{Event, FrameStep, Stop, ValueChange};
 use super::error::SessionError;
 use super::held::Held;
 use super::inferior::Inferior;
 use super::view::{Subject, View};
 use crate::model::{Addr, Pid, Tid};
 use crate::process::ProcessError;
-use crate::python::agent::{self, AgentError, Answer, Command, Resume};
+use crate::python::agent::{self, About, AgentError, Answer, Command, Resume};
 
 /// How long one `Wait` waits at most.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -173,7 +173,7 @@ impl Inferior {
                 value,
                 brief,
                 error,
-                lost,
+                about,
             } => {
                 let changes = self.told_changes(changes);
                 let deleted = self.breakpoints.hit(&breakpoints, &counts);
@@ -181,8 +181,18 @@ impl Inferior {
                 if !deleted.is_empty() {
                     self.send_breakpoints(interrupted)?;
                 }
-                self.raised = lost.as_ref().map(|lost| Addr(lost.address));
+                let (raised, fate, up) = match about.map(|about| *about) {
+                    Some(About::Exception { address, fate }) => {
+                        (Some(Addr(address)), Some(fate), 0)
+                    }
+                    Some(About::Caller { up }) => (None, None, up),
+                    None => (None, None, 0),
+                };
+                self.raised = raised;
                 self.focus_on(thread, interrupted)?;
+                if up > 0 {
+                    self.select_frame(FrameStep::Up(up.into()))?;
+                }
                 self.returned.clone_from(&value);
                 let complaints = complaints
                     .into_iter()
@@ -197,7 +207,7 @@ impl Inferior {
                     changes,
                     value: brief.or(value),
                     error,
-                    fate: lost.map(|lost| lost.fate),
+                    fate,
                     deleted,
                     ended,
                 })])

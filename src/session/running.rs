@@ -320,7 +320,7 @@ impl Session {
 }
 
 /// Why a process stops that nobody asked to.
-const OF_ITSELF: [&str; 2] = ["asked", "raised"];
+const OF_ITSELF: [&str; 3] = ["asked", "set_trace", "raised"];
 
 impl Running {
     /// The first of those that wait to be shown. While a process makes a step it is the only one.

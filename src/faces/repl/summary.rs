@@ -14,6 +14,7 @@ impl Writer<'_> {
         let who = who(process.name.as_deref(), process.pid);
         let what = match (stop.reason.as_str(), stop.breakpoints.as_slice()) {
             ("asked", _) => "called breakpoint()".to_string(),
+            ("set_trace", _) => "called set_trace()".to_string(),
             ("raised", _) => format!("raised {}", stop.error.as_deref().unwrap_or_default()),
             (_, [number, ..]) => format!("stops at breakpoint {number}"),
             _ => "stands still".to_string(),

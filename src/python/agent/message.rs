@@ -129,13 +129,19 @@ pub struct Complaint {
     pub error: String,
 }
 
-/// An exception that is being lost: the frames of the stop are those of its traceback.
+/// What a stop is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lost {
-    /// Where it lies.
-    pub address: u64,
-    /// What becomes of it.
-    pub fate: String,
+#[serde(untagged)]
+pub enum About {
+    /// An exception that nobody will see with its frames: the frames of the stop are those of its traceback.
+    Exception {
+        /// Where it lies.
+        address: u64,
+        /// What becomes of it.
+        fate: String,
+    },
+    /// The frame so many calls up from the newest.
+    Caller { up: u32 },
 }
 
 /// What the agent tells without being asked.
@@ -152,7 +158,8 @@ pub enum Event {
     Stopped {
         /// As the process itself numbers it.
         thread: Tid,
-        /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked`, `raised`.
+        /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked`, `set_trace`,
+        /// `raised`.
         reason: String,
         #[serde(default)]
         breakpoints: Vec<u32>,
@@ -176,9 +183,9 @@ pub enum Event {
         /// What was raised.
         #[serde(default)]
         error: Option<String>,
-        /// If the stop is about an exception that nobody will see with its frames.
+        /// What the user shall look at, if it is not the newest frame of the thread.
         #[serde(default)]
-        lost: Option<Box<Lost>>,
+        about: Option<Box<About>>,
     },
     /// A log point was passed.
     Log {

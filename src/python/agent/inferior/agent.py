@@ -50,6 +50,8 @@ class Agent:
         self.stopped_at = None
         # While the stop is about an exception: the frames of its traceback, the newest first.
         self.lost_frames = None
+        # The thread has stopped in `pdb.set_trace()`, and the user looks at the frame that called it.
+        self.is_in_library = False
         # While another thread speaks for the main one: a lock that it holds, and how the main thread then goes on.
         self.turn = None
         self.deferred = None
@@ -128,7 +130,7 @@ class Agent:
     def message_of(self, error, fate):
         """Of the stop at an exception that nobody will see with its frames: it is about those, not about the thread's own."""
         self.evaluator.variables["_exception"] = error
-        return {"reason": "raised", "error": describe_error(error), "lost": (error, fate)}
+        return {"reason": "raised", "error": describe_error(error), "about": {"address": id(error), "fate": fate}, "raised": error}
 
     def returned_from(self, frame, value, news=((), ())):
         self.evaluator.scope(frame)[1]["__return__"] = value
@@ -193,15 +195,16 @@ class Agent:
         if self.is_left_to_parent(frame, message["reason"]) or not self.is_ours():
             return False
         self.take_turn(message["reason"] in ("attach", "interrupt", "entry", "waiting"))
-        raised, lost = None, message.get("lost")
+        raised, lost = None, message.pop("raised", None)
         try:
             if lost is not None:
-                message["lost"], self.lost_frames = {"address": id(lost[0]), "fate": lost[1]}, frames_of(lost[0])
+                self.lost_frames = frames_of(lost)
             if "breakpoints" in message:
                 # They may have been deleted while this thread waited for its turn.
                 message["breakpoints"] = [one for one in message["breakpoints"] if one in self.breakpoints.by_number]
             if self.has_left or (message.get("breakpoints") == [] and not self.watches.still_there(news[0])):
                 return False
+            self.is_in_library = "up" in message.get("about", ())
             self.favoured = None
             self.steps.pop(_thread.get_ident(), None)
             self.stopped_at = frame
@@ -371,6 +374,9 @@ class Agent:
 
     def do_resume(self, frame, command):
         selected = self.selected(frame, command)
+        if command["how"] == "step" and self.is_in_library:
+            # What is left to be done there is none of the user's business.
+            command = dict(command, how="next")
         if self.turn is not None:
             self.deferred = (command, selected)
             return None
@@ -448,7 +454,8 @@ class Agent:
         """Before the main program of one that pmdb follows with all its processes: it stops where something goes wrong."""
         self.forking = Forking(self)
         self.hooks = Hooks(self)
-        self.breakpoints.catchers = Catchers(CATCHERS)
+        places = [Catcher(*row) for row in CATCHERS]
+        self.breakpoints.catchers = Catchers(places + [Import("bdb.py", self.hooks.debugger_comes)])
         self.engine.breakpoints_changed()
 
     def stop_soon(self, frame, reason):

@@ -199,8 +199,8 @@ class Breakpoints:
         for breakpoint in self.by_name(code):
             placed.setdefault(first_line_of_body(code), []).append(breakpoint)
         if self.catchers is not None:
-            for catcher in self.catchers.in_code(code, self.qualified_name(code)):
-                placed.setdefault(first_line_of_body(code), []).append(catcher)
+            for line, catcher in self.catchers.in_code(code, self.qualified_name(code)):
+                placed.setdefault(line, []).append(catcher)
         return placed
 
     def hits(self, code, line):

@@ -13,17 +13,24 @@ CATCHERS = (
     ("traceback.py", "print_exc", "", "BaseProcess._bootstrap", "the process ends with it"),
     ("threading.py", "_make_invoke_excepthook.invoke_excepthook", "", "", "the thread ends with it"),
     ("asyncio/base_events.py", "BaseEventLoop.call_exception_handler", "context", "", "asyncio only reports it"),
-    ("loky/process_executor.py", "_ExceptionWithTraceback.__init__", "exc", "", "loky hands it to the parent without its frames"),
+    ("loky/process_executor.py", "_ExceptionWithTraceback.__init__", "exc", "", "joblib (loky) hands it on without its frames"),
     ("billiard/einfo.py", "ExceptionInfo.__init__", "", "", "billiard hands it on without its frames"),
     ("celery/app/trace.py", "TraceInfo.handle_failure", "", "", "celery marks the task as failed"),
     ("torch/_utils.py", "ExceptionWrapper.__init__", "", "", "torch hands it to the parent without its frames"),
     ("distributed/core.py", "error_message", "e", "", "dask hands it to the client without its frames"),
     ("ray/exceptions.py", "RayTaskError.__init__", "", "", "ray hands it to the caller without its frames"),
     ("gunicorn/glogging.py", "Logger.exception", "", "", "gunicorn only logs it"),
+    ("_pytest/_code/code.py", "ExceptionInfo.from_current", "", "CallInfo.from_call", "pytest reports it"),
+    ("unittest/result.py", "TestResult.addError", "err", "", "unittest reports it"),
+    ("unittest/result.py", "TestResult.addFailure", "err", "", "unittest reports it"),
     ("flask/app.py", "Flask.handle_exception", "e", "", "flask answers the request with an error"),
 )
 # What leaves a program on purpose. By name: their modules need not be there.
-ON_PURPOSE = {"SystemExit", "KeyboardInterrupt", "GeneratorExit", "CancelledError"}
+ON_PURPOSE = {"SystemExit", "KeyboardInterrupt", "GeneratorExit", "CancelledError", "Skipped", "SkipTest"}
+# Frames above a place that are searched for another: what `celery` loses it loses through `billiard`.
+DEPTH = 30
+# {code of a place: the offset at which it is entered}, of those where something has been caught.
+ENTRIES = {}
 
 
 class Catcher:
@@ -33,21 +40,28 @@ class Catcher:
 
     def __init__(self, suffix, function, argument, caller, fate):
         self.suffix, self.function, self.argument, self.caller, self.fate = "/" + suffix, function, argument, caller, fate
-        # {code: the offset at which it is entered}
-        self.entries = {}
 
     def caught_in(self, frame):
         """What has been caught, if it is an exception of the program with its frames."""
         # From 3.10 on the end of a `with` belongs to the line at its beginning: only what came first is the entry.
-        if self.entries.setdefault(frame.f_code, frame.f_lasti) != frame.f_lasti:
+        if ENTRIES.setdefault(frame.f_code, frame.f_lasti) != frame.f_lasti:
             return None
-        if self.caller and (frame.f_back is None or frame.f_back.f_code.co_name != self.caller.rpartition(".")[2]):
+        caller, depth = frame.f_back, 0
+        if self.caller and (caller is None or caller.f_code.co_name != self.caller.rpartition(".")[2]):
             return None
         error = frame.f_locals.get(self.argument) if self.argument else sys.exc_info()[1]
         if type(error) is dict:
             # asyncio's context.
             error = error.get("exception")
-        return error if is_lost(error) else None
+        elif type(error) is tuple:
+            error = error[1]
+        if not is_lost(error):
+            return None
+        while caller is not None and depth < DEPTH:
+            if caller.f_code in ENTRIES:
+                return None
+            caller, depth = caller.f_back, depth + 1
+        return error
 
 
 def is_lost(error):
@@ -67,16 +81,34 @@ def frames_of(error):
     return frames[::-1]
 
 
+class Import:
+    """A module that is being imported: `action` is called with its names at each line of its own."""
+
+    number, function = None, "<module>"
+
+    def __init__(self, suffix, action):
+        self.suffix, self.action = "/" + suffix, action
+
+    def caught_in(self, frame):
+        self.action(frame.f_globals)
+
+
 class Catchers:
-    def __init__(self, table):
+    def __init__(self, places):
         # {name of a file without its folders: catchers}
         self.by_base_name = {}
-        for row in table:
-            self.by_base_name.setdefault(row[0].rpartition("/")[2], []).append(Catcher(*row))
+        for place in places:
+            self.by_base_name.setdefault(place.suffix.rpartition("/")[2], []).append(place)
 
     def of_file(self, name):
         known = self.by_base_name.get(name.rpartition("/")[2], ())
         return [catcher for catcher in known if ("/" + name).endswith(catcher.suffix)]
 
     def in_code(self, code, qualified_name):
-        return [catcher for catcher in self.of_file(code.co_filename) if catcher.function == qualified_name]
+        """[(line, catcher)]"""
+        places = []
+        for catcher in self.of_file(code.co_filename):
+            if catcher.function == qualified_name:
+                lines = set(lines_of_code(code)) if qualified_name == "<module>" else [first_line_of_body(code)]
+                places.extend([(line, catcher) for line in lines])
+        return places
