@@ -223,14 +223,9 @@ fn the_dead_are_not_stepped() {
         return;
     };
     let path = core.path.display().to_string();
-    let answer = pmdb_with_input(["open", &path], "next\n");
-    assert!(
-        answer
-            .stdout
-            .contains("is dead: nothing can be run or stepped in it"),
-        "{}",
-        answer.stdout
-    );
+    let answer = pmdb_with_input(["open", &path], "interact\nx = 1\nnext\n");
+    let dead = "is dead: nothing can be run or stepped in it, only looked at\n";
+    assert_eq!(answer.stdout.matches(dead).count(), 3, "{}", answer.stdout);
 }
 
 #[test]

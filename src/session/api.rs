@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::breakpoints::{Breakpoint, BreakpointRequest, Change};
 use super::syntax::Span;
 use crate::model::{Addr, Frame, Local, Pid, ProcessReport, Thread, Tid, Value};
-pub use crate::python::agent::Resume;
+pub use crate::python::agent::{Console, Resume};
 
 /// What a face asks for. Everything is about the focus: one process, one of its threads, one frame of that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,10 @@ pub enum Request {
     /// A line as at a prompt of Python: the value of an expression; a statement is refused.
     Execute {
         text: String,
+    },
+    /// `interact`: statements in a namespace of its own.
+    Console {
+        what: Console,
     },
     /// The value over several lines, within `width` columns.
     Pretty {
@@ -175,6 +179,21 @@ pub enum Response {
     Breakpoints(Vec<Breakpoint>),
     /// What was to be executed goes on in another line.
     Unfinished,
+    /// What a statement in the console printed, with its value or traceback.
+    Console {
+        printed: String,
+        state: ConsoleState,
+    },
+}
+
+/// How the console goes on behind a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsoleState {
+    Done,
+    Raised,
+    /// `exit()`.
+    Left,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

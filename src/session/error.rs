@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::model::Pid;
+use crate::model::{Pid, Tid};
 
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[serde(tag = "error", rename_all = "snake_case")]
@@ -45,6 +45,12 @@ pub enum SessionError {
         "a statement runs code in the process, which is running: `stop` it first, or give an expression"
     )]
     Statement,
+    #[error("{command} runs code in the process, which is running: `stop` it first")]
+    NeedsStop { command: String },
+    #[error(
+        "code runs in the thread that stands still, and something else is looked at: `thread {thread}` leads back to it"
+    )]
+    Elsewhere { thread: Tid },
     #[error("Unable to display {expression}: {why}")]
     NotDisplayable { expression: String, why: String },
     #[error("not displaying {expression}")]

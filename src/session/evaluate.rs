@@ -82,7 +82,7 @@ impl Asking<'_> {
             SessionError::Evaluation { text: why }
                 if why.starts_with("SyntaxError") && is_statement(text) =>
             {
-                SessionError::Statement
+                inferior.why_nothing_runs(SessionError::Statement)
             }
             other => other,
         })

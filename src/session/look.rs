@@ -185,6 +185,10 @@ impl Session {
                 }
             }
             Request::Execute { text } => Response::Value(asking.execute(inferior, &text)?),
+            Request::Console { what } => {
+                let limits = self.limits;
+                inferior.console(&what, &limits, &self.interrupted)?
+            }
             Request::Pretty { text, width } => {
                 let shown = match asking.pretty(inferior, &text, width) {
                     // What takes running code, the process runs itself.

@@ -32,9 +32,9 @@ mod view;
 pub mod who;
 
 pub use api::{
-    Display, Event, ExceptionEntry, Failure, FrameEntry, FrameStep, Lines, Listing, ListingLine,
-    ProcessEntry, Request, Response, Resume, StackListing, Stop, StoppedProcess, Summary,
-    ThreadEntry,
+    Console, ConsoleState, Display, Event, ExceptionEntry, Failure, FrameEntry, FrameStep, Lines,
+    Listing, ListingLine, ProcessEntry, Request, Response, Resume, StackListing, Stop,
+    StoppedProcess, Summary, ThreadEntry,
 };
 pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Watch};
 pub use error::SessionError;

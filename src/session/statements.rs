@@ -2,12 +2,14 @@
 
 use std::sync::atomic::AtomicBool;
 
+use super::api::{Console, ConsoleState, Response};
 use super::convenience;
 use super::error::SessionError;
+use super::held::Held;
 use super::inferior::Inferior;
-use crate::model::{Addr, Value};
+use crate::model::{Addr, Tid, Value};
 use crate::python::Limits;
-use crate::python::agent::Command;
+use crate::python::agent::{Answer, Command};
 use crate::python::eval::Datum;
 
 /// Characters of what `pp` shows.
@@ -111,18 +113,80 @@ impl Inferior {
     ) -> Result<Option<String>, SessionError> {
         let frame = self.required_frame()?;
         let text = convenience::in_process(text);
-        let (answer, mut printed) = self.command(&Command::Execute { frame, text }, interrupted)?;
+        let (answer, printed) = self.command(&Command::Execute { frame, text }, interrupted)?;
         if answer.unfinished == Some(true) {
             return Ok(None);
         }
-        let mut value = answer.text.unwrap_or_default();
+        self.with_value(printed, &answer, limits, interrupted)
+            .map(Some)
+    }
+
+    /// What a statement printed, with the value behind it that is too large for the agent to show.
+    fn with_value(
+        &self,
+        mut printed: String,
+        answer: &Answer,
+        limits: &Limits,
+        interrupted: &AtomicBool,
+    ) -> Result<String, SessionError> {
         if let Some(address) = answer.address {
-            value += &self.shown_at(address, limits, interrupted)?.text;
-        }
-        if !value.is_empty() {
-            printed += &value;
+            printed += &self.shown_at(address, limits, interrupted)?.text;
             printed.push('\n');
         }
-        Ok(Some(printed))
+        Ok(printed)
+    }
+
+    /// `interact`: begins it, or runs a statement in it.
+    pub fn console(
+        &mut self,
+        what: &Console,
+        limits: &Limits,
+        interrupted: &AtomicBool,
+    ) -> Result<Response, SessionError> {
+        let frame = self.frame_to_run_in("interact")?;
+        let what = what.clone();
+        let (answer, printed) = self.command(&Command::Console { frame, what }, interrupted)?;
+        if answer.unfinished == Some(true) {
+            return Ok(Response::Unfinished);
+        }
+        if let Some(names) = answer.names {
+            return Ok(Response::Names(names));
+        }
+        let printed = self.with_value(printed, &answer, limits, interrupted)?;
+        let state = match (answer.left, answer.raised) {
+            (Some(true), _) => ConsoleState::Left,
+            (_, Some(true)) => ConsoleState::Raised,
+            _ => ConsoleState::Done,
+        };
+        Ok(Response::Console { printed, state })
+    }
+
+    /// The frame for code of the user; if there is none, why.
+    pub fn frame_to_run_in(&self, command: &str) -> Result<u32, SessionError> {
+        self.held_frame().ok_or_else(|| {
+            self.why_nothing_runs(SessionError::NeedsStop {
+                command: command.to_string(),
+            })
+        })
+    }
+
+    /// Why code of the user cannot run. `if_running`: what is said if the process runs.
+    pub fn why_nothing_runs(&self, if_running: SessionError) -> SessionError {
+        match self.held.as_ref().and_then(Held::standing) {
+            _ if self.is_core() => SessionError::Dead { who: self.who() },
+            Some(standing) => SessionError::Elsewhere {
+                thread: self.tid_of_standing().unwrap_or(standing.thread),
+            },
+            None => if_running,
+        }
+    }
+
+    /// The number by which the user knows the thread that stands still.
+    fn tid_of_standing(&self) -> Option<Tid> {
+        let threads = self.threads(&AtomicBool::new(false)).ok()?;
+        let standing = threads
+            .iter()
+            .find(|thread| Some(thread.address) == self.standing_thread)?;
+        standing.status.as_ref().map(|status| status.tid)
     }
 }

@@ -3,7 +3,14 @@
 use crate::support::fixture_path;
 
 /// What pdb prints before it reads a line, also from a pipe.
-const PROMPTS: [&str; 4] = ["(Pdb) ", "(com) ", "...   ", "Clear all breaks? "];
+const PROMPTS: [&str; 6] = [
+    "(Pdb) ",
+    "(com) ",
+    "...   ",
+    "... ",
+    ">>> ",
+    "Clear all breaks? ",
+];
 
 /// How pdb says that the program is over. It then starts it once more.
 const ENDS_OF_PDB: [&str; 2] = [

@@ -112,7 +112,10 @@ fn commands_that_cannot_be_done_say_so() {
         ("c", "the process is running"),
         ("rv", "Not yet returned!"),
         ("run", "starts a program again that pmdb has started"),
-        ("interact", "pmdb does not have 'interact' yet"),
+        (
+            "interact",
+            "interact runs code in the process, which is running",
+        ),
     ] {
         let answer = pmdb(["attach", &pid, "-c", command]);
         ends_with_code(&answer, 1);

@@ -23,6 +23,10 @@ pub(super) enum Awaited {
     Statement {
         text: String,
     },
+    /// A statement in the interpreter of `interact`, or the rest of one.
+    Console {
+        lines: Vec<String>,
+    },
     /// Whether to delete all breakpoints.
     Confirmation,
 }
@@ -39,7 +43,14 @@ pub(super) struct Question {
 impl Awaited {
     /// Whether a line goes to it as it was typed, without aliases and `;;`.
     pub(super) fn takes_raw_lines(&self) -> bool {
-        matches!(self, Awaited::Statement { .. } | Awaited::Confirmation)
+        matches!(
+            self,
+            Awaited::Statement { .. } | Awaited::Console { .. } | Awaited::Confirmation
+        )
+    }
+
+    pub(super) fn is_console(&self) -> bool {
+        matches!(self, Awaited::Console { .. })
     }
 
     pub(super) fn is_list(&self) -> bool {
@@ -62,6 +73,8 @@ impl Repl {
             Awaited::Command => None,
             Awaited::ListOf { .. } => question("(com) ", String::new(), true),
             Awaited::Statement { text } => question("...   ", indentation(text), true),
+            Awaited::Console { lines } if lines.is_empty() => question(">>> ", String::new(), true),
+            Awaited::Console { .. } => question("... ", String::new(), true),
             Awaited::Confirmation => question("Clear all breaks? ", String::new(), false),
         }
     }
@@ -74,6 +87,10 @@ impl Repl {
                 text += if line.trim().is_empty() { "" } else { line };
                 self.last.clone_from(&text);
                 self.execute(text, out)
+            }
+            Awaited::Console { mut lines } => {
+                lines.push(line.to_string());
+                self.run_in_console(lines, out)
             }
             Awaited::Confirmation => match line.trim().to_lowercase().as_str() {
                 "y" | "yes" => self.clear_all(out),
@@ -99,6 +116,7 @@ impl Repl {
                 self.last.clear();
                 write!(out, "\n\n")?;
             }
+            Awaited::Console { .. } => self.end_console(out)?,
             Awaited::Confirmation => {}
         }
         self.awaited = Awaited::Command;
@@ -117,6 +135,10 @@ impl Repl {
             Awaited::Statement { .. } => {
                 self.last.clear();
                 write!(out, "\n\n")
+            }
+            Awaited::Console { .. } => {
+                self.awaited = Awaited::Console { lines: Vec::new() };
+                writeln!(out, "KeyboardInterrupt")
             }
             Awaited::Command | Awaited::Confirmation => writeln!(out, "--KeyboardInterrupt--"),
         }

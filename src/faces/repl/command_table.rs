@@ -187,6 +187,19 @@ looked at, or that the thread raises or handles.",
         action: Action::Globals,
     },
     Command {
+        name: "interact",
+        short: &[],
+        arguments: "",
+        help: "\
+Starts an interpreter with the prompt `>>> ` in the process, which has to stand still. It has a copy of the names of the current
+frame, local and global: what is assigned there is gone when it ends, by Ctrl-D or `exit()`. Tracebacks are whole, and `_` is the
+last value.",
+        example: "interact",
+        operand: Operand::None,
+        group: Group::Values,
+        action: Action::Interact,
+    },
+    Command {
         name: "display",
         short: &[],
         arguments: "[expression]",
@@ -510,6 +523,5 @@ the same and leaves.",
         "detach",
         Control::Detach,
     ),
-    held("interact", &[], "", "Runs statements in the frame.", Hold::NotYet),
     held("debug", &[], "code", "Steps through a piece of code.", Hold::NotYet),
 ];

@@ -28,6 +28,7 @@ pub enum Action {
     Process,
     Alias,
     Unalias,
+    Interact,
     Help,
     Quit,
     EndOfFile,

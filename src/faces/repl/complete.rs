@@ -12,6 +12,9 @@ impl Repl {
     /// Where the word begins, in bytes, and what it can become.
     pub(super) fn complete(&mut self, line: &str, cursor: usize) -> (usize, Vec<String>) {
         let typed = line.get(..cursor).unwrap_or(line);
+        if self.awaited.is_console() {
+            return self.complete_in_console(typed);
+        }
         let command_start = typed.rfind(";;").map_or(0, |at| at + 2);
         let command_text = &typed[command_start..];
         let start = command_start + command_text.len() - command_text.trim_start().len();

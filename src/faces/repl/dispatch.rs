@@ -22,7 +22,7 @@ impl Repl {
     ) -> Result<(), Trouble> {
         if command.arguments.is_empty()
             && !arguments.is_empty()
-            && !matches!(command.action, Action::NeedsHold(_))
+            && !matches!(command.action, Action::NeedsHold(_) | Action::Interact)
         {
             return Err(Trouble::Usage(
                 format!("Invalid argument: {arguments}"),
@@ -112,6 +112,7 @@ impl Repl {
                 self.aliases.remove(name);
                 return Ok(());
             }
+            Action::Interact => return self.begin_console(out),
             Action::Help => return self.help(arguments, out),
             Action::Control(control) => return self.control(control, arguments, out),
             Action::NeedsHold(hold) => return Err(Trouble::Words(hold.refusal(word))),
@@ -125,7 +126,10 @@ impl Repl {
     fn show(&self, response: &Response, out: &mut dyn Write) -> io::Result<()> {
         let mut writer = self.writer(out);
         match response {
-            Response::Done | Response::Names(_) | Response::Unfinished => Ok(()),
+            Response::Done
+            | Response::Names(_)
+            | Response::Unfinished
+            | Response::Console { .. } => Ok(()),
             Response::Processes(entries) => writer.processes(entries),
             Response::Threads(entries) => writer.threads(entries),
             Response::Tasks(process) => writer.tasks(process),

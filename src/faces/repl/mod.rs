@@ -7,6 +7,7 @@ mod choice;
 mod command_table;
 mod commands;
 mod complete;
+mod console;
 mod control;
 mod dispatch;
 mod follow;

@@ -39,6 +39,22 @@ pub struct WantedBreakpoint {
     pub enabled: bool,
 }
 
+/// `interact`: statements in a namespace of its own, which has the names of a frame at first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "lowercase")]
+pub enum Console {
+    Begin,
+    /// All lines of a statement that there are so far.
+    Run {
+        text: String,
+    },
+    /// The names that the last one in a text can become.
+    Complete {
+        text: String,
+    },
+    End,
+}
+
 /// A request. `frame` counts from the frame that stopped (0) towards its callers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
@@ -56,6 +72,12 @@ pub enum Command {
     Execute {
         frame: u32,
         text: String,
+    },
+    /// Something in the namespace of `interact`.
+    Console {
+        frame: u32,
+        #[serde(flatten)]
+        what: Console,
     },
     /// All of them. One that is new and about an expression is about that in this frame.
     Breakpoints {
@@ -108,6 +130,10 @@ pub struct Answer {
     pub line: Option<u32>,
     /// The statement goes on in another line.
     pub unfinished: Option<bool>,
+    /// What was run in the console raised, or leaves it.
+    pub raised: Option<bool>,
+    pub left: Option<bool>,
+    pub names: Option<Vec<String>>,
     /// Where a value lies that is too large for a text. It stays there until the next command.
     pub address: Option<u64>,
     /// The function in whose frame an expression is watched.

@@ -20,7 +20,8 @@ pub use error::AgentError;
 pub use inject::{Heritage, Injection};
 pub use launch::{Launch, Start};
 pub use message::{
-    About, Answer, Command, Complaint, Event, Message, Resume, ValueChange, WantedBreakpoint,
+    About, Answer, Command, Complaint, Console, Event, Message, Resume, ValueChange,
+    WantedBreakpoint,
 };
 
 /// The file that the agent's code says that it is from (`inferior/agent.py`).

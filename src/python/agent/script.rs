@@ -3,7 +3,7 @@
 use crate::python::layout::Layout;
 
 /// The parts, in an order in which each finds what it inherits from.
-const PARTS: [&str; 17] = [
+const PARTS: &[&str] = &[
     include_str!("inferior/genuine.py"),
     include_str!("inferior/channel.py"),
     include_str!("inferior/values.py"),
@@ -13,6 +13,7 @@ const PARTS: [&str; 17] = [
     include_str!("inferior/compiling.py"),
     include_str!("inferior/awaiting.py"),
     include_str!("inferior/evaluate.py"),
+    include_str!("inferior/console.py"),
     include_str!("inferior/watches.py"),
     include_str!("inferior/new_threads.py"),
     include_str!("inferior/room.py"),

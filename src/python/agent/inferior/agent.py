@@ -306,6 +306,11 @@ class Agent:
         self.watches.settle()
         return answer
 
+    def do_console(self, frame, command):
+        answer = self.evaluator.interact(self.selected(frame, command), command["how"], command.get("text"))
+        self.watches.settle()
+        return answer
+
     def do_breakpoints(self, frame, command):
         try:
             watches = self.watches.made([item for item in command["list"] if item.get("watch")], self.selected(frame, command))
@@ -409,6 +414,7 @@ class Agent:
     orders = {
         "evaluate": do_evaluate,
         "execute": do_execute,
+        "console": do_console,
         "breakpoints": do_breakpoints,
         "locate": do_locate,
         "matching": do_matching,

@@ -9,9 +9,7 @@ ALLOW_INCOMPLETE_INPUT = 0x4000
 
 def is_unfinished(text):
     """Whether more lines are to come: the rules of `codeop`, which the program need not have imported."""
-    if "\n" not in text:
-        text += "\n"
-    if all(not line.strip() or line.strip().startswith("#") for line in text.split("\n")):
+    if not has_statement(text):
         return False
     try:
         return more_input_helps(text)
@@ -20,6 +18,10 @@ def is_unfinished(text):
             return False
     # Up to 3.9, and in the first releases of 3.10, the compiler cannot say it: an error that stays the same with one line more is one.
     return error_of(text, DONT_IMPLY_DEDENT | TOP_LEVEL_AWAIT) is not None and unlike(text + "\n", text + "\n\n")
+
+
+def has_statement(text):
+    return any(line.strip() and not line.strip().startswith("#") for line in text.split("\n"))
 
 
 def more_input_helps(text):

@@ -37,11 +37,14 @@ class Console:
         code = None
         try:
             # A line without a statement is none to the compiler.
-            code = compile(text if has_statement(text) else "pass", CONSOLE, "single", 0, True)
+            code = compile((text if has_statement(text) else "pass") + "\n", CONSOLE, "single", 0, True)
             exec(code, self.names)
         except SystemExit:
             return {"left": True}
         except BaseException as error:
+            if code is None and isinstance(error, SyntaxError) and not error.text and 0 < (error.lineno or 0) <= text.count("\n") + 1:
+                # Found behind the parser, which knows the lines.
+                error.text = text.split("\n")[error.lineno - 1]
             shown.write(traceback_of(error, error.__traceback__ if code is not None else None))
             return {"raised": True}
         return {}

@@ -45,8 +45,8 @@ class Output:
 class Shown:
     """While it is entered, `sys.stdout` and `sys.displayhook` are the session's, and `breakpoint()` stops nothing: all stands still."""
 
-    def __init__(self, send):
-        self.send, self.values = send, []
+    def __init__(self, send, remember=None):
+        self.send, self.remember = send, remember
 
     def add(self, value):
         if value is None:
@@ -55,12 +55,17 @@ class Shown:
             # Kept alive for the session, which reads it next.
             self.heavy = value
         else:
-            self.values.append(plain(repr(value)))
+            self.write(plain(repr(value)) + "\n")
+        if self.remember is not None:
+            self.remember(value)
 
     heavy = None
 
+    def write(self, text):
+        self.put[0].write(text)
+
     def breakpoint(self, *_, **__):
-        self.put[0].write("[breakpoint() is passed over: the process stands still]\n")
+        self.write("[breakpoint() is passed over: the process stands still]\n")
 
     def __enter__(self):
         self.before = [(name, sys.__dict__.get(name, self)) for name in ("stdout", "displayhook", "breakpointhook")]
@@ -89,6 +94,8 @@ class Evaluator:
         self.locals_of = (None, None)
         # The thread that runs something which can be given up, and a value that the session is about to read.
         self.running = self.lent = None
+        # While `interact` runs.
+        self.console = None
 
     def scope(self, frame):
         """The frame's names. Up to 3.12 `f_locals` is made anew at each access, which would lose what a statement assigned."""
@@ -100,7 +107,7 @@ class Evaluator:
 
     def forget_frame(self):
         self.locals_of = (None, None)
-        self.lent = None
+        self.lent = self.console = None
         for name in ("_frame", "_asynctask", "_exception", "_retval"):
             self.variables.pop(name, None)
 
@@ -142,7 +149,8 @@ class Evaluator:
 
     def execute(self, frame, text):
         """A statement, or an expression whose value is shown unless it is None."""
-        if is_unfinished(text):
+        # As in pdb, and unlike in the console, a block in one line is whole.
+        if is_unfinished(text if "\n" in text else text + "\n"):
             return {"unfinished": True}
         global_names, local_names = self.with_variables(frame)
         with Shown(self.send) as shown:
@@ -150,17 +158,39 @@ class Evaluator:
                 self.running = _thread.get_ident()
                 self.run(text, global_names, local_names, shown.add)
                 self.write_back(frame, local_names)
-                if shown.heavy is not None:
-                    answer = self.lend(shown.heavy)
-                    answer["text"] = bounded("".join([one + "\n" for one in shown.values]), LONGEST_TEXT)[0]
-                    return answer
-                text, length = bounded("\n".join(shown.values), LONGEST_TEXT)
-                return {"text": text, "length": length}
+                return self.lend(shown.heavy) if shown.heavy is not None else {}
             except BaseException as error:
                 return {"error": describe_error(error)}
             finally:
                 self.running = None
                 global_names.pop("__pdb_convenience_variables", None)
+
+    def interact(self, frame, how, text):
+        """The console: its beginning, a statement or a line that goes on in another one, a name to be completed, its end."""
+        if how == "begin":
+            self.console = Console(*self.scope(frame))
+        elif how == "end" or self.console is None:
+            self.console = None
+        elif how == "run" and is_unfinished(text):
+            return {"unfinished": True}
+        else:
+            return self.in_console(self.console, how, text)
+        return {}
+
+    def in_console(self, console, how, text):
+        with Shown(self.send, console.remember) as shown:
+            try:
+                self.running = _thread.get_ident()
+                if how == "complete":
+                    return {"names": console.complete(text)}
+                answer = console.run(text, shown)
+                if shown.heavy is not None:
+                    answer.update(self.lend(shown.heavy))
+                return answer
+            except BaseException as error:
+                return {"error": describe_error(error)}
+            finally:
+                self.running = None
 
     def run(self, text, global_names, local_names, show):
         try:
