@@ -5,6 +5,7 @@
 //! - [`model`]: plain data that every floor speaks,
 //! - [`process`]: a process as identity, memory, mappings and threads, live or dead,
 //! - [`python`]: CPython read from memory,
+//! - [`waits`]: why a process died,
 //! - [`session`]: the debugger: the set of processes, the focus, the commands,
 //! - [`faces`]: the command line, the prompt, text and JSON.
 
@@ -13,3 +14,4 @@ pub mod model;
 pub mod process;
 pub mod python;
 pub mod session;
+pub mod waits;

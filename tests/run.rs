@@ -231,16 +231,16 @@ sys.exit(7)
             Some("the command has ended with exit code 7; 5 processes")
         );
         let ends: Vec<&str> = lines
-            .filter_map(|line| line.split_once(" ended with ")?.1.split_once(" after "))
+            .filter_map(|line| line.split_once(") ")?.1.split_once(" after "))
             .map(|(how, _)| how)
             .collect();
         assert_eq!(
             ends,
             [
-                "exit code 5",
-                "signal SIGKILL",
-                "exit code 6",
-                "exit code 7"
+                "ended with exit code 5",
+                "died of SIGKILL",
+                "ended with exit code 6",
+                "ended with exit code 7"
             ]
         );
     });

@@ -47,7 +47,9 @@ fn told_of(how: &str) -> (Pid, Vec<TraceEvent>) {
 
 fn end_of(pid: Pid, events: &[TraceEvent]) -> End {
     let ends = events.iter().filter_map(|event| match event {
-        TraceEvent::Ended { pid: ended, end } if *ended == pid => Some(*end),
+        TraceEvent::Ended {
+            pid: ended, end, ..
+        } if *ended == pid => Some(*end),
         _ => None,
     });
     let ends: Vec<End> = ends.collect();

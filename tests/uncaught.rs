@@ -114,7 +114,7 @@ fn stops_at(python: &Python, (how, who, fate, printed): (&str, &str, &str, &str)
     assert_eq!(answer.stdout, printed, "{how}: {said}");
     let failed = answer.code == Some(i32::from(how == "main"));
     assert!(failed, "{how}: {answer:#?}");
-    let summary = format!(" raised LookupError: index {index}, and ended with");
+    let summary = format!(" raised LookupError: index {index}, and ");
     assert!(said.contains(&summary), "{how}: {said}");
 }
 

@@ -295,6 +295,8 @@ pub enum Event {
     },
     /// A process of the command runs without the agent: what goes wrong in its Python is not noticed.
     Unaccompanied { pid: Pid, why: String },
+    /// A process that stood still was killed by somebody else, before anybody looked at it or while they did.
+    Killed { pid: Pid, name: String, how: String },
     /// The command that was run has ended.
     Finished(Summary),
     /// The process has executed another program.
@@ -334,6 +336,9 @@ pub struct Failure {
     pub raised: Option<String>,
     /// How it ended, if it has, and how long it lived.
     pub how: Option<String>,
+    /// Why, if a signal ended it: `it touched 0x0, a null pointer`.
+    #[serde(default)]
+    pub why: Option<String>,
     pub lived_ms: Option<u64>,
 }
 
@@ -351,7 +356,7 @@ pub struct StoppedProcess {
 pub struct Stop {
     pub thread: Option<Tid>,
     /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked` (it has called `breakpoint()`), `set_trace`,
-    /// `raised` (an exception that nobody will see with its frames, which are looked at).
+    /// `raised` (an exception that nobody will see with its frames, which are looked at), `signal` (it is about to die of one).
     pub reason: String,
     /// If it is not the one that stopped before, or has something to say of it.
     #[serde(default)]
@@ -362,7 +367,7 @@ pub struct Stop {
     pub complaints: Vec<(u32, String)>,
     /// `repr()` of what the frame returns.
     pub value: Option<String>,
-    /// What was raised.
+    /// What was raised; of a `signal`, which one and why.
     pub error: Option<String>,
     /// What becomes of it.
     #[serde(default)]

@@ -64,9 +64,8 @@ impl Inferior {
     }
 
     pub fn stands_still(&self) -> bool {
-        self.held
-            .as_ref()
-            .is_some_and(|held| held.standing().is_some())
+        let held = self.held.as_ref();
+        self.crashed.is_some() || held.is_some_and(|held| held.standing().is_some())
     }
 
     fn held(&mut self) -> Result<&mut Held, SessionError> {
@@ -88,6 +87,10 @@ impl Inferior {
 
     /// Lets the process go on. What comes of it is waited for with `wait`.
     pub fn resume(&mut self, how: Resume) -> Result<(), SessionError> {
+        if self.crashed.is_some() {
+            self.let_crash();
+            return Ok(());
+        }
         if self.raised.is_some() && how != Resume::Continue {
             return Err(SessionError::FramesAreOver);
         }
@@ -308,6 +311,7 @@ impl Inferior {
 
     /// Takes everything out of the process again and lets it go on.
     pub fn release(&mut self) -> Result<(), SessionError> {
+        self.let_crash();
         let Some(held) = self.held.take() else {
             return Ok(());
         };

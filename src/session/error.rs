@@ -96,6 +96,13 @@ pub enum SessionError {
         "the exception has left these frames: they can be looked at, and nothing can be stepped in them; `continue` lets the process go on"
     )]
     FramesAreOver,
+    #[error(
+        "process {pid} is about to die of {signal}: nothing can be run in it, only looked at; `continue` lets it die"
+    )]
+    AboutToDie { pid: Pid, signal: String },
+    /// While it ran something.
+    #[error("process {pid} has crashed in the middle of this: there is no answer")]
+    Crashed { pid: Pid },
     /// The thread that follows the processes of a command is gone.
     #[error("the processes of the command cannot be followed any more; those that still run go on")]
     NotFollowed,

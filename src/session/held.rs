@@ -320,6 +320,9 @@ impl Held {
             if process.has_changed().is_some() {
                 return Err(AgentError::Ended { pid: self.pid }.into());
             }
+            if self.injection.is_crashing() {
+                return Err(SessionError::Crashed { pid: self.pid });
+            }
         }
         self.unanswered = Some(id);
         let deadline = Instant::now() + PATIENCE_TO_GIVE_UP;

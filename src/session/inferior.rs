@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::api::{Event, ThreadEntry};
 use super::breakpoints::Breakpoints;
+use super::crashed::Crashed;
 use super::error::SessionError;
 use super::held::Held;
 use super::interrupt::Interruptible;
@@ -36,6 +37,8 @@ pub(super) struct Inferior {
     pub standing_thread: Option<Addr>,
     /// The exception that the stop is about, which has left the frames that are looked at.
     pub raised: Option<Addr>,
+    /// If it stands still before a signal that will end it.
+    pub crashed: Option<Crashed>,
     pub breakpoints: Breakpoints,
     /// `repr()` of what the frame returned at which a thread stands still.
     pub returned: Option<String>,
@@ -90,6 +93,7 @@ impl Inferior {
             held: None,
             standing_thread: None,
             raised: None,
+            crashed: None,
             breakpoints: Breakpoints::default(),
             returned: None,
             printed: String::new(),

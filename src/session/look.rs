@@ -113,6 +113,9 @@ impl Session {
     pub fn ask(&mut self, request: Request) -> Result<Response, SessionError> {
         let reads_frame = request.reads_frame();
         let answer = self.answer(request);
+        if let Err(SessionError::Crashed { pid }) = answer {
+            self.show_crash(pid);
+        }
         for inferior in &mut self.inferiors {
             let text = std::mem::take(&mut inferior.printed);
             if !text.is_empty() {
@@ -140,6 +143,7 @@ impl Session {
             .inferiors
             .get_mut(focus)
             .ok_or(SessionError::NoSuchProcess)?;
+        inferior.may_be_asked(&request)?;
         Ok(match request {
             Request::Refresh => {
                 self.library.look_again();
@@ -184,7 +188,13 @@ impl Session {
                     None => Response::Unfinished,
                 }
             }
-            Request::Execute { text } => Response::Value(asking.execute(inferior, &text)?),
+            Request::Execute { text } => {
+                let value = asking.execute(inferior, &text);
+                if matches!(value, Err(SessionError::Statement)) {
+                    inferior.may_run()?;
+                }
+                Response::Value(value?)
+            }
             Request::Console { what } => {
                 let limits = self.limits;
                 inferior.console(&what, &limits, &self.interrupted)?

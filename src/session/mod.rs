@@ -9,6 +9,7 @@ mod blocks;
 mod breakpoints;
 mod control;
 mod convenience;
+mod crashed;
 mod display;
 mod error;
 mod evaluate;

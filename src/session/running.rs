@@ -1,6 +1,6 @@
 //! A session about a command that pmdb has started, with all its processes: whichever of them stops gets the focus.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill};
 
 use super::api::{Event, Failure, Resume, StoppedProcess, Summary};
+use super::crashed::{Crashed, explain};
 use super::error::SessionError;
 use super::held::Held;
 use super::inferior::Inferior;
@@ -16,9 +17,9 @@ use super::launched::describe;
 use super::listing::Library;
 use super::look::{Session, SessionOptions};
 use super::stack::Target;
-use super::tree::{Happening, Tree};
-use crate::model::Pid;
-use crate::process::trace::{End, Program};
+use super::tree::{Departure, Happening, Standstill, Tree};
+use crate::model::{Pid, Tid};
+use crate::process::trace::{End, Fault, Program};
 use crate::python::agent::{self, Channel, Injection, Message};
 use crate::python::locate::Locator;
 
@@ -50,6 +51,8 @@ pub(super) struct Running {
     /// How many processes have ended.
     ended: usize,
     failures: Vec<Failure>,
+    /// The signals that processes stand or stood before, and which end them.
+    crashes: BTreeMap<Pid, i32>,
 }
 
 struct Quiet {
@@ -72,6 +75,7 @@ impl Session {
             is_lost: false,
             ended: 0,
             failures: Vec::new(),
+            crashes: BTreeMap::new(),
         };
         Ok(Session {
             focus: 0,
@@ -197,12 +201,13 @@ impl Session {
                     let why = why.to_string();
                     self.events.push(Event::Unaccompanied { pid, why });
                 }
-                Happening::Ended {
+                Happening::Crashing {
                     pid,
-                    name,
-                    end,
-                    lived,
-                } => self.ended(pid, name, end, lived),
+                    tid,
+                    fault,
+                    standstill,
+                } => self.crashes(pid, tid, &fault, standstill),
+                Happening::Ended(departure) => self.ended(departure),
             }
         }
         Ok(())
@@ -212,14 +217,86 @@ impl Session {
         for inferior in &mut self.inferiors {
             if inferior.report.pid == Some(pid) {
                 inferior.held = None;
+                inferior.crashed = None;
                 inferior.ended = true;
             }
         }
     }
 
-    fn ended(&mut self, pid: Pid, name: String, end: End, lived: Duration) {
+    /// What was to be run in a process has crashed it: that is shown next.
+    pub(super) fn show_crash(&mut self, pid: Pid) {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline && self.take_happenings().is_ok() {
+            let Some(running) = &mut self.running else {
+                return;
+            };
+            if !running.crashes.contains_key(&pid) {
+                continue;
+            }
+            if let Some(place) = running.queue.iter().position(|(other, _)| *other == pid) {
+                running.queue.rotate_left(place);
+                self.show_next();
+            }
+            return;
+        }
+    }
+
+    /// A thread stands still before a signal that will end its process.
+    fn crashes(&mut self, pid: Pid, tid: Tid, fault: &Fault, standstill: Standstill) {
+        // What the agent said before it.
+        self.listen();
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        running.quiet.retain(|quiet| quiet.pid != pid);
+        // It is not about anything else any more.
+        running.queue.retain(|(other, _)| *other != pid);
+        running.stepping = running.stepping.filter(|(other, _)| *other != pid);
+        let known =
+            (self.inferiors.iter()).position(|one| one.report.pid == Some(pid) && !one.ended);
+        let place = match known {
+            Some(place) => place,
+            None => match Inferior::open(&Target::Live(pid), &running.locator) {
+                Ok(inferior) => {
+                    self.inferiors.retain(|one| one.report.pid != Some(pid));
+                    self.inferiors.push(inferior);
+                    self.inferiors.len() - 1
+                }
+                Err(error) => {
+                    standstill.end();
+                    let why = error.to_string();
+                    return self.events.push(Event::Unaccompanied { pid, why });
+                }
+            },
+        };
+        // Otherwise it was killed meanwhile, and its end is told next.
+        if let (Some(inferior), Some(why)) = (self.inferiors.get_mut(place), explain(pid, fault)) {
+            let crashed = Crashed::new(tid, fault, standstill);
+            let events = inferior.crash(crashed, &why, &self.interrupted);
+            running.failures.push(Failure {
+                pid,
+                name: Some(inferior.report.name.clone()),
+                raised: None,
+                how: None,
+                why: Some(why.reason()),
+                lived_ms: None,
+            });
+            running.crashes.insert(pid, fault.signal);
+            running.queue.push_back((pid, events));
+        }
+    }
+
+    fn ended(&mut self, departure: Departure) {
+        let Departure { pid, end, .. } = departure;
         // What the agent said before it ended.
         self.listen();
+        let stood = (self.inferiors.iter())
+            .find(|one| one.report.pid == Some(pid) && one.crashed.is_some())
+            .map(|one| one.report.name.clone());
+        if let Some(name) = stood {
+            let how = describe(end);
+            self.events.push(Event::Killed { pid, name, how });
+        }
         self.forget(pid);
         let Some(running) = &mut self.running else {
             return;
@@ -228,7 +305,7 @@ impl Session {
         running.stepping = running.stepping.filter(|(other, _)| *other != pid);
         running.ended += 1;
         let is_root = pid == running.tree.root;
-        running.note_end(pid, name, end, lived);
+        running.note_end(departure);
         if is_root {
             running.end = Some(end);
             let still = running.tree.processes().len();
@@ -300,7 +377,9 @@ impl Session {
         if taken.is_err() {
             return Some(1);
         }
-        for inferior in &mut self.inferiors {
+        // Those that crash die when they go on. The others are to be asked to end before they see that.
+        let living = self.inferiors.iter_mut();
+        for inferior in living.filter(|one| one.crashed.is_none()) {
             let _ = inferior.release();
         }
         running.quiet.clear();
@@ -308,10 +387,13 @@ impl Session {
             for pid in running.tree.processes() {
                 let _ = kill(nix::unistd::Pid::from_raw(pid.0.cast_signed()), signal);
             }
+            self.inferiors.iter_mut().for_each(Inferior::let_crash);
             let deadline = Instant::now() + PATIENCE;
             while Instant::now() < deadline && !running.tree.processes().is_empty() {
-                if running.tree.next(BETWEEN_ROUNDS).is_err() {
-                    return None;
+                match running.tree.next(BETWEEN_ROUNDS) {
+                    Ok(Some(Happening::Crashing { standstill, .. })) => standstill.end(),
+                    Ok(_) => {}
+                    Err(_) => return None,
                 }
             }
         }
@@ -320,7 +402,7 @@ impl Session {
 }
 
 /// Why a process stops that nobody asked to.
-const OF_ITSELF: [&str; 3] = ["asked", "set_trace", "raised"];
+const OF_ITSELF: [&str; 4] = ["asked", "set_trace", "raised", "signal"];
 
 impl Running {
     /// The first of those that wait to be shown. While a process makes a step it is the only one.
@@ -335,23 +417,38 @@ impl Running {
         Some(next)
     }
 
-    /// What went wrong by how a process ended. A worker that its parent has ended is none of it.
-    fn note_end(&mut self, pid: Pid, name: String, end: End, lived: Duration) {
+    /// What went wrong by how a process ended. A worker that its family has ended is none of it.
+    fn note_end(&mut self, departure: Departure) {
+        let Departure {
+            pid,
+            name,
+            end,
+            lived,
+            death,
+            by_family,
+        } = departure;
         let known = self.failures.iter_mut().rfind(|one| one.pid == pid);
         let how = Some(describe(end));
         let lived_ms = u64::try_from(lived.as_millis()).ok();
+        let why = death.map(|death| death.to_string());
         if let Some(known) = known {
             (known.how, known.lived_ms) = (how, lived_ms);
+            // It may have been killed while it stood before its own signal.
+            let crash = self.crashes.remove(&pid);
+            let is_own = matches!(end, End::Killed { signal, .. } if Some(signal) == crash);
+            known.why = known.why.take().filter(|_| is_own).or(why);
             return;
         }
         let is_sent_away = matches!(end, End::Killed { signal, .. } if signal == libc::SIGTERM)
-            && pid != self.tree.root;
+            && pid != self.tree.root
+            && by_family;
         if end != (End::Exited { code: 0 }) && !is_sent_away {
             self.failures.push(Failure {
                 pid,
                 name: Some(name),
                 raised: None,
                 how,
+                why,
                 lived_ms,
             });
         }
@@ -377,6 +474,7 @@ fn note_stop(
                 name: Some(inferior.report.name.clone()),
                 raised: stop.error.clone(),
                 how: None,
+                why: None,
                 lived_ms: None,
             });
         }

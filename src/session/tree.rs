@@ -15,10 +15,13 @@ use nix::libc;
 
 use super::error::SessionError;
 use crate::model::{Pid, Tid};
+use crate::process::live::memory_group::MemoryGroup;
 use crate::process::trace::{
-    Custody, End, Interests, Orders, Program, TraceError, TraceEvent, Tracer,
+    Custody, End, Fault, Interests, Orders, Program, Sender as SignalSender, TraceError,
+    TraceEvent, Tracer,
 };
 use crate::python::agent::{AgentError, Arrival, Channel, Heritage, Injection, Purpose, Sprung};
+use crate::waits::{Death, MemoryKills};
 
 /// With what a forked child tells that it has something to say (`inferior/forking.py`).
 const BELL: i32 = libc::SIGWINCH;
@@ -32,15 +35,45 @@ pub(super) enum Happening {
         channel: Channel,
     },
     /// It could not be brought in: the process runs on without.
-    Refused { pid: Pid, why: AgentError },
-    Ended {
+    Refused {
         pid: Pid,
-        /// Of the program that it executed last, as the kernel has it: 15 bytes.
-        name: String,
-        end: End,
-        /// How long it has lived.
-        lived: Duration,
+        why: AgentError,
     },
+    /// A process stands still, all of it: one of its threads is about to get a signal that will end it.
+    Crashing {
+        pid: Pid,
+        tid: Tid,
+        fault: Fault,
+        standstill: Standstill,
+    },
+    Ended(Departure),
+}
+
+/// The end of a process.
+pub(super) struct Departure {
+    pub pid: Pid,
+    /// Of the program that it executed last, as the kernel has it: 15 bytes.
+    pub name: String,
+    pub end: End,
+    /// How long it has lived.
+    pub lived: Duration,
+    /// What is known of who killed it.
+    pub death: Option<Death>,
+    /// A process of the command has killed it, or it is not known who has.
+    pub by_family: bool,
+}
+
+/// A process that is kept still.
+pub(super) struct Standstill {
+    pid: Pid,
+    orders: Orders,
+}
+
+impl Standstill {
+    /// All its threads go on, and get what they were about to get. Nothing is done if it was killed meanwhile.
+    pub fn end(&self) {
+        let _ = self.orders.ask(|follower| follower.thaw(self.pid));
+    }
 }
 
 /// The command, on its way.
@@ -61,6 +94,7 @@ impl Tree {
         let interests = Interests {
             exec: true,
             signals: BTreeSet::from([libc::SIGTRAP, BELL, libc::SIGINT]),
+            crashes: true,
         };
         let tracer = Tracer::start(interests).map_err(failed)?;
         let orders = tracer.orders().clone();
@@ -114,6 +148,7 @@ struct Member {
     name: String,
     born: Instant,
     stage: Stage,
+    memory: Option<MemoryGroup>,
 }
 
 enum Stage {
@@ -128,6 +163,7 @@ struct Following {
     orders: Orders,
     teller: Sender<Happening>,
     members: BTreeMap<Pid, Member>,
+    memory_kills: MemoryKills,
     keyboard_is_ours: Arc<AtomicBool>,
 }
 
@@ -143,6 +179,7 @@ impl Following {
             teller,
             keyboard_is_ours,
             members: BTreeMap::new(),
+            memory_kills: MemoryKills::default(),
         };
         following.add(root, name_of(root), Stage::Foreign);
         following
@@ -157,8 +194,25 @@ impl Following {
     }
 
     fn add(&mut self, pid: Pid, name: String, stage: Stage) {
-        let born = Instant::now();
-        self.members.insert(pid, Member { name, born, stage });
+        let member = Member {
+            name,
+            born: Instant::now(),
+            stage,
+            memory: None,
+        };
+        self.members.insert(pid, member);
+        self.note_memory(pid);
+    }
+
+    /// In which cgroup it is: it may have gone to another one before it executed a program.
+    fn note_memory(&mut self, pid: Pid) {
+        let Some(group) = MemoryGroup::of(pid) else {
+            return;
+        };
+        self.memory_kills.begin(&group);
+        if let Some(member) = self.members.get_mut(&pid) {
+            member.memory = Some(group);
+        }
     }
 
     fn begin(&mut self, pid: Pid, stage: Stage) {
@@ -190,6 +244,7 @@ impl Following {
                 if let Some(member) = self.members.get_mut(&pid) {
                     member.name = name_of(pid);
                 }
+                self.note_memory(pid);
             }
             TraceEvent::Signal {
                 pid,
@@ -197,24 +252,53 @@ impl Following {
                 signal,
                 sender,
             } => self.signalled(pid, tid, signal, sender)?,
-            TraceEvent::Ended { pid, end } => {
-                let member = self.members.remove(&pid);
-                let lived = member
-                    .as_ref()
-                    .map_or(Duration::ZERO, |it| it.born.elapsed());
-                let name = member.map(|member| member.name).unwrap_or_default();
-                self.tell(Happening::Ended {
+            TraceEvent::Crashing { pid, tid, fault } => {
+                let standstill = Standstill {
                     pid,
-                    name,
-                    end,
-                    lived,
+                    orders: self.orders.clone(),
+                };
+                // If it was killed meanwhile, its end is told next.
+                self.orders.ask(|follower| follower.freeze(pid))??;
+                self.tell(Happening::Crashing {
+                    pid,
+                    tid,
+                    fault,
+                    standstill,
                 });
             }
+            TraceEvent::Ended {
+                pid,
+                end,
+                ref sender,
+            } => self.ended(pid, end, sender.clone()),
             TraceEvent::ThreadStarted { .. }
             | TraceEvent::ThreadEnded { .. }
             | TraceEvent::Released { .. } => {}
         }
         Ok(())
+    }
+
+    fn ended(&mut self, pid: Pid, end: End, sender: Option<SignalSender>) {
+        let by_family = match &sender {
+            Some(SignalSender::Process { pid, .. }) => self.members.contains_key(pid),
+            _ => true,
+        };
+        let member = self.members.remove(&pid);
+        let lived = member
+            .as_ref()
+            .map_or(Duration::ZERO, |it| it.born.elapsed());
+        let (name, memory) = member.map_or((String::new(), None), |it| (it.name, it.memory));
+        let is_killed = matches!(end, End::Killed { signal, .. } if signal == libc::SIGKILL);
+        let memory = memory.filter(|_| is_killed);
+        let kills = memory.and_then(|group| self.memory_kills.seen(&group));
+        self.tell(Happening::Ended(Departure {
+            pid,
+            name,
+            end,
+            lived,
+            death: Death::of(end, sender, kills),
+            by_family,
+        }));
     }
 
     fn signalled(

@@ -19,8 +19,8 @@ Examples:
 
 The exit code is that of the program, 128 and the number of a signal that killed it, or 0 if it was quit.";
 
-/// Follow a command with all its processes, with a prompt where one loses an exception or calls `breakpoint()`, and tell which of them
-/// failed; or stop a Python program at its first line.
+/// Follow a command with all its processes, with a prompt where one loses an exception, calls `breakpoint()` or crashes, and tell which
+/// of them failed; or stop a Python program at its first line.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {

@@ -360,6 +360,9 @@ impl Writer<'_> {
             } => format!("[process {pid} has ended; its stack as last seen is left]"),
             Event::Ended { pid: None, .. } => "[the process has ended]".to_string(),
             Event::Finished(summary) => return self.summary(summary),
+            Event::Killed { pid, name, how } => {
+                format!("[{name} (pid {pid}), which stood still, has ended with {how}]")
+            }
             Event::Unaccompanied { pid, why } => {
                 format!("[process {pid} runs unwatched: {why}]")
             }

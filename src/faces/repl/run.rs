@@ -257,7 +257,8 @@ impl Repl {
         };
         if result.is_err() {
             // What was printed before it failed comes first.
-            self.show_events(out)?;
+            let shown = self.show_what_happened(out).map(drop);
+            self.report(shown, out)?;
         }
         let ending = self.report(result, out)?;
         self.show_events(out)?;

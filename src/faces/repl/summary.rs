@@ -15,6 +15,10 @@ impl Writer<'_> {
         let what = match (stop.reason.as_str(), stop.breakpoints.as_slice()) {
             ("asked", _) => "called breakpoint()".to_string(),
             ("set_trace", _) => "called set_trace()".to_string(),
+            ("signal", _) => {
+                let signal = stop.error.as_deref().unwrap_or("a signal");
+                format!("is about to die of {signal}")
+            }
             ("raised", _) => format!("raised {}", stop.error.as_deref().unwrap_or_default()),
             (_, [number, ..]) => format!("stops at breakpoint {number}"),
             _ => "stands still".to_string(),
@@ -70,10 +74,17 @@ fn told(failure: &Failure) -> String {
         let lived = failure
             .lived_ms
             .map(|lived| format!(" after {}", seconds(lived)));
-        format!("ended with {how}{}", lived.unwrap_or_default())
+        let lived = lived.unwrap_or_default();
+        match how.strip_prefix("signal ") {
+            Some(signal) => format!("died of {signal}{lived}"),
+            None => format!("ended with {how}{lived}"),
+        }
     });
-    let parts: Vec<String> = [raised, ended].into_iter().flatten().collect();
-    format!("{who} {}", parts.join(", and "))
+    let stands = (failure.raised.is_none() && failure.how.is_none())
+        .then(|| "is about to die of a signal".to_string());
+    let parts: Vec<String> = [raised, ended, stands].into_iter().flatten().collect();
+    let why = failure.why.as_ref().map(|why| format!(": {why}"));
+    format!("{who} {}{}", parts.join(", and "), why.unwrap_or_default())
 }
 
 fn who(name: Option<&str>, pid: Pid) -> String {

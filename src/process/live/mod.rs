@@ -3,9 +3,11 @@
 //! Nothing here stops it, writes to it or attaches to it; so another debugger on it is no obstacle. What is read
 //! may change between two reads: `docs/internals/reading-memory.md`.
 
+pub(in crate::process) mod disposition;
 mod file;
 mod maps;
 mod memory;
+pub mod memory_group;
 pub(in crate::process) mod proc_file;
 mod query;
 pub(in crate::process) mod refusal;

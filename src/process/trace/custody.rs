@@ -25,4 +25,15 @@ impl Custody {
             Custody::Tracer(orders) => orders.ask(|follower| follower.hold(pid, what))?,
         }
     }
+
+    /// Whether the process stands still before a signal that will end it: nothing in it answers any more.
+    pub fn is_crashing(&self, pid: Pid) -> bool {
+        match self {
+            Custody::Nobody => false,
+            Custody::Tracer(orders) => {
+                let asked = orders.ask(|follower| follower.is_crashing(pid));
+                asked.unwrap_or(false)
+            }
+        }
+    }
 }

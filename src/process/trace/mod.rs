@@ -21,4 +21,7 @@ pub use custody::Custody;
 pub use error::TraceError;
 pub use hold::Hold;
 pub use system_call::Call;
-pub use tracer::{Birth, End, Follower, Interests, Orders, Program, TraceEvent, Tracer, Trap};
+pub use tracer::{
+    Birth, End, Fault, Follower, Interests, Orders, Origin, Program, Sender, TraceEvent, Tracer,
+    Trap,
+};

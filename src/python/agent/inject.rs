@@ -139,6 +139,11 @@ impl Injection {
         Ok(Some((injection, channel)))
     }
 
+    /// Whether the process stands still before a signal that will end it.
+    pub fn is_crashing(&self) -> bool {
+        self.custody.is_crashing(self.pid)
+    }
+
     /// Makes the main thread of a process in which the agent is stop at its next line.
     pub fn interrupt(
         &mut self,

@@ -36,6 +36,7 @@ impl Launch {
         let interests = Interests {
             exec: true,
             signals: BTreeSet::from([libc::SIGTRAP]),
+            ..Interests::default()
         };
         let tracer = Tracer::start(interests)?;
         let pid = tracer.launch(program)?;
@@ -66,7 +67,9 @@ impl Launch {
                         }
                     }
                 }
-                TraceEvent::Ended { pid: of, end } if of == pid => return Ok(Start::Ended(end)),
+                TraceEvent::Ended { pid: of, end, .. } if of == pid => {
+                    return Ok(Start::Ended(end));
+                }
                 _ => {}
             }
         }
@@ -92,7 +95,7 @@ impl Launch {
 
     fn take(&mut self, event: &TraceEvent) {
         match *event {
-            TraceEvent::Ended { pid, end } if pid == self.pid => self.end = Some(end),
+            TraceEvent::Ended { pid, end, .. } if pid == self.pid => self.end = Some(end),
             // Another process that it made before it was a Python.
             TraceEvent::Executed { pid, .. } => drop(self.tracer.go_on(Tid(pid.0), false)),
             TraceEvent::Signal { tid, .. } => drop(self.tracer.go_on(tid, true)),

@@ -1,5 +1,6 @@
 //! What the tracer tells of the processes that it follows.
 
+use super::fault::{Fault, Sender};
 use crate::model::{Pid, Tid};
 
 /// How a process came to be (`ptrace(2)`, `PTRACE_EVENT_FORK` and its sisters).
@@ -79,6 +80,13 @@ pub enum TraceEvent {
         /// Who sent it with `kill(2)` or the like; None for what the kernel raised.
         sender: Option<Pid>,
     },
+    /// A thread is about to get a signal that ends its process, and that comes of what the process itself did, if that is
+    /// [wanted](super::Interests::crashes). It stands still until [`Tracer::go_on`](super::Tracer::go_on).
+    Crashing {
+        pid: Pid,
+        tid: Tid,
+        fault: Fault,
+    },
     ThreadEnded {
         pid: Pid,
         tid: Tid,
@@ -86,6 +94,8 @@ pub enum TraceEvent {
     Ended {
         pid: Pid,
         end: End,
+        /// Who sent the signal that ended it, if the tracer saw that. Nobody sees who sends SIGKILL.
+        sender: Option<Sender>,
     },
     /// The process is not followed any more: it was let go.
     Released {

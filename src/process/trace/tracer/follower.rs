@@ -11,6 +11,7 @@ use super::super::TraceError;
 use super::super::hold::raw;
 use super::super::kernel::{self, Change, Resume, SignalNumber};
 use super::event::{Birth, End, TraceEvent};
+use super::fault::{Faults, Senders};
 use super::tracees::{Doing, Tracees};
 use crate::model::{Pid, Tid};
 use crate::process::live::refusal::process_of;
@@ -22,6 +23,8 @@ pub struct Interests {
     pub exec: bool,
     /// Signals by their numbers, before they are delivered.
     pub signals: BTreeSet<i32>,
+    /// Signals that end a process for what it did itself, before they are delivered. Who sends those that end one is noted too.
+    pub crashes: bool,
 }
 
 /// The followed processes. Lives on the tracing thread; [`Tracer::ask`](super::Tracer::ask) brings work to it.
@@ -41,6 +44,8 @@ pub struct Follower {
     /// The process whose threads are to stand still, and those that do.
     pub(super) holding: Option<Pid>,
     pub(super) held: BTreeSet<Tid>,
+    faults: Faults,
+    senders: Senders,
     not_send: PhantomData<*const ()>,
 }
 
@@ -56,6 +61,8 @@ impl Follower {
             begun_early: BTreeSet::new(),
             holding: None,
             held: BTreeSet::new(),
+            faults: Faults::default(),
+            senders: Senders::default(),
             not_send: PhantomData,
         }
     }
@@ -112,6 +119,7 @@ impl Follower {
 
     fn ended(&mut self, tid: Tid, status: i32) {
         self.held.remove(&tid);
+        self.faults.forget(tid);
         let leader = Pid(tid.0);
         match self.tracees.remove(tid) {
             Some(tracee) if tracee.pid != leader => {
@@ -136,7 +144,8 @@ impl Follower {
         self.children.remove(&pid);
         self.tracees.remove_process(pid);
         let end = End::of_status(status);
-        self.tell(TraceEvent::Ended { pid, end });
+        let sender = self.senders.of_end(pid, end);
+        self.tell(TraceEvent::Ended { pid, end, sender });
     }
 
     /// A stop that was asked for, the first one of a new thread, or one of its whole process.
@@ -247,6 +256,14 @@ impl Follower {
 
     fn about_to_get(&mut self, tid: Tid, signal: SignalNumber) {
         let known = self.tracees.get(tid).map(|tracee| tracee.pid);
+        if let Some(pid) = known.filter(|_| self.interests.crashes) {
+            if let Some(fault) = self.faults.fatal(pid, tid, signal.0) {
+                self.tracees.note(tid, Doing::Waiting(Some(signal.0)));
+                self.tell(TraceEvent::Crashing { pid, tid, fault });
+                return;
+            }
+            self.senders.note(pid, tid, signal.0);
+        }
         match known {
             Some(pid) if self.interests.signals.contains(&signal.0) => {
                 self.tracees.note(tid, Doing::Waiting(Some(signal.0)));

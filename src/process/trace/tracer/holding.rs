@@ -85,7 +85,7 @@ impl Follower {
         Ok(answer)
     }
 
-    fn stop_all(&mut self, pid: Pid) -> Result<(), TraceError> {
+    pub(super) fn stop_all(&mut self, pid: Pid) -> Result<(), TraceError> {
         if !self.tracees.follows(pid) {
             return Err(TraceError::Gone { pid });
         }

@@ -6,7 +6,9 @@
 
 mod event;
 mod event_loop;
+mod fault;
 mod follower;
+mod freezing;
 mod holding;
 mod launch;
 mod orders;
@@ -17,6 +19,7 @@ use std::sync::mpsc::{self, Receiver};
 
 pub use event::{Birth, End, TraceEvent};
 use event_loop::run;
+pub use fault::{Fault, Origin, Sender};
 pub use follower::{Follower, Interests};
 pub use launch::Program;
 pub use orders::Orders;
