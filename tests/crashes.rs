@@ -282,23 +282,34 @@ fn those_that_crash_at_once_are_shown_one_after_the_other() {
     });
 }
 
-#[test]
-fn a_process_that_is_killed_while_it_stands_is_no_hang() {
-    let python = any_python().expect("there is a Python");
+/// Runs the fixture in a terminal.
+fn in_terminal(python: &Python, how: &str) -> Terminal {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
     command
         .args(["run", "--"])
         .arg(&python.path)
         .arg(fixture_path("dying.py"))
-        .arg("several")
+        .arg(how)
         .env("TERM", "xterm-256color")
         .env("NO_COLOR", "1");
-    let mut terminal = Terminal::start(command);
+    Terminal::start(command)
+}
+
+/// Which process a heading is about.
+fn number_in(heading: &str) -> i32 {
+    let number = heading.rsplit("(pid ").next();
+    let number = number.and_then(|rest| rest.split(')').next());
+    number.expect("a number").parse().expect("a number")
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_stands_is_no_hang() {
+    let python = any_python().expect("there is a Python");
+    let mut terminal = in_terminal(python, "several");
     let mut killed = 0;
     for place in 0..2 {
         let heading = terminal.wait_for(") is about to die of ");
-        let pid = heading.rsplit("(pid ").next().expect("a number");
-        let pid: i32 = pid.split(')').next().unwrap().parse().expect("a number");
+        let pid = number_in(&heading);
         terminal.wait_for("(pmdb w");
         if place == 0 {
             kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it is there");
@@ -318,6 +329,31 @@ fn a_process_that_is_killed_while_it_stands_is_no_hang() {
     terminal.wait_for(&format!("(pid {killed}) died of SIGKILL after "));
     terminal.wait_for("sender unknown");
     assert!(terminal.wait().success());
+}
+
+/// What the kernel says that each thread of a process does.
+fn states(pid: i32) -> Vec<String> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it is there");
+    let status = |entry: std::io::Result<fs::DirEntry>| {
+        let status = fs::read_to_string(entry.ok()?.path().join("status")).ok()?;
+        let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+        state.map(|state| state.trim().to_string())
+    };
+    threads.filter_map(status).collect()
+}
+
+#[test]
+fn all_threads_stand_still_until_it_goes_on_to_its_end() {
+    let python = any_python().expect("there is a Python");
+    let mut terminal = in_terminal(python, "thread");
+    let heading = terminal.wait_for(") is about to die of ");
+    let pid = number_in(&heading);
+    terminal.wait_for("(pmdb dying.py) ");
+    let states = states(pid);
+    assert_eq!(states, ["t (tracing stop)"; 2], "{states:?}");
+    terminal.type_keys("c\r");
+    terminal.wait_for("ended with signal SIGSEGV");
+    assert_eq!(terminal.wait().code(), Some(128 + libc::SIGSEGV));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod crashed;
 mod display;
 mod error;
 mod evaluate;
+mod failures;
 mod focus;
 mod held;
 mod inferior;

@@ -1,25 +1,24 @@
 //! A session about a command that pmdb has started, with all its processes: whichever of them stops gets the focus.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::libc;
 use nix::sys::signal::{Signal, kill};
 
-use super::api::{Event, Failure, Resume, StoppedProcess, Summary};
-use super::crashed::{Crashed, explain};
+use super::api::{Event, Resume, StoppedProcess, Summary};
 use super::error::SessionError;
+use super::failures::Failures;
 use super::held::Held;
 use super::inferior::Inferior;
 use super::launched::describe;
 use super::listing::Library;
 use super::look::{Session, SessionOptions};
 use super::stack::Target;
-use super::tree::{Departure, Happening, Standstill, Tree};
-use crate::model::{Pid, Tid};
-use crate::process::trace::{End, Fault, Program};
+use super::tree::{Departure, Happening, Tree};
+use crate::model::Pid;
+use crate::process::trace::{End, Program};
 use crate::python::agent::{self, Channel, Injection, Message};
 use crate::python::locate::Locator;
 
@@ -30,33 +29,31 @@ const BETWEEN_ROUNDS: Duration = Duration::from_millis(4);
 /// How long a step may take before processes are shown that have stopped meanwhile: it may wait for one of them.
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 /// How long the processes of a command may take to end when they are asked to.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a session needs to follow a command.
 pub(super) struct Running {
-    tree: Tree,
-    locator: Locator,
+    pub(super) tree: Tree,
+    pub(super) locator: Locator,
     /// Processes with an agent that has not stopped them yet. Each becomes an inferior when it has.
-    quiet: Vec<Quiet>,
+    pub(super) quiet: Vec<Quiet>,
     /// Processes that have stopped while another had the focus, with what is to be told then.
-    queue: VecDeque<(Pid, Vec<Event>)>,
+    pub(super) queue: VecDeque<(Pid, Vec<Event>)>,
     /// The one that was shown last.
     shown: Option<Pid>,
     /// The process that makes a step, if one does, and how long others wait for that.
-    stepping: Option<(Pid, Instant)>,
+    pub(super) stepping: Option<(Pid, Instant)>,
     /// How the command itself has ended.
     end: Option<End>,
     /// Nothing more will be heard of the processes.
     is_lost: bool,
     /// How many processes have ended.
     ended: usize,
-    failures: Vec<Failure>,
-    /// The signals that processes stand or stood before, and which end them.
-    crashes: BTreeMap<Pid, i32>,
+    pub(super) failures: Failures,
 }
 
-struct Quiet {
-    pid: Pid,
+pub(super) struct Quiet {
+    pub pid: Pid,
     injection: Injection,
     channel: Channel,
 }
@@ -74,8 +71,7 @@ impl Session {
             end: None,
             is_lost: false,
             ended: 0,
-            failures: Vec::new(),
-            crashes: BTreeMap::new(),
+            failures: Failures::default(),
         };
         Ok(Session {
             focus: 0,
@@ -120,6 +116,9 @@ impl Session {
         self.keep_keyboard(false);
         let deadline = Instant::now() + GLANCE;
         while Instant::now() < deadline && !self.interrupted.load(Ordering::Relaxed) {
+            // What has become meanwhile of those that wait to be shown.
+            self.take_happenings()?;
+            self.listen();
             if self.show_next() {
                 self.keep_keyboard(true);
                 return Ok(());
@@ -127,8 +126,6 @@ impl Session {
             if self.is_over() {
                 return Ok(());
             }
-            self.take_happenings()?;
-            self.listen();
         }
         Ok(())
     }
@@ -141,7 +138,7 @@ impl Session {
     }
 
     /// Puts the focus on the process that has stopped first and was not shown yet.
-    fn show_next(&mut self) -> bool {
+    pub(super) fn show_next(&mut self) -> bool {
         let Some(running) = &mut self.running else {
             return false;
         };
@@ -170,7 +167,7 @@ impl Session {
         false
     }
 
-    fn take_happenings(&mut self) -> Result<(), SessionError> {
+    pub(super) fn take_happenings(&mut self) -> Result<(), SessionError> {
         let mut patience = BETWEEN_ROUNDS;
         while let Some(running) = &mut self.running {
             let happening = match running.tree.next(patience) {
@@ -223,69 +220,6 @@ impl Session {
         }
     }
 
-    /// What was to be run in a process has crashed it: that is shown next.
-    pub(super) fn show_crash(&mut self, pid: Pid) {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline && self.take_happenings().is_ok() {
-            let Some(running) = &mut self.running else {
-                return;
-            };
-            if !running.crashes.contains_key(&pid) {
-                continue;
-            }
-            if let Some(place) = running.queue.iter().position(|(other, _)| *other == pid) {
-                running.queue.rotate_left(place);
-                self.show_next();
-            }
-            return;
-        }
-    }
-
-    /// A thread stands still before a signal that will end its process.
-    fn crashes(&mut self, pid: Pid, tid: Tid, fault: &Fault, standstill: Standstill) {
-        // What the agent said before it.
-        self.listen();
-        let Some(running) = &mut self.running else {
-            return;
-        };
-        running.quiet.retain(|quiet| quiet.pid != pid);
-        // It is not about anything else any more.
-        running.queue.retain(|(other, _)| *other != pid);
-        running.stepping = running.stepping.filter(|(other, _)| *other != pid);
-        let known =
-            (self.inferiors.iter()).position(|one| one.report.pid == Some(pid) && !one.ended);
-        let place = match known {
-            Some(place) => place,
-            None => match Inferior::open(&Target::Live(pid), &running.locator) {
-                Ok(inferior) => {
-                    self.inferiors.retain(|one| one.report.pid != Some(pid));
-                    self.inferiors.push(inferior);
-                    self.inferiors.len() - 1
-                }
-                Err(error) => {
-                    standstill.end();
-                    let why = error.to_string();
-                    return self.events.push(Event::Unaccompanied { pid, why });
-                }
-            },
-        };
-        // Otherwise it was killed meanwhile, and its end is told next.
-        if let (Some(inferior), Some(why)) = (self.inferiors.get_mut(place), explain(pid, fault)) {
-            let crashed = Crashed::new(tid, fault, standstill);
-            let events = inferior.crash(crashed, &why, &self.interrupted);
-            running.failures.push(Failure {
-                pid,
-                name: Some(inferior.report.name.clone()),
-                raised: None,
-                how: None,
-                why: Some(why.reason()),
-                lived_ms: None,
-            });
-            running.crashes.insert(pid, fault.signal);
-            running.queue.push_back((pid, events));
-        }
-    }
-
     fn ended(&mut self, departure: Departure) {
         let Departure { pid, end, .. } = departure;
         // What the agent said before it ended.
@@ -302,10 +236,11 @@ impl Session {
             return;
         };
         running.quiet.retain(|quiet| quiet.pid != pid);
+        running.queue.retain(|(other, _)| *other != pid);
         running.stepping = running.stepping.filter(|(other, _)| *other != pid);
         running.ended += 1;
         let is_root = pid == running.tree.root;
-        running.note_end(departure);
+        running.failures.ended(departure, is_root);
         if is_root {
             running.end = Some(end);
             let still = running.tree.processes().len();
@@ -313,13 +248,13 @@ impl Session {
                 how: describe(end),
                 processes: running.ended + still,
                 running: still,
-                failures: running.failures.clone(),
+                failures: running.failures.told().to_vec(),
             }));
         }
     }
 
     /// Takes what the agents have to say.
-    fn listen(&mut self) {
+    pub(super) fn listen(&mut self) {
         let Some(running) = &mut self.running else {
             return;
         };
@@ -416,43 +351,6 @@ impl Running {
         self.stepping = None;
         Some(next)
     }
-
-    /// What went wrong by how a process ended. A worker that its family has ended is none of it.
-    fn note_end(&mut self, departure: Departure) {
-        let Departure {
-            pid,
-            name,
-            end,
-            lived,
-            death,
-            by_family,
-        } = departure;
-        let known = self.failures.iter_mut().rfind(|one| one.pid == pid);
-        let how = Some(describe(end));
-        let lived_ms = u64::try_from(lived.as_millis()).ok();
-        let why = death.map(|death| death.to_string());
-        if let Some(known) = known {
-            (known.how, known.lived_ms) = (how, lived_ms);
-            // It may have been killed while it stood before its own signal.
-            let crash = self.crashes.remove(&pid);
-            let is_own = matches!(end, End::Killed { signal, .. } if Some(signal) == crash);
-            known.why = known.why.take().filter(|_| is_own).or(why);
-            return;
-        }
-        let is_sent_away = matches!(end, End::Killed { signal, .. } if signal == libc::SIGTERM)
-            && pid != self.tree.root
-            && by_family;
-        if end != (End::Exited { code: 0 }) && !is_sent_away {
-            self.failures.push(Failure {
-                pid,
-                name: Some(name),
-                raised: None,
-                how,
-                why,
-                lived_ms,
-            });
-        }
-    }
 }
 
 /// A process stands still: it waits to be shown.
@@ -460,7 +358,7 @@ fn note_stop(
     inferior: &Inferior,
     events: Vec<Event>,
     queue: &mut VecDeque<(Pid, Vec<Event>)>,
-    failures: &mut Vec<Failure>,
+    failures: &mut Failures,
 ) {
     let Some(pid) = inferior.report.pid else {
         return;
@@ -469,14 +367,7 @@ fn note_stop(
         if let Event::Stopped(stop) = event
             && stop.reason == "raised"
         {
-            failures.push(Failure {
-                pid,
-                name: Some(inferior.report.name.clone()),
-                raised: stop.error.clone(),
-                how: None,
-                why: None,
-                lived_ms: None,
-            });
+            failures.raised(pid, &inferior.report.name, stop.error.clone());
         }
     }
     queue.push_back((pid, events));

@@ -1,0 +1,94 @@
+//! The processes of a command in which something went wrong, in the order in which it did.
+
+use std::collections::BTreeMap;
+
+use nix::libc;
+
+use super::api::Failure;
+use super::launched::describe;
+use super::tree::Departure;
+use crate::model::Pid;
+use crate::process::trace::End;
+
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    told: Vec<Failure>,
+    /// The signals that processes stand or stood before, and which end them.
+    crashes: BTreeMap<Pid, i32>,
+}
+
+impl Failures {
+    pub fn told(&self) -> &[Failure] {
+        &self.told
+    }
+
+    /// An exception has left it.
+    pub fn raised(&mut self, pid: Pid, name: &str, error: Option<String>) {
+        self.told.push(Failure {
+            raised: error,
+            ..failure(pid, name)
+        });
+    }
+
+    /// It is about to die of a signal.
+    pub fn crashed(&mut self, pid: Pid, name: &str, signal: i32, why: String) {
+        self.crashes.insert(pid, signal);
+        self.told.push(Failure {
+            why: Some(why),
+            ..failure(pid, name)
+        });
+    }
+
+    pub fn has_crashed(&self, pid: Pid) -> bool {
+        self.crashes.contains_key(&pid)
+    }
+
+    /// What went wrong by how a process ended. A worker that its family has ended is none of it.
+    pub fn ended(&mut self, departure: Departure, is_root: bool) {
+        let Departure {
+            pid,
+            name,
+            end,
+            lived,
+            death,
+            by_family,
+        } = departure;
+        let crash = self.crashes.remove(&pid);
+        let known = self
+            .told
+            .iter_mut()
+            .rfind(|one| one.pid == pid && one.how.is_none());
+        let how = Some(describe(end));
+        let lived_ms = u64::try_from(lived.as_millis()).ok();
+        let why = death.map(|death| death.to_string());
+        if let Some(known) = known {
+            (known.how, known.lived_ms) = (how, lived_ms);
+            // It may have been killed while it stood before its own signal.
+            let is_own = matches!(end, End::Killed { signal, .. } if Some(signal) == crash);
+            known.why = known.why.take().filter(|_| is_own).or(why);
+            return;
+        }
+        let is_sent_away = matches!(end, End::Killed { signal, .. } if signal == libc::SIGTERM)
+            && !is_root
+            && by_family;
+        if end != (End::Exited { code: 0 }) && !is_sent_away {
+            self.told.push(Failure {
+                how,
+                why,
+                lived_ms,
+                ..failure(pid, &name)
+            });
+        }
+    }
+}
+
+fn failure(pid: Pid, name: &str) -> Failure {
+    Failure {
+        pid,
+        name: Some(name.to_string()),
+        raised: None,
+        how: None,
+        why: None,
+        lived_ms: None,
+    }
+}
