@@ -19,6 +19,8 @@ const PATIENCE_IN_CALL: Duration = Duration::from_secs(1);
 const LONGEST_BEGINNING: Duration = Duration::from_secs(15);
 /// How long the main thread has to come by itself before a thread is made that speaks for it.
 const BEFORE_HELP: Duration = Duration::from_millis(100);
+/// After how long it is asked again: it may have been about to go on from a stop.
+const BEFORE_ASKING_AGAIN: Duration = Duration::from_millis(700);
 /// How long a command may take before the user is told that it still runs.
 const LONGEST_COMMAND: Duration = Duration::from_secs(30);
 /// How long one that is given up may take to end: on a machine that has much to do, a thread may wait long for a processor.
@@ -75,14 +77,15 @@ fn waits_in_c(process: &dyn Process, located: &Located, pid: Pid) -> bool {
     }
     let statuses = process.threads().unwrap_or_default();
     let (threads, _) = Look::new(process, located).threads(&statuses);
-    let wants_lock = threads.iter().any(|thread| {
+    let is_about_python = threads.iter().any(|thread| {
         let is_main = thread
             .status
             .as_ref()
             .is_some_and(|status| status.tid == main);
-        is_main && thread.gil == GilState::Waits
+        // It may have got what it waited for meanwhile.
+        is_main && matches!(thread.gil, GilState::Waits | GilState::Holds)
     });
-    !wants_lock
+    !is_about_python
 }
 
 impl Held {
@@ -391,7 +394,13 @@ impl Held {
 
     /// Something has not happened for a while: what was asked for may need help.
     pub fn glance(&mut self, process: &dyn Process, located: &Located) -> Result<(), SessionError> {
-        self.help_if_it_waits(process, located)
+        self.help_if_it_waits(process, located)?;
+        match self.asked {
+            Some(asked) if asked.elapsed() > BEFORE_ASKING_AGAIN => {
+                self.interrupt(process, located)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes the agent out again, and lets the process go on. Gives back whether it is out: a thread in C code cannot be asked.
@@ -409,7 +418,7 @@ impl Held {
             let deadline = Instant::now() + PATIENCE;
             while self.standing.is_none() && Instant::now() < deadline {
                 if self.next_event(GLANCE, &never)?.is_none() {
-                    self.help_if_it_waits(process, located)?;
+                    self.glance(process, located)?;
                 }
             }
         }

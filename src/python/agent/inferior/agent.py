@@ -23,7 +23,8 @@ class Agent:
         self.inode = channel.inodes[channel.commands]
         self.breakpoints = Breakpoints()
         self.watches = Watches(self)
-        self.evaluator = Evaluator(channel.send)
+        self.errands = Errands(self)
+        self.evaluator = Evaluator(channel.send, self.errands)
         # How forked children come to the session, if it wants them.
         self.forking = None
         # The interpreter's hooks that are ours in a program that pmdb follows.
@@ -47,7 +48,7 @@ class Agent:
         self.queue = []
         # Threads that run code on behalf of the session: breakpoints do not count there.
         self.busy = set()
-        self.stopped_at = None
+        self.stopped_at = self.speaker = None
         # While the stop is about an exception: the frames of its traceback, the newest first.
         self.lost_frames = None
         # The thread has stopped in `pdb.set_trace()`, and the user looks at the frame that called it.
@@ -94,6 +95,9 @@ class Agent:
         if self.has_passed:
             self.tell_passed()
         for breakpoint in hits:
+            # Another thread may have taken the agent out meanwhile.
+            if self.has_left:
+                return None
             if breakpoint.number is None:
                 error = breakpoint.caught_in(frame)
                 if error is not None and self.is_ours():
@@ -103,7 +107,7 @@ class Agent:
             # A forked child that never comes to a stop shall not go on counting.
             if not count & 1023 and not self.is_ours():
                 return None
-            holds, complaint = breakpoint.holds_in(frame)
+            holds, complaint = breakpoint.holds_in(frame, self.errands)
             if not holds:
                 continue
             if complaint is not None:
@@ -136,20 +140,24 @@ class Agent:
         self.evaluator.scope(frame)[1]["__return__"] = value
         self.evaluator.variables["_retval"] = value
         try:
-            shown = "<%s, too long to be shown>" % name_of_class(type(value)) if is_heavy(value) else bounded(repr(value), LONGEST_TEXT)[0]
+            shown = "<%s, too long to be shown>" % name_of_class(type(value))
+            if not is_heavy(value):
+                shown = bounded(self.errands.run(repr, value), LONGEST_TEXT)[0]
+            in_brief = self.errands.run(brief, value)
         except BaseException as error:
             shown = "*** repr(retval) failed: %s ***" % describe_error(error)
+            in_brief = nameless(value) if type(error) is GivenUp else brief(value)
         is_left = not frame.f_code.co_flags & GENERATOR_FLAGS
         if is_left:
             news = news if news[0] else self.watches.look(frame)
             self.watches.frame_left(frame)
-        self.stop(frame, {"reason": "return", "value": shown, "brief": brief(value)}, news=news)
+        self.stop(frame, {"reason": "return", "value": shown, "brief": in_brief}, news=news)
         if is_left:
             self.watches.frame_left(frame)
 
     def tell_log(self, breakpoint, frame):
         try:
-            text = eval(breakpoint.message, frame.f_globals, frame.f_locals)
+            text = self.errands.run(eval, breakpoint.message, frame.f_globals, frame.f_locals)
         except BaseException as error:
             text = "*** " + describe_error(error)
         self.channel.send({"event": "log", "number": breakpoint.number, "text": text, "thread": _thread.get_native_id()})
@@ -207,7 +215,7 @@ class Agent:
             self.is_in_library = "up" in message.get("about", ())
             self.favoured = None
             self.steps.pop(_thread.get_ident(), None)
-            self.stopped_at = frame
+            self.stopped_at, self.speaker = frame, _thread.get_ident()
             looked = self.watches.look(frame)
             message["changes"] = self.watches.still_there(list(news[0]) + looked[0])
             message["complaints"] = message.get("complaints", []) + list(news[1]) + looked[1]
@@ -223,10 +231,11 @@ class Agent:
                     going_on = self.converse(frame)
                 except BaseException as error:
                     # A signal came, and the handler of the program raised this: it is for the program.
-                    raised = raised or error
+                    raised = raised or (error if type(error) is not GivenUp else None)
                     going_on = self.excuse(error)
         finally:
-            self.stopped_at = self.lost_frames = lost = None
+            self.stopped_at = self.speaker = self.lost_frames = lost = None
+            self.watches.is_resting = False
             self.busy.discard(_thread.get_ident())
             self.evaluator.forget_frame()
             raised, self.to_raise = raised or self.to_raise, None
@@ -263,7 +272,9 @@ class Agent:
         self.channel.answered()
         if command.get("do") in ("resume", "leave"):
             return False
-        text = "cut off by a signal handler of the program, which raised %s" % describe_error(error)
+        text = describe_error(error)
+        if type(error) is not GivenUp:
+            text = "cut off by a signal handler of the program, which raised " + text
         return self.channel.send({"id": command.get("id"), "error": text})
 
     def obey(self, frame, command):
@@ -278,6 +289,8 @@ class Agent:
         if error is self.on_its_way:
             self.on_its_way = None
             raise error
+        if type(error) is GivenUp:
+            return
         traceback = error.__traceback__
         while traceback.tb_next is not None:
             traceback = traceback.tb_next
@@ -428,22 +441,29 @@ class Agent:
 
     def interrupt(self):
         """The session wants the main thread, which runs this, to stop, or what runs at the prompt to be given up."""
-        if self.evaluator.running is not None:
-            self.evaluator.give_up(self.evaluator.running)
+        if self.stopped_at is not None:
+            self.errands.give_up(self.speaker)
             return
         # Behind the text that calls this.
         frame = sys._getframe(2)
         if frame.f_code is Keyboard.interrupted.__code__:
             # The signal that came with the request.
             frame = frame.f_back
-        caller = frame
-        while caller is not None and caller.f_code.co_filename != OWN_FILE:
-            caller = caller.f_back
-        if caller is None:
+        self.stop_behind(frame)
+
+    def stop_behind(self, frame):
+        """Stops this thread, which runs `frame`, at the next line that is the program's own doing."""
+        own = frame
+        while own is not None and own.f_code.co_filename != OWN_FILE:
+            own = own.f_back
+        if own is None:
             self.stop_soon(frame, "interrupt")
-        elif caller is not frame and self.stopped_at is None:
-            # A condition or a `repr` that one of the hooks has called. No other line of this thread comes before its end.
-            self.evaluator.give_up(_thread.get_ident())
+            return
+        # In one of the hooks, or in a condition or a `repr()` that it has called: the thread stops at the first line behind the hook.
+        while own is not None and is_own(own):
+            own = own.f_back
+        self.stop_soon(own, "interrupt")
+        self.errands.give_up(_thread.get_ident(), SOON)
 
     def arrive(self):
         """The main thread has brought the agent in, and stops at its next line."""
@@ -474,6 +494,9 @@ class Agent:
     def stand_in(self, main, serial):
         """Runs in a thread that pmdb made since the main thread waits in C code: talks with the session in its name."""
         turn = _thread.allocate_lock()
+        if self.errands.ends(main):
+            # It was in a condition or a `repr()`, and stops behind that.
+            return
         with turn:
             with self.deciding:
                 frame = sys._current_frames().get(main)
@@ -496,7 +519,7 @@ class Agent:
             if is_first:
                 self.spoken = serial
         if is_first:
-            self.stop_soon(frame, "interrupt")
+            self.stop_behind(frame)
             return
         if turn is not None:
             with turn:

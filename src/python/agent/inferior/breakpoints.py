@@ -36,11 +36,11 @@ class Breakpoint:
         """Times that it was reached: as in bdb, those that a condition or `ignore` lets pass are counted too."""
         return int(repr(self.counter)[6:-1]) - 1
 
-    def holds_in(self, frame):
+    def holds_in(self, frame, errands):
         """Whether this hit counts, and what the condition raised if it raised."""
         if self.compiled is not None:
             try:
-                if not eval(self.compiled, frame.f_globals, frame.f_locals):
+                if not errands.run(eval, self.compiled, frame.f_globals, frame.f_locals):
                     return False, None
             except BaseException as error:
                 return True, describe_error(error)

@@ -66,11 +66,11 @@ class Keyboard:
             if callable(self.before):
                 self.before(number, frame)
             return
-        running = self.agent.evaluator.running
-        if running == _thread.get_ident():
-            raise KeyboardInterrupt
-        if running is not None:
-            self.agent.evaluator.give_up(running)
+        agent, thread = self.agent, _thread.get_ident()
+        if agent.speaker == thread and thread in agent.errands.under_way and not is_own(frame):
+            raise GivenUp
+        if agent.speaker is not None:
+            agent.errands.give_up(agent.speaker)
 
     def remove(self):
         if self.abandoned:

@@ -87,13 +87,13 @@ class Shown:
 
 
 class Evaluator:
-    def __init__(self, send):
-        self.send = send
+    def __init__(self, send, errands):
+        self.send, self.errands = send, errands
         # `$name` of the user, with the frame's own ones put in at each use.
         self.variables = {}
         self.locals_of = (None, None)
-        # The thread that runs something which can be given up, and a value that the session is about to read.
-        self.running = self.lent = None
+        # A value that the session is about to read.
+        self.lent = None
         # While `interact` runs.
         self.console = None
 
@@ -125,16 +125,15 @@ class Evaluator:
         global_names, local_names = self.with_variables(frame)
         with Shown(self.send):
             try:
-                self.running = _thread.get_ident()
-                value = eval(text, global_names, local_names)
+                value = self.errands.run(eval, text, global_names, local_names)
                 if lent or is_heavy(value):
                     return self.lend(value)
-                shown, length = bounded(repr(value) if width is None else self.laid_out(value, width), limit)
+                shown = self.errands.run(repr, value) if width is None else self.errands.run(self.laid_out, value, width)
+                shown, length = bounded(shown, limit)
                 return {"text": shown, "length": length, "type": name_of_class(type(value))}
             except BaseException as error:
                 return {"error": describe_error(error)}
             finally:
-                self.running = None
                 global_names.pop("__pdb_convenience_variables", None)
 
     def laid_out(self, value, width):
@@ -155,14 +154,12 @@ class Evaluator:
         global_names, local_names = self.with_variables(frame)
         with Shown(self.send) as shown:
             try:
-                self.running = _thread.get_ident()
-                self.run(text, global_names, local_names, shown.add)
+                self.errands.run(self.run, text, global_names, local_names, shown.add)
                 self.write_back(frame, local_names)
                 return self.lend(shown.heavy) if shown.heavy is not None else {}
             except BaseException as error:
                 return {"error": describe_error(error)}
             finally:
-                self.running = None
                 global_names.pop("__pdb_convenience_variables", None)
 
     def interact(self, frame, how, text):
@@ -180,17 +177,14 @@ class Evaluator:
     def in_console(self, console, how, text):
         with Shown(self.send, console.remember) as shown:
             try:
-                self.running = _thread.get_ident()
                 if how == "complete":
-                    return {"names": console.complete(text)}
-                answer = console.run(text, shown)
+                    return {"names": self.errands.run(console.complete, text)}
+                answer = self.errands.run(console.run, text, shown)
                 if shown.heavy is not None:
                     answer.update(self.lend(shown.heavy))
                 return answer
             except BaseException as error:
                 return {"error": describe_error(error)}
-            finally:
-                self.running = None
 
     def run(self, text, global_names, local_names, show):
         try:
@@ -206,19 +200,6 @@ class Evaluator:
                 run_coroutine(function()) if is_async else function()
                 return
         exec(code or compile(text + "\n", "<stdin>", "single", 0, True), global_names, local_names)
-
-    def give_up(self, thread):
-        """Raises KeyboardInterrupt in what a thread runs. Another thread does that: this one would raise it here."""
-        import ctypes
-
-        def from_outside():
-            frame = sys._current_frames().get(thread)
-            # Not in the agent itself, which may be through with it by now.
-            if frame is not None and frame.f_code.co_filename != OWN_FILE:
-                raise_in(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
-
-        raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
-        _thread.start_new_thread(from_outside, ())
 
     def write_back(self, frame, names):
         """Up to 3.12 `f_locals` of a function is a copy, and an assignment reaches the function only by this call of the C API."""

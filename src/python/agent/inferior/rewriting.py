@@ -41,7 +41,8 @@ class Hook:
                 message = engine.agent.what_holds(frame, self.breakpoints)
             finally:
                 busy.discard(thread)
-            if message is not None:
+            if message is not None or engine.traces(frame):
+                # Traced since the thread was interrupted meanwhile: the line that is reported now has had its hit.
                 engine.stop_at_line(frame, message)
 
     def __reduce__(self):
@@ -62,7 +63,7 @@ class Rewriting(Tracing):
         self.watched = {}
         # Something of this kind is not on any stack: all threads are traced.
         self.watches_all = self.refused = False
-        # {thread: (frame, message)}: the stop at the line that this frame is just about to begin.
+        # {thread: (frame, message)}: the stop at the line that this frame is just about to begin; without a message a step may end there.
         self.due = {}
         # {thread: frame} that is about to run code which nobody knows yet.
         self.expecting = {}
@@ -274,7 +275,10 @@ class Rewriting(Tracing):
             return self.going_on()
         due = self.due.pop(thread, None)
         if due is not None and due[0] is frame:
-            self.agent.stop(frame, due[1])
+            if due[1] is not None:
+                self.agent.stop(frame, due[1])
+            elif step is not None and step.stops_in(frame):
+                self.agent.stop(frame, {"reason": step.line_reason()})
             self.ease(thread)
             return self.going_on()
         super().line(frame, step)

@@ -67,16 +67,18 @@ class Tracing:
             self.unset_trace()
             self.forget_frames(_thread.get_ident())
             return None
-        if is_own(frame):
+        thread = _thread.get_ident()
+        # What a hook calls is none of the user's lines.
+        if is_own(frame) or thread in agent.busy:
             return None
-        step = agent.steps.get(_thread.get_ident())
+        step = agent.steps.get(thread)
         if event == "line":
             return self.line(frame, step)
         if event == "call":
             result = self.call(frame, step)
             if result is not None:
                 # So that it is taken off again if the agent leaves while this frame is there.
-                self.note(_thread.get_ident(), frame)
+                self.note(thread, frame)
             return result
         if event == "return":
             return self.returns(frame, step, argument)

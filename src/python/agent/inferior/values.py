@@ -34,7 +34,11 @@ def brief(value):
     try:
         return bounded(shortener.repr(value) if shortener else repr(value), 400)[0]
     except BaseException:
-        return "<%s instance at %#x>" % (name_of_class(type(value)), id(value))
+        return nameless(value)
+
+
+def nameless(value):
+    return "<%s instance at %#x>" % (name_of_class(type(value)), id(value))
 
 
 def bounded(text, most):

@@ -95,7 +95,7 @@ def shown(value):
         text, length = bounded(plain(repr(value)), LONGEST_SHOWN)
         return text + ("" if length is None else "…")
     except BaseException:
-        return "<%s instance at %#x>" % (name_of_class(type(value)), id(value))
+        return nameless(value)
 
 
 def nodes_of(tree):
@@ -143,6 +143,8 @@ class Scope:
     def value(self):
         try:
             return eval(self.compiled, self.globals, self.globals if self.frame is None else self.frame.f_locals)
+        except GivenUp:
+            raise
         except BaseException as error:
             return Failed(error)
 
@@ -154,14 +156,17 @@ class Scope:
 
 
 class Watch(Breakpoint):
-    def __init__(self, wanted, frame, known):
+    def __init__(self, wanted, frame, known, errands):
         super().__init__(wanted)
+        self.errands = errands
         self.text, self.is_on = wanted["watch"], wanted.get("enabled", True)
         self.lock = _thread.allocate_lock()
         self.is_new = known is None
         if known is None:
             self.scope = Scope(self.text, frame)
             self.settle()
+            if type(self.last) is GivenUp:
+                raise Unusable(describe_error(self.last))
         else:
             self.scope, self.counter = known.scope, known.counter
             self.last, self.state, self.shown = known.last, known.state, known.shown
@@ -170,26 +175,29 @@ class Watch(Breakpoint):
 
     def settle(self):
         """What it gives from here on is compared with what it gives now."""
-        self.last = self.scope.value()
-        self.state, self.shown = state_of(self.last), shown(self.last)
+        try:
+            self.last = self.errands.run(self.scope.value)
+        except GivenUp as error:
+            self.last = error
+        self.state, self.shown = state_of(self.last), self.errands.run(shown, self.last)
 
     def change(self, frame):
         """What has changed if that counts, and what the condition raised."""
-        value = self.scope.value()
+        value = self.errands.run(self.scope.value)
         if (value is self.last and id(type(value)) in PLAIN) or not self.lock.acquire(False):
             return NO_CHANGE
         try:
             # Again: another thread may have had the lock.
-            value = self.scope.value()
+            value = self.errands.run(self.scope.value)
             state, before, self.last = state_of(value), self.state, value
             if state == before:
                 return NO_CHANGE
             self.state, old = state, self.shown
-            self.shown = shown(value)
+            self.shown = self.errands.run(shown, value)
         finally:
             self.lock.release()
         next(self.counter)
-        holds, complaint = self.holds_in(self.scope.frame or frame)
+        holds, complaint = self.holds_in(self.scope.frame or frame, self.errands)
         return {"number": self.number, "old": old, "new": self.shown} if holds else None, complaint
 
 
@@ -204,10 +212,12 @@ class Watches:
         # The trace functions have to look, since no tool can.
         self.needs_trace = self.is_everywhere = False
         self.looks = 0
+        # Looking was given up, and is not begun again before the stop that this was for is over.
+        self.is_resting = False
 
     def made(self, wanted, frame):
         """Those that the session wants, by number. Nothing is changed yet."""
-        return {item["number"]: Watch(item, frame, self.by_number.get(item["number"])) for item in wanted}
+        return {item["number"]: Watch(item, frame, self.by_number.get(item["number"]), self.agent.errands) for item in wanted}
 
     def replace(self, made):
         self.by_number = made
@@ -284,13 +294,17 @@ class Watches:
         changes, complaints = [], []
         self.looks += 1
         thread = _thread.get_ident()
-        if not self.by_number or thread in self.agent.busy or (self.looks % LOOKS_BETWEEN == 0 and self.is_alone()):
+        if not self.by_number or self.is_resting or thread in self.agent.busy or (self.looks % LOOKS_BETWEEN == 0 and self.is_alone()):
             return changes, complaints
         if self.is_everywhere:
             self.agent.engine.new_threads.look()
         for watch in list(self.by_number.values()):
             if watch.is_on and watch.scope.has(frame, thread):
-                change, complaint = watch.change(frame)
+                try:
+                    change, complaint = watch.change(frame)
+                except GivenUp:
+                    self.is_resting = True
+                    break
                 if change is not None:
                     changes.append(change)
                 if complaint is not None:
