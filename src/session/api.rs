@@ -15,6 +15,8 @@ pub enum Request {
     /// from the stack as it was then, and from the memory as it is.
     Refresh,
     Processes,
+    /// Take the Python processes of a command into the list that have not stopped yet.
+    Discover,
     /// By its place in the list of processes, from 0.
     SelectProcess {
         index: usize,
@@ -201,8 +203,23 @@ pub struct ProcessEntry {
     /// Without threads.
     pub report: ProcessReport,
     pub focused: bool,
+    pub state: ProcessState,
+}
+
+/// What a process of a session does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ProcessState {
     /// It has ended since the session began.
-    pub ended: bool,
+    Ended,
+    Running,
+    /// A thread of it stands still, for a reason as in [`Stop`].
+    Stopped {
+        reason: String,
+        error: Option<String>,
+    },
+    /// It was dead before: this is its core.
+    Core,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

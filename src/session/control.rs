@@ -192,6 +192,7 @@ impl Inferior {
                     None => (None, None, 0),
                 };
                 self.raised = raised;
+                self.why_stopped = Some((reason.clone(), error.clone()));
                 self.focus_on(thread, interrupted)?;
                 if up > 0 {
                     self.select_frame(FrameStep::Up(up.into()))?;

@@ -109,6 +109,8 @@ impl Inferior {
         self.raised = None;
         self.signalled = Some(crashed.tid);
         let tid = crashed.tid;
+        let signal = crashed.signal.clone();
+        self.why_stopped = Some(("signal".to_string(), Some(signal)));
         self.crashed = Some(crashed);
         let old = self.view.take();
         // If that fails, what is asked of it says why.

@@ -103,6 +103,11 @@ pub enum SessionError {
     /// While it ran something.
     #[error("process {pid} has crashed in the middle of this: there is no answer")]
     Crashed { pid: Pid },
+    /// A forked child that follows its parent's agent.
+    #[error(
+        "process {pid} was forked and has not stopped yet, so pmdb cannot ask it to: it stops where it loses an exception or calls breakpoint(); it can be looked at"
+    )]
+    NotReached { pid: Pid },
     /// The thread that follows the processes of a command is gone.
     #[error("the processes of the command cannot be followed any more; those that still run go on")]
     NotFollowed,

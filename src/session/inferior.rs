@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::api::{Event, ThreadEntry};
+use super::api::{Event, ProcessState, ThreadEntry};
 use super::breakpoints::Breakpoints;
 use super::crashed::Crashed;
 use super::error::SessionError;
@@ -35,6 +35,8 @@ pub(super) struct Inferior {
     pub held: Option<Held>,
     /// The thread state of the thread that stands still, or stood still last.
     pub standing_thread: Option<Addr>,
+    /// Why it stood still last: the reason and what was raised.
+    pub why_stopped: Option<(String, Option<String>)>,
     /// The exception that the stop is about, which has left the frames that are looked at.
     pub raised: Option<Addr>,
     /// If it stands still before a signal that will end it.
@@ -92,6 +94,7 @@ impl Inferior {
             view: None,
             held: None,
             standing_thread: None,
+            why_stopped: None,
             raised: None,
             crashed: None,
             breakpoints: Breakpoints::default(),
@@ -102,6 +105,19 @@ impl Inferior {
 
     pub fn is_core(&self) -> bool {
         matches!(self.process.identity().source, Source::Core(_))
+    }
+
+    pub fn state(&self) -> ProcessState {
+        if self.ended {
+            ProcessState::Ended
+        } else if self.is_core() {
+            ProcessState::Core
+        } else if self.stands_still() {
+            let (reason, error) = self.why_stopped.clone().unwrap_or_default();
+            ProcessState::Stopped { reason, error }
+        } else {
+            ProcessState::Running
+        }
     }
 
     /// `process 4242`, or the path of the core.

@@ -130,6 +130,9 @@ impl Session {
     }
 
     fn answer(&mut self, request: Request) -> Result<Response, SessionError> {
+        if request == Request::Discover {
+            return self.discover().map(|()| Response::Done);
+        }
         if self.running.is_some() && request == Request::Wait {
             return self.wait_for_any().map(|()| Response::Done);
         }
@@ -152,6 +155,7 @@ impl Session {
                 self.events.extend(changed_displays(inferior, &asking));
                 Response::Done
             }
+            Request::Discover => Response::Done,
             Request::Processes => Response::Processes(self.process_entries()),
             Request::SelectProcess { index } => {
                 self.inferiors
@@ -246,6 +250,9 @@ impl Session {
                 self.focused_frame()?
             }
             Request::Hold => {
+                if let Some(running) = &mut self.running {
+                    running.lend_agent(inferior)?;
+                }
                 let events = inferior.hold(flag)?;
                 self.events.extend(events);
                 Response::Done
@@ -295,7 +302,7 @@ impl Session {
         let entry = |(index, inferior): (usize, &Inferior)| ProcessEntry {
             report: inferior.report.clone(),
             focused: index == self.focus,
-            ended: inferior.ended,
+            state: inferior.state(),
         };
         self.inferiors.iter().enumerate().map(entry).collect()
     }

@@ -35,8 +35,8 @@ pub mod who;
 
 pub use api::{
     Console, ConsoleState, Display, Event, ExceptionEntry, Failure, FrameEntry, FrameStep, Lines,
-    Listing, ListingLine, ProcessEntry, Request, Response, Resume, StackListing, Stop,
-    StoppedProcess, Summary, ThreadEntry,
+    Listing, ListingLine, ProcessEntry, ProcessState, Request, Response, Resume, StackListing,
+    Stop, StoppedProcess, Summary, ThreadEntry,
 };
 pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Watch};
 pub use error::SessionError;

@@ -210,6 +210,37 @@ impl Session {
         Ok(())
     }
 
+    /// Opens the Python processes of the command that have not stopped yet.
+    pub(super) fn discover(&mut self) -> Result<(), SessionError> {
+        self.take_happenings()?;
+        self.listen();
+        let Some(running) = &self.running else {
+            return Ok(());
+        };
+        for pid in running.tree.processes() {
+            let place = self
+                .inferiors
+                .iter()
+                .position(|one| one.report.pid == Some(pid));
+            let known = place.and_then(|place| self.inferiors.get_mut(place));
+            if known.as_ref().is_some_and(|known| !known.ended) {
+                continue;
+            }
+            // It may end meanwhile, or have no Python: then there is nothing to look at.
+            let opened = Inferior::open(&Target::Live(pid), &running.locator);
+            let Ok(inferior) = opened else {
+                continue;
+            };
+            match known {
+                // It has executed another program.
+                Some(known) => *known = inferior,
+                None if inferior.python.is_ok() => self.inferiors.push(inferior),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
     fn forget(&mut self, pid: Pid) {
         for inferior in &mut self.inferiors {
             if inferior.report.pid == Some(pid) {
@@ -266,9 +297,14 @@ impl Session {
                     match stopped(quiet, &running.locator, event, &self.interrupted) {
                         Ok((inferior, events)) => {
                             note_stop(&inferior, events, &mut running.queue, &mut running.failures);
-                            self.inferiors
-                                .retain(|one| one.report.pid != inferior.report.pid);
-                            self.inferiors.push(inferior);
+                            let known = self
+                                .inferiors
+                                .iter_mut()
+                                .find(|one| one.report.pid == inferior.report.pid);
+                            match known {
+                                Some(known) => *known = inferior,
+                                None => self.inferiors.push(inferior),
+                            }
                         }
                         Err((pid, error)) => {
                             let why = error.to_string();
@@ -340,6 +376,21 @@ impl Session {
 const OF_ITSELF: [&str; 4] = ["asked", "set_trace", "raised", "signal"];
 
 impl Running {
+    /// Before a process is stopped that has not stopped yet: its agent has been there since its start.
+    pub(super) fn lend_agent(&mut self, inferior: &mut Inferior) -> Result<(), SessionError> {
+        let Some(pid) = inferior.report.pid.filter(|_| inferior.held.is_none()) else {
+            return Ok(());
+        };
+        inferior.still_there()?;
+        let place = self.quiet.iter().position(|quiet| quiet.pid == pid);
+        let place = place.ok_or(SessionError::NotReached { pid })?;
+        let Quiet {
+            injection, channel, ..
+        } = self.quiet.swap_remove(place);
+        inferior.held = Some(Held::arriving(pid, injection, channel));
+        Ok(())
+    }
+
     /// The first of those that wait to be shown. While a process makes a step it is the only one.
     fn next_to_show(&mut self) -> Option<(Pid, Vec<Event>)> {
         let stepping = self.stepping.filter(|(_, until)| Instant::now() < *until);

@@ -14,7 +14,7 @@ use crate::model::{Absence, Frame, Language, Local, ProcessReport, Value};
 use crate::session::source::Sources;
 use crate::session::{
     Breakpoint, Display, Event, ExceptionEntry, FrameEntry, Listing, ListingLine, ProcessEntry,
-    StackListing, Stop, ThreadEntry,
+    ProcessState, StackListing, Stop, ThreadEntry,
 };
 
 /// Characters of an exception in a list, as in pdb.
@@ -225,13 +225,12 @@ impl Writer<'_> {
         let reports: Vec<ProcessReport> =
             processes.iter().map(|entry| entry.report.clone()).collect();
         let labels = Labels::new(&reports);
-        let titles = ["", "PID", "NAME", "INTERPRETER", "COMMAND"];
+        let titles = ["", "PID", "NAME", "STATE", "INTERPRETER", "COMMAND"];
         let mut table = Table::new(titles.map(|title| (title, align(title))).to_vec());
         for (index, entry) in processes.iter().enumerate() {
             let report = &entry.report;
             let pid = report.pid.map_or("?".to_string(), |pid| pid.to_string());
             let interpreter = match (&report.interpreter, &report.error) {
-                _ if entry.ended => "ended",
                 (Some(name), _) => name,
                 (None, Some(_)) => "not read",
                 (None, None) => "",
@@ -248,6 +247,7 @@ impl Writer<'_> {
                     label if label == pid && !report.name.is_empty() => &report.name,
                     label => label,
                 }),
+                Cell::new(state_of(entry)),
                 Cell::new(interpreter),
                 Cell::new(command),
             ]);
@@ -387,6 +387,23 @@ impl Writer<'_> {
 /// A value as it stands behind `=`.
 fn value_text(value: &Value) -> String {
     format!("{}{}", printable::lines(&value.text), remarks(value))
+}
+
+/// `running`, `stopped`, `raised IndexError`, `SIGSEGV`.
+fn state_of(entry: &ProcessEntry) -> String {
+    match &entry.state {
+        ProcessState::Ended => "ended".to_string(),
+        ProcessState::Running => "running".to_string(),
+        ProcessState::Core => "core".to_string(),
+        ProcessState::Stopped { reason, error } if reason == "raised" => {
+            let error = error.as_deref().unwrap_or_default();
+            format!("raised {}", error.split(':').next().unwrap_or_default())
+        }
+        ProcessState::Stopped { reason, error } if reason == "signal" => {
+            error.as_deref().unwrap_or_default().to_string()
+        }
+        ProcessState::Stopped { .. } => "stopped".to_string(),
+    }
 }
 
 /// What the focus is on.

@@ -100,8 +100,12 @@ impl Repl {
             Action::Exceptions => Request::SelectException {
                 number: exception_number(arguments)?,
             },
-            Action::Processes => Request::Processes,
+            Action::Processes => {
+                self.session.ask(Request::Discover)?;
+                Request::Processes
+            }
             Action::Process => {
+                self.session.ask(Request::Discover)?;
                 let index = self.find_process(arguments)?;
                 self.session.ask(Request::SelectProcess { index })?;
                 Request::Frame

@@ -16,6 +16,7 @@ mod line;
 mod prompt;
 mod run;
 mod script;
+mod sets;
 mod summary;
 
 pub use commands::{COMMANDS, Command};

@@ -235,6 +235,7 @@ impl Repl {
             let command = commands::find(word)?;
             Some((command, word, arguments))
         });
+        let set = split.and_then(|(word, rest)| Some((word.strip_prefix('@')?, rest)));
         if let Some((command, ..)) = command {
             match command.action {
                 Action::Quit => return Ok(Ending::Quit),
@@ -253,6 +254,10 @@ impl Repl {
         }
         let result = match command {
             Some((command, word, arguments)) => self.command(command, word, arguments, out),
+            None if set.is_some_and(|(names, _)| !names.is_empty()) => {
+                let (names, rest) = set.unwrap_or_default();
+                self.on_set(names, rest, out)
+            }
             None => self.expression(line.strip_prefix('!').unwrap_or(&line).trim(), out),
         };
         if result.is_err() {
@@ -296,13 +301,9 @@ impl Repl {
     }
 
     /// The value of an expression, unless it is `None`.
-    fn expression(&mut self, text: &str, out: &mut dyn Write) -> Result<(), Trouble> {
+    pub(super) fn expression(&mut self, text: &str, out: &mut dyn Write) -> Result<(), Trouble> {
         if text.is_empty() {
             return Ok(());
-        }
-        if text.starts_with('@') {
-            let why = "pmdb cannot send a command to several processes yet; `proc` goes to one";
-            return Err(Trouble::Words(why.to_string()));
         }
         self.execute(text.to_string(), out)
     }

@@ -1,0 +1,100 @@
+//! `@SET COMMAND` asks several processes at once and shows equal answers once, in a family that was attached to and in a command that is
+//! followed.
+
+mod support;
+
+use std::process::Command;
+
+use support::{Fixture, Terminal, any_python, fixture_path, on_each_python, pmdb};
+
+#[test]
+fn equal_answers_are_shown_once_with_the_set_that_gave_them() {
+    on_each_python(|python| {
+        let fixture = Fixture::python(python, "ranks.py", &[]);
+        let commands = [
+            "proc w1",
+            "@w0-w4 p parity",
+            "@w0,w1,w2 p number",
+            "@w0..4 p 'same'",
+            "@w0,w2 p __name__, len('ab')",
+            "@w1,w3 where 0",
+            "@w7 args",
+            "@w0 next",
+            "@w0",
+            "@raised where",
+            "@running p 'runs'",
+            "proc w3",
+            "@w0 p 'there'",
+            "args",
+        ];
+        let pid = fixture.pid().to_string();
+        let mut words = vec!["attach", &pid, "--tree"];
+        words.extend(commands.iter().flat_map(|line| ["-c", line]));
+        let answer = pmdb(words);
+        let said = &answer.stdout;
+        assert!(said.contains("\nw0,w2,w4: 0\nw1,w3: 1\n"), "{answer:#?}");
+        assert!(said.contains("\nw0: 0\nw1: 1\nw2: 2\n"), "{said}");
+        assert!(said.contains("\nw0-w4: 'same'\n"), "{said}");
+        assert!(said.contains("\nw0,w2: ('__main__', 2)\n"), "{said}");
+        assert!(said.contains(": 'runs'\n"), "{said}");
+        assert!(
+            said.contains("*** No process 'w7'; `procs` lists them"),
+            "{said}"
+        );
+        assert!(said.contains("*** a set can be looked at"), "{said}");
+        assert!(said.contains("*** What is @w0 to be asked?"), "{said}");
+        assert!(
+            said.contains("*** @raised is empty at the moment\n"),
+            "{said}"
+        );
+        assert!(said.contains("\nw1,w3:\n> "), "{said}");
+        assert!(said.contains("\nw0: 'there'\nnumber = 3\n"), "{said}");
+    });
+}
+
+#[test]
+fn stopped_processes_are_asked_and_go_on_together() {
+    let python = any_python().expect("there is a Python");
+    let home = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+    command
+        .args(["run", "--"])
+        .arg(&python.path)
+        .arg(fixture_path("ranks.py"))
+        .arg("ask")
+        .env("HOME", home.path())
+        .env_remove("XDG_STATE_HOME")
+        .env("TERM", "xterm-256color")
+        .env("NO_COLOR", "1");
+    let mut terminal = Terminal::start(command);
+    terminal.wait_for("(pmdb w");
+    // The first has stopped; the other two come in their own time.
+    loop {
+        terminal.type_keys("procs\r");
+        terminal.wait_for("COMMAND");
+        let listed = terminal.wait_for("(pmdb w");
+        if listed.matches(" stopped ").count() == 3 && listed.matches(" running ").count() == 3 {
+            break;
+        }
+    }
+    terminal.type_keys("@stopped p parity\r");
+    terminal.wait_for("w0,w2: 0\r\n");
+    terminal.wait_for("w1: 1\r\n");
+    terminal.type_keys("@w3,w4 p number > 2\r");
+    terminal.wait_for("w3,w4: True\r\n");
+    // Statements run where a process stands still.
+    terminal.type_keys("@w0,w1 !number += 40\r");
+    terminal.type_keys("@w0,w1 p number\r");
+    terminal.wait_for("w0: 40\r\n");
+    terminal.wait_for("w1: 41\r\n");
+    terminal.type_keys("@stopped c\r");
+    terminal.wait_for("[pmdb] w2 (pid ");
+    terminal.wait_for(") raised ValueError: number is 2");
+    terminal.wait_for("(pmdb w2) ");
+    terminal.type_keys("@raised p number, parity\r");
+    terminal.wait_for("w2: (2, 0)\r\n");
+    terminal.type_keys("@w0,w3 p number\r");
+    terminal.wait_for("w0: *** process ");
+    terminal.type_keys("q\r");
+    assert!(terminal.wait().success());
+}
