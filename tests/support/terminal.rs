@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{SigHandler, Signal};
 
 use super::PATIENCE;
 
@@ -38,10 +39,12 @@ impl Terminal {
             .stdout(slave(&pty.slave))
             .stderr(slave(&pty.slave));
         let terminal = pty.slave.as_raw_fd();
-        // SAFETY: between fork and exec only setsid(2) and ioctl(2) are called, which are async-signal-safe.
+        // SAFETY: between fork and exec only setsid(2), signal(2) and ioctl(2) are called, which are async-signal-safe.
         unsafe {
             command.pre_exec(move || {
                 nix::unistd::setsid()?;
+                // Tests that run in the background of a shell have it ignored, and whoever they start inherits that.
+                nix::sys::signal::signal(Signal::SIGINT, SigHandler::SigDfl)?;
                 nix::errno::Errno::result(nix::libc::ioctl(terminal, nix::libc::TIOCSCTTY, 0))?;
                 Ok(())
             });
