@@ -3,6 +3,12 @@
 //!
 //! `docs/guide/pdb-differences.md` lists what is meant to differ.
 
+#[path = "conformance/dice.rs"]
+mod dice;
+#[path = "conformance/program.rs"]
+mod program;
+#[path = "conformance/random.rs"]
+mod random;
 #[path = "conformance/session.rs"]
 mod session;
 mod support;
@@ -13,8 +19,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
 
-use session::{Session, sessions};
-use support::{Python, on_each_python};
+use random::random_session;
+use session::{MODEL, Session, sessions};
+use support::{Python, on_each_python, pythons};
 use transcript::difference;
 
 /// Where two transcripts part, if they do. What fails in another way is told too, so that the other sessions are run.
@@ -47,8 +54,56 @@ fn pmdb_answers_as_pdb_does() {
         sessions.retain(|one| one.title.contains(&wanted));
     }
     on_each_python(|python| {
-        let one_by_one = sessions.par_iter().with_max_len(1);
+        // Several executables of a minor version share the sessions.
+        let alike: Vec<&Python> = (pythons().iter())
+            .filter(|one| one.minor == python.minor)
+            .collect();
+        let place = alike.iter().position(|one| *one == python).unwrap_or(0);
+        let mine: Vec<&Session> = sessions.iter().skip(place).step_by(alike.len()).collect();
+        let one_by_one = mine.par_iter().with_max_len(1);
         let differing: Vec<String> = one_by_one.filter_map(|one| judged(one, python)).collect();
         assert!(differing.is_empty(), "\n{}", differing.concat());
+    });
+}
+
+/// Random sessions for each Python, if nobody asks for others.
+const SEEDS: std::ops::Range<u64> = 0..12;
+
+/// `PMDB_TEST_SEEDS`: `17`, `17..99`, or `17..` for all from there on until one fails.
+fn seeds() -> std::ops::Range<u64> {
+    let Ok(asked) = std::env::var("PMDB_TEST_SEEDS") else {
+        return SEEDS;
+    };
+    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("no seeds: {asked}"));
+    match asked.split_once("..") {
+        Some((first, "")) => number(first)..u64::MAX,
+        Some((first, end)) => number(first)..number(end),
+        None => number(&asked)..number(&asked) + 1,
+    }
+}
+
+#[test]
+fn pmdb_answers_as_pdb_does_at_random() {
+    let folder = tempfile::tempdir().expect("a folder for scripts");
+    on_each_python(|python| {
+        // So many at a time that the first that fails is soon told.
+        let mut seeds = seeds();
+        while !seeds.is_empty() {
+            let some: Vec<u64> = seeds.by_ref().take(64).collect();
+            let differing = some.par_iter().with_max_len(1).filter_map(|seed| {
+                let session = random_session(*seed, python.minor >= MODEL, folder.path());
+                let told = judged(&session, python)?;
+                Some(format!("{}{told}", session.told()))
+            });
+            let differing: Vec<String> = differing.collect();
+            let count = differing.len();
+            assert!(
+                differing.is_empty(),
+                "{}\n{count} differ; again with PMDB_TEST_SEEDS={}..{}",
+                differing.concat(),
+                some[0],
+                some[some.len() - 1] + 1
+            );
+        }
     });
 }

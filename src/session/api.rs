@@ -14,6 +14,9 @@ pub enum Request {
     /// Look at the focused process again. What changed comes as events. Until the next one, requests are answered
     /// from the stack as it was then, and from the memory as it is.
     Refresh,
+    /// What is displayed in the focused frame of a thread that stands still and has changed since this was asked last comes as
+    /// events. Of one that runs it comes with each [`Request::Refresh`].
+    ShowChanges,
     Processes,
     /// Take the Python processes of a command into the list that have not stopped yet.
     Discover,

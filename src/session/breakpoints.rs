@@ -227,7 +227,9 @@ impl Breakpoints {
         index.ok_or(if (0..=self.last).contains(&number) {
             SessionError::BreakpointDeleted { number }
         } else {
-            SessionError::NoSuchBreakpoint { number }
+            SessionError::NoSuchBreakpoint {
+                number: number.into(),
+            }
         })
     }
 

@@ -179,7 +179,12 @@ impl Inferior {
                 about,
             } => {
                 let changes = self.told_changes(changes);
-                let deleted = self.breakpoints.hit(&breakpoints, &counts);
+                // As in pdb, one whose condition raised stays, as another hint.
+                let has_failed = |number: &u32| complaints.iter().any(|one| one.number == *number);
+                let held: Vec<u32> = (breakpoints.iter().copied())
+                    .filter(|number| !has_failed(number))
+                    .collect();
+                let deleted = self.breakpoints.hit(&held, &counts);
                 let ended = self.breakpoints.remove(|one| ended.contains(&one.number));
                 if !deleted.is_empty() {
                     self.send_breakpoints(interrupted)?;

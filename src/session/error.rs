@@ -116,7 +116,7 @@ pub enum SessionError {
     #[error("You can only jump within the bottom frame")]
     NotNewest,
     #[error("Breakpoint number {number} out of range")]
-    NoSuchBreakpoint { number: u32 },
+    NoSuchBreakpoint { number: i64 },
     #[error("Breakpoint {number} already deleted")]
     BreakpointDeleted { number: u32 },
     #[error("\"until\" line number is smaller than current line number")]

@@ -99,30 +99,36 @@ impl Asking<'_> {
         })
     }
 
-    /// The same, of what the process itself computes where pmdb cannot do it from memory.
-    fn of_any<T>(
+    /// The same, where the process itself computes the value if a thread of it stands still.
+    fn of_own<T>(
         &self,
         inferior: &mut Inferior,
         text: &str,
-        answer: impl Fn(&Look<'_>, &Datum) -> Result<T, EvalError>,
+        answer: impl FnOnce(&Look<'_>, &Datum) -> Result<T, EvalError>,
     ) -> Result<T, SessionError> {
-        match self.of(inferior, text, &answer) {
-            Err(SessionError::Evaluation { text: why })
-                if inferior.held_frame().is_some() && !why.starts_with("SyntaxError") =>
-            {
-                let datum = inferior.own_object(text, self.interrupted)?;
-                Ok(inferior.look(self.interrupted, |look| answer(look, &datum))??)
-            }
-            other => other,
+        if inferior.held_frame().is_none() {
+            return self.of(inferior, text, answer);
         }
+        let datum = inferior.own_object(text, self.interrupted)?;
+        Ok(inferior.look(self.interrupted, |look| answer(look, &datum))??)
     }
 
     pub fn what_is(&self, inferior: &mut Inferior, text: &str) -> Result<String, SessionError> {
-        self.of_any(inferior, text, |look, datum| look.whatis(datum))
+        self.of_own(inferior, text, |look, datum| look.whatis(datum))
     }
 
     pub fn place_of(&self, inferior: &mut Inferior, text: &str) -> Result<Place, SessionError> {
-        let definition = self.of_any(inferior, text, |look, datum| look.source_of(datum))?;
+        let found = self.of_own(inferior, text, |look, datum| Ok(look.source_of(datum)))?;
+        // As in pdb, without the class of the exception: the expression has a value.
+        let definition = found.map_err(|error| {
+            let text = error.to_string();
+            let text = text
+                .split_once("Error: ")
+                .map_or(text.as_str(), |(_, why)| why);
+            SessionError::Evaluation {
+                text: text.to_string(),
+            }
+        })?;
         Ok(Place {
             file: definition.file,
             name: definition.qualname,
@@ -152,7 +158,37 @@ impl Asking<'_> {
     }
 
     /// The arguments of the focused frame's function in their order, also those that have no value any more.
-    pub fn arguments(&self, inferior: &Inferior) -> Result<Vec<Local>, SessionError> {
+    pub fn arguments(&self, inferior: &mut Inferior) -> Result<Vec<Local>, SessionError> {
+        let mut arguments = self.arguments_from_memory(inferior)?;
+        if inferior.held_frame().is_some() {
+            for argument in &mut arguments {
+                self.ask_for_own(inferior, argument)?;
+            }
+        }
+        Ok(arguments)
+    }
+
+    /// Puts what the process itself says of a variable in the place of what was read. A name like `.0` it cannot be asked for.
+    fn ask_for_own(&self, inferior: &mut Inferior, local: &mut Local) -> Result<(), SessionError> {
+        let name = local.name.clone();
+        let is_bound = !matches!(local.value.absence, Some(Absence::Unbound));
+        if !is_bound || name.starts_with('.') {
+            return Ok(());
+        }
+        local.value = Arc::new(
+            match inferior.own_value(&name, self.limits, self.interrupted) {
+                Ok(value) => value,
+                Err(SessionError::Evaluation { text }) => Value {
+                    text: format!("*** repr({name}) failed: {text} ***"),
+                    ..Value::default()
+                },
+                Err(other) => return Err(other),
+            },
+        );
+        Ok(())
+    }
+
+    fn arguments_from_memory(&self, inferior: &Inferior) -> Result<Vec<Local>, SessionError> {
         let mut locals = self.locals(inferior)?;
         let (_, seen) = inferior.frame()?;
         let arguments = seen.frame.code.arguments();

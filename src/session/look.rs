@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::api::{Event, FrameEntry, ProcessEntry, Request, Response, StackListing};
+use super::display::Displays;
 use super::error::SessionError;
 use super::evaluate::Asking;
 use super::inferior::Inferior;
@@ -152,6 +153,12 @@ impl Session {
                 self.library.look_again();
                 let events = inferior.refresh(flag)?;
                 self.events.extend(events);
+                if inferior.held_frame().is_none() {
+                    self.events.extend(changed_displays(inferior, &asking));
+                }
+                Response::Done
+            }
+            Request::ShowChanges => {
                 self.events.extend(changed_displays(inferior, &asking));
                 Response::Done
             }
@@ -203,17 +210,12 @@ impl Session {
                 let limits = self.limits;
                 inferior.console(&what, &limits, &self.interrupted)?
             }
+            Request::Pretty { text, width } if inferior.held_frame().is_some() => {
+                let limits = self.limits;
+                Response::Text(inferior.own_pretty(&text, &limits, width, &self.interrupted)?)
+            }
             Request::Pretty { text, width } => {
-                let shown = match asking.pretty(inferior, &text, width) {
-                    // What takes running code, the process runs itself.
-                    Err(SessionError::Evaluation { text: why })
-                        if inferior.held_frame().is_some() && !why.starts_with("SyntaxError") =>
-                    {
-                        inferior.own_pretty(&text, &self.limits, width, &self.interrupted)?
-                    }
-                    other => other?,
-                };
-                Response::Text(shown)
+                Response::Text(asking.pretty(inferior, &text, width)?)
             }
             Request::WhatIs { text } => Response::Text(asking.what_is(inferior, &text)?),
             Request::SourceOf { text } => {
@@ -223,12 +225,19 @@ impl Session {
             Request::Complete { text } => Response::Names(asking.completions(inferior, &text)?),
             Request::Display { text } => {
                 let display = asking.display(inferior, &text)?;
-                change_displays(inferior, |view, seen| view.add(seen, display.clone()))?;
+                let activation = inferior.activation(true, flag)?;
+                let add = |displays: &mut Displays, seen: &Seen| {
+                    displays.add(seen, activation, display.clone());
+                };
+                change_displays(inferior, add)?;
                 Response::Displays(vec![display])
             }
             Request::Undisplay { text } => {
                 let text = text.as_deref();
-                let removed = change_displays(inferior, |view, seen| view.remove(seen, text))?;
+                let activation = inferior.activation(false, flag)?;
+                let remove =
+                    |displays: &mut Displays, seen: &Seen| displays.remove(seen, activation, text);
+                let removed = change_displays(inferior, remove)?;
                 match text {
                     Some(text) if !removed => {
                         let expression = text.to_string();
@@ -238,8 +247,9 @@ impl Session {
                 }
             }
             Request::Displays => {
+                let activation = inferior.activation(false, flag)?;
                 let (view, seen) = inferior.frame()?;
-                Response::Displays(view.displays.of(seen))
+                Response::Displays(view.displays.of(seen, activation))
             }
             Request::Exceptions => {
                 let entries = inferior.exceptions(&self.limits, flag)?;
@@ -377,7 +387,7 @@ fn entry(
 
 fn change_displays<T>(
     inferior: &mut Inferior,
-    change: impl FnOnce(&mut super::display::Displays, &Seen) -> T,
+    change: impl FnOnce(&mut Displays, &Seen) -> T,
 ) -> Result<T, SessionError> {
     inferior.with_view(|view| {
         let mut displays = std::mem::take(&mut view.displays);
@@ -389,10 +399,13 @@ fn change_displays<T>(
 
 /// What is displayed in the focused frame and has another value than before.
 fn changed_displays(inferior: &mut Inferior, asking: &Asking<'_>) -> Vec<Event> {
+    let Ok(activation) = inferior.activation(false, asking.interrupted) else {
+        return Vec::new();
+    };
     let Ok((view, seen)) = inferior.frame() else {
         return Vec::new();
     };
-    let displays = view.displays.of(seen);
+    let displays = view.displays.of(seen, activation);
     let mut values = Vec::new();
     for display in displays {
         if let Ok(now) = asking.display(inferior, &display.text) {
@@ -403,5 +416,6 @@ fn changed_displays(inferior: &mut Inferior, asking: &Asking<'_>) -> Vec<Event> 
         let now = values.iter().find(|now| now.text == display.text);
         now.map_or(display.value.clone(), |now| now.value.clone())
     };
-    change_displays(inferior, |displays, seen| displays.update(seen, value_of)).unwrap_or_default()
+    let update = |displays: &mut Displays, seen: &Seen| displays.update(seen, activation, value_of);
+    change_displays(inferior, update).unwrap_or_default()
 }

@@ -70,7 +70,8 @@ impl Inferior {
                     Ok((answer, _)) => Ok(Spot {
                         file: answer.text,
                         line: answer.line,
-                        function: Some(name.clone()),
+                        // What its code is called: a decorated one is another's.
+                        function: answer.scope.or_else(|| Some(name.clone())),
                         ..Spot::default()
                     }),
                     // Not there yet: its module may still be imported.

@@ -10,7 +10,7 @@ use crate::support::{
 use crate::transcript::normal;
 
 /// The version that pmdb takes as its model, whichever the program has.
-const MODEL: u8 = 14;
+pub const MODEL: u8 = 14;
 
 /// How pmdb comes to the script. pdb always starts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,7 @@ pub struct Session {
     /// The first minor version that runs the same lines: what an older one does, no pdb of a newer can tell.
     comparable: u8,
     commands: String,
+    is_random: bool,
     /// What the pdb of a newer Python has answered, for the older ones.
     model: OnceLock<Option<String>>,
 }
@@ -52,14 +53,15 @@ pub fn sessions() -> Vec<Session> {
 
 /// `script:line title`, or `script title` for one that pmdb starts. At its end `(3.13+)`, if older versions of pdb answer otherwise, or
 /// `(3.14+ on 3.12+)`, if older versions of Python also run other lines. In the head and in the commands `<name>` stands for the number
-/// of the line that ends in `# <name>`.
+/// of the line that ends in `# <name>`, and `{folder}` for that of the scripts.
 fn parsed(block: &str) -> Session {
     let (title, commands) = block.split_once('\n').expect("a head and commands");
     let (place, words) = title.split_once(' ').expect("a place and a title");
     let (script, line) = place.split_once(':').unwrap_or((place, ""));
     let script = fixture_path("pdb").join(script);
     let text = std::fs::read_to_string(&script).unwrap_or_else(|_| panic!("no script: {title}"));
-    let (mut line, mut commands) = (line.to_string(), commands.to_string());
+    let folder = fixture_path("pdb").display().to_string();
+    let (mut line, mut commands) = (line.to_string(), commands.replace("{folder}", &folder));
     for (number, source) in (1..).zip(text.lines()) {
         if let Some((_, mark)) = source.split_once("# <") {
             let mark = format!("<{mark}");
@@ -82,11 +84,36 @@ fn parsed(block: &str) -> Session {
         since: version_behind("(3."),
         comparable: version_behind(" on 3."),
         commands,
+        is_random: false,
         model: OnceLock::new(),
     }
 }
 
 impl Session {
+    /// One made up at random, which the pdb of each Python is asked about.
+    pub fn new(title: String, script: PathBuf, beginning: Beginning, commands: String) -> Session {
+        Session {
+            title,
+            script,
+            beginning,
+            since: *PROMISED.start(),
+            comparable: *PROMISED.start(),
+            commands,
+            is_random: true,
+            model: OnceLock::new(),
+        }
+    }
+
+    /// All that is needed to see for oneself.
+    pub fn told(&self) -> String {
+        let text = std::fs::read_to_string(&self.script).unwrap_or_default();
+        let numbered = (1..).zip(text.lines());
+        let numbered: String = numbered
+            .map(|(number, line)| format!("{number:>4} {line}\n"))
+            .collect();
+        format!("{numbered}--- typed:\n{}", self.input())
+    }
+
     fn input(&self) -> String {
         let begin = match &self.beginning {
             Beginning::Attached { line } => format!("tbreak {line}\ncontinue\n"),
@@ -115,18 +142,27 @@ impl Session {
         self.model.get_or_init(of_model).clone()
     }
 
+    fn folder(&self) -> &Path {
+        self.script.parent().unwrap_or(Path::new("/"))
+    }
+
     fn of_pdb_of(&self, python: &Python) -> String {
         let mut command = with_compiled_modules(python);
+        if self.is_random && python.minor < MODEL {
+            command.arg(fixture_path("pdb_of_3_14.py"));
+        } else {
+            command.args(["-m", "pdb"]);
+        }
         command
-            .args(["-m", "pdb"])
             .arg(&self.script)
             .env("HOME", "/nonexistent")
             .env("NO_COLOR", "1")
             .env("COLUMNS", "120")
             .env("PYTHONUNBUFFERED", "1");
-        let pdb = normal(&run(command, &self.input()).stdout);
+        let pdb = normal(&run(command, &self.input()).stdout, self.folder());
         // A transcript that is empty on both sides compares nothing.
-        assert!(pdb.lines().count() > 4, "pdb answers nothing: {pdb}");
+        let is_empty = pdb.lines().count() < 4;
+        assert!(self.is_random || !is_empty, "pdb answers nothing: {pdb}");
         pdb
     }
 
@@ -143,14 +179,14 @@ impl Session {
             }
             Beginning::Started => {
                 let python = python.path.display().to_string();
-                let words = ["run", "--stop-at-entry", "--", &python, &script];
+                let words = ["run", "--stop-at-entry", "--", &python, "-u", &script];
                 pmdb_alone(words, &self.input())
             }
         };
         if self.beginning != Beginning::Started {
             assert_eq!(answer.stderr, "");
         }
-        normal(&answer.stdout)
+        normal(&answer.stdout, self.folder())
     }
 }
 

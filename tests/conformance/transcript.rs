@@ -1,6 +1,8 @@
 //! What two transcripts are compared by.
 
-use crate::support::fixture_path;
+use std::path::Path;
+
+use crate::program::END;
 
 /// What pdb prints before it reads a line, also from a pipe.
 const PROMPTS: [&str; 6] = [
@@ -13,14 +15,15 @@ const PROMPTS: [&str; 6] = [
 ];
 
 /// How pdb says that the program is over. It then starts it once more.
-const ENDS_OF_PDB: [&str; 2] = [
+const ENDS_OF_PDB: [&str; 3] = [
+    "Uncaught exception. Entering post mortem debugging",
     "The program finished and will be restarted",
     "The program exited via sys.exit(). Exit status: ",
 ];
 
 /// From the first stop to the end of the commands or of the program, without prompts, folders, addresses, and pdb's own frames.
-pub fn normal(text: &str) -> String {
-    let folder = fixture_path("pdb/").display().to_string();
+pub fn normal(text: &str, folder: &Path) -> String {
+    let folder = format!("{}/", folder.display());
     let mut text = text.replace(&folder, "");
     for prompt in PROMPTS {
         text = text.replace(prompt, "");
@@ -28,12 +31,22 @@ pub fn normal(text: &str) -> String {
     let start = text.find("Deleted breakpoint 1 ").unwrap_or(0);
     let text = text.split_at(start).1;
     let text = text.split("'the end'\n").next().unwrap_or_default();
+    // Behind it pdb steps through its own frames.
+    let end_of_random = format!("-> {END} = True");
+    let is_random = text.contains("> seed");
     let mut lines = text.lines().peekable();
     let mut kept = String::new();
     while let Some(line) = lines.next() {
         let is_end = ENDS_OF_PDB.iter().any(|end| line.starts_with(end));
-        if line == "end" || is_end || line.starts_with("[process ") {
+        if is_end || line.starts_with("[process ") || line == end_of_random {
             break;
+        }
+        if is_random && line.contains("<module>()->") {
+            break;
+        }
+        // A condition that raises stops the program in both, and pmdb says why.
+        if line.starts_with("*** Error in condition of breakpoint ") {
+            continue;
         }
         // How a command is used, pmdb says in its own words.
         if line.starts_with("      Usage: ") {
@@ -43,6 +56,9 @@ pub fn normal(text: &str) -> String {
         let is_pdb_itself = |name: &str| line.get(2..).is_some_and(|rest| rest.starts_with(name));
         if is_pdb_itself("<string>(") || line.contains("/bdb.py(") || line.contains("/pdb.py(") {
             lines.next_if(|next| next.starts_with("-> "));
+            for event in ["--Return--\n", "--Call--\n"] {
+                kept.truncate(kept.strip_suffix(event).map_or(kept.len(), str::len));
+            }
             continue;
         }
         // pdb goes on to show the last value behind the frame of a generator that has yielded one.
@@ -57,12 +73,15 @@ pub fn normal(text: &str) -> String {
     kept
 }
 
+/// Also without those that `reprlib` has cut: `<__main__.Bas...x7fb4c0bd9fd0>`.
 fn without_addresses(line: &str) -> String {
-    let mut pieces = line.split("0x");
+    let mut pieces = line.split('x');
     let mut shortened = pieces.next().unwrap_or_default().to_string();
     for piece in pieces {
-        shortened += "0x…";
-        shortened += piece.trim_start_matches(|character: char| character.is_ascii_hexdigit());
+        shortened.push('x');
+        let digits = piece.trim_start_matches(|character: char| character.is_ascii_hexdigit());
+        let is_whole = shortened.ends_with("0x") || digits.starts_with('>');
+        shortened += if is_whole { digits } else { piece };
     }
     shortened
 }

@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
+use super::breakpoints::unusable;
 use super::choice::number;
 use super::commands::{self, Action, Control};
 use super::line::split_command;
 use super::run::{Ending, Queued, Repl, Trouble};
-use crate::session::{Breakpoint, Change, Request, Response};
+use crate::session::{Breakpoint, Change, Request, Response, SessionError};
 
 /// What the next line is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +87,12 @@ impl Repl {
                 text.push('\n');
                 text += if line.trim().is_empty() { "" } else { line };
                 self.last.clone_from(&text);
-                self.execute(text, out)
+                let result = self.execute(text, out);
+                if result.as_ref().is_err_and(is_of_syntax) {
+                    // As in pdb: it has not become a statement, and an empty line begins it anew.
+                    self.last = self.last.lines().next().unwrap_or_default().to_string();
+                }
+                result
             }
             Awaited::Console { mut lines } => {
                 lines.push(line.to_string());
@@ -150,14 +156,7 @@ impl Repl {
             "" => None,
             text => match number(text).and_then(|number| u32::try_from(number).ok()) {
                 Some(number) => Some(number),
-                None => {
-                    let command = commands::find("commands");
-                    let why = format!("Invalid argument: {text}");
-                    return Err(match command {
-                        Some(command) => Trouble::Usage(why, command),
-                        None => Trouble::Words(why),
-                    });
-                }
+                None => return Err(unusable("commands", text)),
             },
         };
         let cannot = |why: String| Trouble::Words(format!("cannot set commands: {why}"));
@@ -226,6 +225,16 @@ impl Repl {
             });
         }
         self.queue.push_back(Queued::RestoreLast(self.last.clone()));
+    }
+}
+
+fn is_of_syntax(trouble: &Trouble) -> bool {
+    let kinds = ["SyntaxError", "IndentationError", "TabError"];
+    match trouble {
+        Trouble::Session(SessionError::Evaluation { text }) => {
+            kinds.iter().any(|kind| text.starts_with(kind))
+        }
+        _ => false,
     }
 }
 

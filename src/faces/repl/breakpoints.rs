@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::choice::number;
-use super::commands::Control;
+use super::commands::{self, Control};
 use super::run::{Repl, Trouble};
 use crate::session::{
     Breakpoint, BreakpointRequest, Change, Place, Request, Response, SessionError, Watch,
@@ -79,11 +79,11 @@ impl Repl {
             Control::Disable => (arguments.to_string(), Change::Disable),
             Control::Enable => (arguments.to_string(), Change::Enable),
             Control::Ignore => {
-                let count = if rest.is_empty() {
-                    0
-                } else {
-                    line_number(rest)?
+                let count = match rest {
+                    "" => 0,
+                    rest => number(rest).ok_or_else(|| unusable("ignore", arguments))?,
                 };
+                let count = u32::try_from(count.max(0)).unwrap_or(u32::MAX);
                 (first.to_string(), Change::Ignore(count))
             }
             _ => {
@@ -113,9 +113,10 @@ impl Repl {
         change: &Change,
         out: &mut dyn Write,
     ) -> Result<(), Trouble> {
-        let number = number(word).and_then(|number| u32::try_from(number).ok());
-        let number = number
+        let number = number(word)
             .ok_or_else(|| Trouble::Words(format!("Non-numeric breakpoint number {word}")))?;
+        let number =
+            u32::try_from(number).map_err(|_| SessionError::NoSuchBreakpoint { number })?;
         let change = change.clone();
         let changed = self
             .session
@@ -144,16 +145,31 @@ impl Repl {
         let line = line_number(line)
             .map_err(|_| Trouble::Words(format!("Invalid line number ({line})")))?;
         let ending = format!("/{file}");
-        let is_there = |one: &&Breakpoint| {
+        let is_in_file = |one: &&Breakpoint| {
             let path = one.file.as_deref().unwrap_or_default();
-            one.line == Some(line) && (path == file || path.ends_with(&ending))
+            path == file || path.ends_with(&ending)
         };
-        let found: Vec<u32> = list.iter().filter(is_there).map(|one| one.number).collect();
-        if found.is_empty() {
-            let why = format!("There are no breakpoints at {file}:{line}");
-            return Err(Trouble::Words(why));
+        let in_file: Vec<&Breakpoint> = list.iter().filter(is_in_file).collect();
+        let at_line = in_file.iter().filter(|one| one.line == Some(line));
+        let found: Vec<u32> = at_line.map(|one| one.number).collect();
+        match in_file.first().and_then(|one| one.file.as_deref()) {
+            _ if !found.is_empty() => Ok(found),
+            Some(path) => Err(Trouble::Words(format!(
+                "There is no breakpoint at {path}:{line}"
+            ))),
+            None => Err(Trouble::Words(format!(
+                "There are no breakpoints in {file}"
+            ))),
         }
-        Ok(found)
+    }
+}
+
+/// The arguments of a command are not such as it takes.
+pub(super) fn unusable(name: &str, arguments: &str) -> Trouble {
+    let why = format!("Invalid argument: {arguments}");
+    match commands::find(name) {
+        Some(command) => Trouble::Usage(why, command),
+        None => Trouble::Words(why),
     }
 }
 
@@ -228,7 +244,7 @@ pub(super) fn breakpoint_request(
         _ => character == ',',
     };
     let (place, rest) = match split_pattern(arguments).or_else(|| arguments.split_once(separator)) {
-        Some((place, "")) => (place.trim(), None),
+        Some((place, "")) if !arguments.ends_with(',') => (place.trim(), None),
         Some((place, rest)) => (place.trim(), Some(rest.trim().to_string())),
         None => (arguments.trim(), None),
     };

@@ -28,7 +28,9 @@ impl Repl {
                 self.writer(out).line("[the process goes on]")?;
                 return Ok(());
             }
-            Control::Break if arguments.is_empty() => return self.list_breakpoints(out),
+            Control::Break | Control::BreakOnce if arguments.is_empty() => {
+                return self.list_breakpoints(out);
+            }
             Control::Commands => return self.begin_list(arguments),
             Control::Restart => return self.restart(arguments, out),
             Control::Continue
@@ -230,6 +232,7 @@ impl Repl {
         if let Response::Frame(entry) = self.session.ask(Request::Frame)? {
             self.writer(out).frame_returning(&entry, value)?;
         }
+        self.session.ask(Request::ShowChanges)?;
         self.show_events(out)?;
         Ok(())
     }

@@ -46,14 +46,18 @@ impl Repl {
                 return Ok(());
             }
             Action::Up | Action::Down => {
-                let count = optional_number(arguments, "Invalid frame count")?.unwrap_or(1);
-                // As in pdb: a negative count leads to the end.
-                let count = u64::try_from(count).unwrap_or(u64::MAX);
-                let step = match command.action {
+                let by = |count: u64| match command.action {
                     Action::Up => FrameStep::Up(count),
                     _ => FrameStep::Down(count),
                 };
-                Request::SelectFrame { step }
+                let count = optional_number(arguments, "Invalid frame count");
+                if count.is_err() {
+                    // As in pdb: that there is no such frame comes first.
+                    self.session.ask(Request::SelectFrame { step: by(0) })?;
+                }
+                // As in pdb: a negative count leads to the end.
+                let count = u64::try_from(count?.unwrap_or(1)).unwrap_or(u64::MAX);
+                Request::SelectFrame { step: by(count) }
             }
             Action::Frame => match optional_number(arguments, "Invalid frame number")? {
                 Some(number) => Request::SelectFrame {

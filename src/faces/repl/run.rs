@@ -229,7 +229,10 @@ impl Repl {
             "" => self.last.clone(),
             line => line.to_string(),
         };
-        self.last.clone_from(&line);
+        // As in pdb: an empty line does not run a statement once more that is marked as one.
+        if !line.starts_with('!') {
+            self.last.clone_from(&line);
+        }
         let split = split_command(&line);
         let command = split.and_then(|(word, arguments)| {
             let command = commands::find(word)?;

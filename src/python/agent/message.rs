@@ -68,6 +68,11 @@ pub enum Command {
         /// Only where the value lies.
         lent: bool,
     },
+    /// The number by which a frame is told from others; it is given one only with `keep`.
+    Activation {
+        frame: u32,
+        keep: bool,
+    },
     /// A statement, or an expression whose value is shown unless it is None.
     Execute {
         frame: u32,
@@ -121,7 +126,7 @@ pub enum Command {
 pub struct Answer {
     pub id: u64,
     pub text: Option<String>,
-    /// Characters of the whole, where `text` was cut.
+    /// Characters of the whole, where `text` was cut; or another number that was asked for.
     pub length: Option<u64>,
     #[serde(rename = "type")]
     pub type_name: Option<String>,
@@ -136,7 +141,7 @@ pub struct Answer {
     pub names: Option<Vec<String>>,
     /// Where a value lies that is too large for a text. It stays there until the next command.
     pub address: Option<u64>,
-    /// The function in whose frame an expression is watched.
+    /// The function in whose frame an expression is watched, or whose code was located.
     pub scope: Option<String>,
 }
 

@@ -8,6 +8,8 @@ use crate::python::{Limits, Look, LookError};
 
 /// Names of a class that are looked through for a method.
 const MOST_NAMES: usize = 10_000;
+/// Decorators around one function; they may lead back to themselves.
+const MOST_WRAPPERS: usize = 100;
 
 /// Where a function, class or module is defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +74,10 @@ impl Look<'_> {
             (Builtin::Type, _) => return self.source_of_class(object),
             (Builtin::Module, _) => {
                 let file = self.text_in(self.attribute(object, "__file__")?)?;
-                let file = file.ok_or_else(|| no_source("a built-in module"))?;
+                let file = file.ok_or_else(|| {
+                    let module = self.show(&Datum::Object(object), &Limits::default()).text;
+                    EvalError::type_error(format!("{module} is a built-in module"))
+                })?;
                 return Ok(Definition {
                     file,
                     qualname: String::new(),
@@ -85,7 +90,22 @@ impl Look<'_> {
             }
             _ => return Err(no_source(&kind.name)),
         };
-        self.source_of_function(function)
+        match self.unwrapped(function)? {
+            // A class can be wrapped too.
+            other if other != function => self.source_of(&Datum::Object(other)),
+            _ => self.source_of_function(function),
+        }
+    }
+
+    /// What a decorator has left in `__wrapped__`, as `inspect.unwrap` finds it.
+    fn unwrapped(&self, mut function: Addr) -> Result<Addr, EvalError> {
+        for _ in 0..MOST_WRAPPERS {
+            match self.attribute(function, "__wrapped__")? {
+                Some(Attribute::Object(wrapped)) => function = wrapped,
+                _ => break,
+            }
+        }
+        Ok(function)
     }
 
     fn source_of_function(&self, function: Addr) -> Result<Definition, EvalError> {
@@ -192,9 +212,12 @@ impl Look<'_> {
         }
     }
 
+    /// That of its code, which `functools.wraps` does not change.
     fn function_name(&self, function: Addr) -> Result<String, LookError> {
-        let at = function.plus(self.layout().function.name);
-        self.name(self.memory.pointer(at)?)
+        let at = self.layout().function.code;
+        let code = self.code(self.memory.pointer(function.plus(at))?)?;
+        let qualname = code.qualname.as_str();
+        Ok(qualname.rsplit('.').next().unwrap_or(qualname).to_string())
     }
 
     /// `module.Qualname`, `builtins.int` too.

@@ -25,6 +25,8 @@ class Agent:
         self.watches = Watches(self)
         self.errands = Errands(self)
         self.evaluator = Evaluator(channel.send, self.errands)
+        # Frames in which something is displayed, each with a number.
+        self.kept, self.last_kept = [], 0
         # How forked children come to the session, if it wants them.
         self.forking = None
         # The interpreter's hooks that are ours in a program that pmdb follows.
@@ -103,6 +105,9 @@ class Agent:
                 if error is not None and self.is_ours():
                     return self.message_of(error, breakpoint.fate)
                 continue
+            if numbers and breakpoint.message is None:
+                # As in pdb: the first that holds stops, and the others have not been reached.
+                continue
             count = next(breakpoint.counter)
             # A forked child that never comes to a stop shall not go on counting.
             if not count & 1023 and not self.is_ours():
@@ -117,12 +122,17 @@ class Agent:
             if breakpoint.message is not None:
                 self.tell_log(breakpoint, frame)
                 continue
-            if breakpoint.temporary:
+            if breakpoint.temporary and complaint is None:
                 breakpoint.is_spent = True
             numbers.append(breakpoint.number)
         if not numbers:
             return None
         return {"reason": "breakpoint", "breakpoints": numbers, "complaints": complaints}
+
+    def step_ended(self, frame, step, hits, news=((), ())):
+        """A step stops at a line. As in bdb its breakpoints are not asked, and so not reached; log points are pmdb's own."""
+        message = self.what_holds(frame, [one for one in hits if one.number is None or one.message is not None])
+        self.stop(frame, message or {"reason": step.line_reason()}, news=news)
 
     def raised(self, frame, argument):
         kind, value, traceback = argument
@@ -314,6 +324,24 @@ class Agent:
     def do_evaluate(self, frame, command):
         return self.evaluator.evaluate(self.selected(frame, command), command["text"], command["limit"], command["width"], command["lent"])
 
+    def do_activation(self, frame, command):
+        """A number that tells a frame from others that come to lie where it was: it is kept for as long as something runs in it."""
+        alive = set()
+        for one in sys._current_frames().values():
+            while one is not None:
+                alive.add(id(one))
+                one = one.f_back
+        self.kept = [(number, one) for number, one in self.kept if id(one) in alive or one.f_code.co_flags & GENERATOR_FLAGS]
+        frame = self.selected(frame, command)
+        for number, one in self.kept:
+            if one is frame:
+                return {"length": number}
+        if not command["keep"]:
+            return {}
+        self.last_kept += 1
+        self.kept.append((self.last_kept, frame))
+        return {"length": self.last_kept}
+
     def do_execute(self, frame, command):
         answer = self.evaluator.execute(self.selected(frame, command), command["text"])
         self.watches.settle()
@@ -340,20 +368,26 @@ class Agent:
 
     def do_locate(self, frame, command):
         """Where the body of a function begins: the file and the line of its first instruction behind the `def`."""
-        global_names, local_names = self.evaluator.scope(self.selected(frame, command))
+        frame = self.selected(frame, command)
+        global_names, local_names = self.evaluator.scope(frame)
         try:
             value = eval(command["text"], global_names, local_names)
         except AttributeError as error:
             # `package.module.function` of a module that is not imported yet: as if the name were not there at all.
             holder = eval(command["text"].rpartition(".")[0], global_names, local_names)
             return {"error": ("NameError: %s" if type(holder) is type(sys) else "AttributeError: %s") % error}
+        except NameError as error:
+            code = function_to_come(frame, command["text"])
+            if code is None:
+                return {"error": describe_error(error)}
         except BaseException as error:
             return {"error": describe_error(error)}
-        value = getattr(value, "__func__", value)
-        code = getattr(value, "__code__", None)
+        else:
+            value = getattr(value, "__func__", value)
+            code = getattr(value, "__code__", None)
         if code is None:
             return {"error": "not a function or a method"}
-        return {"text": self.breakpoints.path(code.co_filename), "line": first_line_of_body(code)}
+        return {"text": self.breakpoints.path(code.co_filename), "line": first_line_of_body(code), "scope": code.co_name}
 
     def do_matching(self, frame, command):
         """How many functions there are whose qualified names match a pattern."""
@@ -426,6 +460,7 @@ class Agent:
 
     orders = {
         "evaluate": do_evaluate,
+        "activation": do_activation,
         "execute": do_execute,
         "console": do_console,
         "breakpoints": do_breakpoints,
@@ -534,7 +569,7 @@ class Agent:
         """Takes away all that the agent put into the process. Only then does it answer: the session may come back at once."""
         if self.has_left:
             return
-        self.steps = {}
+        self.steps, self.kept = {}, []
         self.has_left = True
         self.watches.remove()
         self.breakpoints.catchers = None

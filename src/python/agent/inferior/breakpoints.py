@@ -23,7 +23,7 @@ class Breakpoint:
         # A temporary one that has stopped a thread already.
         self.is_spent = False
         # Compiled once; what it raises at a hit is told and counts as true, as in pdb.
-        self.compiled = self.compile_condition() if self.condition else None
+        self.compiled = self.compile_condition() if self.condition is not None else None
         self.message = compile("f" + repr(self.log), "<log>", "eval") if self.log is not None else None
 
     def compile_condition(self):
@@ -85,6 +85,25 @@ def lines_of_code(code):
 
 def first_line_of_body(code):
     return next((line for line in lines_of_code(code) if line > code.co_firstlineno), code.co_firstlineno)
+
+
+def is_line_of_def(code, line):
+    """Whether a line belongs to who defines the function, though its code object names it too."""
+    # Include/cpython/code.h: CO_NEWLOCALS, which the bodies of modules and classes do not have.
+    is_function = code.co_flags & 2 and not code.co_name.startswith("<")
+    return line == code.co_firstlineno and is_function and first_line_of_body(code) != line
+
+
+def function_to_come(frame, name):
+    """The code of a function that the module of a frame is about to define, which pdb finds in the text."""
+    file = frame.f_code.co_filename
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "<module>" and code.co_filename == file:
+            found = [one for one in code.co_consts if type(one) is type(code) and one.co_name == name and one.co_flags & 2]
+            return found[0] if found else None
+        frame = frame.f_back
+    return None
 
 
 class Breakpoints:
@@ -193,8 +212,9 @@ class Breakpoints:
         if in_file:
             lines = lines_of_code(code)
             for breakpoint in in_file:
-                # The line of `def` belongs to who defines the function, though the code object names it too.
-                if breakpoint.line in lines and (breakpoint.line != code.co_firstlineno or code.co_name in ("<module>", "<lambda>")):
+                # That of a function is not where it is defined, which in `def f(): return 1` is the same line.
+                is_elsewhere = breakpoint.function is not None and breakpoint.function != code.co_name
+                if breakpoint.line in lines and not is_elsewhere and not is_line_of_def(code, breakpoint.line):
                     placed.setdefault(breakpoint.line, []).append(breakpoint)
         for breakpoint in self.by_name(code):
             placed.setdefault(first_line_of_body(code), []).append(breakpoint)

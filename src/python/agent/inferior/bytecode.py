@@ -18,7 +18,13 @@ SEND = 123
 # does the same forward; `starts` is the instruction behind which the code proper begins; `call` calls what `LOAD_CONST` has pushed.
 BYTECODES = {
     (3, 8): {"absolute": {111, 112, 113, 114, 115}, "forward": {93, 110, 122, 143, 154, 162}, "bytes_per_step": 2},
-    (3, 9): {"absolute": {111, 112, 113, 114, 115, 121}, "forward": {93, 110, 122, 143, 154}, "bytes_per_step": 2},
+    (3, 9): {
+        "absolute": {111, 112, 113, 114, 115, 121},
+        "forward": {93, 110, 122, 143, 154},
+        "bytes_per_step": 2,
+        # An exception that leads into the middle of a line begins it.
+        "handlers_begin_lines": True,
+    },
     (3, 10): {"absolute": {111, 112, 113, 114, 115, 121}, "forward": {93, 110, 122, 143, 154}, "starts": 129},
     (3, 11): {
         "forward": {93, 110, 111, 112, 114, 115, 123, 128, 129},
@@ -143,7 +149,8 @@ class Copy:
             from_here = self.line(source) == line and (source < target or self.instructions[target].operation == SEND)
         if from_here:
             return "itself", target
-        if target in detours and (BYTES_PER_STEP == 1 or (source or 0) > target):
+        is_begun = source is not None and self.instructions[source].operation in SETUP and BYTECODE.get("handlers_begin_lines")
+        if target in detours and (BYTES_PER_STEP == 1 or (source or 0) > target or is_begun):
             return "detour", target
         return ("itself" if target in detours else "calls"), target
 

@@ -14,7 +14,7 @@ ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def unseen(name):
-    """A module that CPython has built in; if the program has not imported it, it sees nothing of it."""
+    """A module that needs no other but those which are always there; if the program has not imported it, it sees nothing of it."""
     known = sys.modules.get(name)
     module = known or __import__(name)
     if known is None:

@@ -98,9 +98,9 @@ class Evaluator:
         self.console = None
 
     def scope(self, frame):
-        """The frame's names. Up to 3.12 `f_locals` is made anew at each access, which would lose what a statement assigned."""
+        """The frame's names. Up to 3.12 those of a function are a copy, which is brought up to date here."""
         known, names = self.locals_of
-        if known is not frame:
+        if known is not frame or names is not frame.f_globals:
             names = frame.f_locals
             self.locals_of = (frame, names)
         return frame.f_globals, names
@@ -148,14 +148,20 @@ class Evaluator:
 
     def execute(self, frame, text):
         """A statement, or an expression whose value is shown unless it is None."""
+        if not has_statement(text):
+            return {}
         # As in pdb, and unlike in the console, a block in one line is whole.
         if is_unfinished(text if "\n" in text else text + "\n"):
             return {"unfinished": True}
         global_names, local_names = self.with_variables(frame)
+        before = dict(local_names) if needs_writing(frame, local_names) else None
         with Shown(self.send) as shown:
             try:
-                self.errands.run(self.run, text, global_names, local_names, shown.add)
-                self.write_back(frame, local_names)
+                try:
+                    self.errands.run(self.run, text, global_names, local_names, shown.add)
+                finally:
+                    if before is not None:
+                        write_back(frame, local_names, before)
                 return self.lend(shown.heavy) if shown.heavy is not None else {}
             except BaseException as error:
                 return {"error": describe_error(error)}
@@ -201,12 +207,25 @@ class Evaluator:
                 return
         exec(code or compile(text + "\n", "<stdin>", "single", 0, True), global_names, local_names)
 
-    def write_back(self, frame, names):
-        """Up to 3.12 `f_locals` of a function is a copy, and an assignment reaches the function only by this call of the C API."""
-        if sys.version_info >= (3, 13) or names is frame.f_globals:
-            return
-        import ctypes
 
-        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
-        # 3.11 and 3.12 do that once for each time that `f_locals` was asked for (Objects/frameobject.c, `f_fast_as_locals`).
-        frame.f_locals
+def needs_writing(frame, names):
+    """Up to 3.12 `f_locals` of a function is a copy, and an assignment must be taken back to the function."""
+    return sys.version_info < (3, 13) and names is not frame.f_globals and frame.f_code.co_flags & 2
+
+
+def write_back(frame, names, before):
+    """What a statement has changed in the copy. What a function that it called has assigned in the frame itself stays."""
+    nothing = before
+    changed = [(name, value) for name, value in names.items() if before.get(name, nothing) is not value]
+    # From 3.12 on code relies on it that a variable is not gone.
+    gone = [name for name in before if name not in names and sys.version_info < (3, 12)]
+    if not changed and not gone:
+        return
+    frame.f_locals.update(changed)
+    for name in gone:
+        names.pop(name, None)
+    import ctypes
+
+    ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(bool(gone)))
+    # 3.11 and 3.12 do that once for each time that `f_locals` was asked for (Objects/frameobject.c, `f_fast_as_locals`).
+    frame.f_locals

@@ -103,7 +103,7 @@ class Monitoring(Tracing):
         frame = sys._getframe(CALLER_OF_HOOK + 1)
         if agent.steps or self.seen:
             step = agent.steps.get(_thread.get_ident())
-            if (step is not None and step.is_at_first_line(frame)) or self.was_seen(frame, "trace"):
+            if self.was_seen(frame, "trace") or (step is not None and step.is_at_first_line(frame)):
                 return None
         message = agent.what_holds(frame, hits)
         if message is not None and agent.stop(frame, message):
@@ -126,8 +126,7 @@ class Monitoring(Tracing):
         if step is not None and not step.is_at_first_line(frame) and step.stops_in(frame):
             line = frame.f_lineno
             hits = self.agent.breakpoints.hits(frame.f_code, line)
-            if not (hits and self.agent.line_reached(frame, hits)):
-                self.agent.stop(frame, {"reason": step.line_reason()})
+            self.agent.step_ended(frame, step, hits)
             if hits:
                 self.seen[_thread.get_ident()] = (frame, line, "trace")
         return self.going_on()

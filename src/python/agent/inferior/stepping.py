@@ -38,6 +38,9 @@ class Step:
         if how == "return":
             if frame.f_code.co_flags & GENERATOR_FLAGS:
                 return cls(how, frame, None, -1)
+            if frame.f_back is None:
+                # There is no caller to stop in.
+                return cls(how, frame, frame, -1)
             return cls(how, frame.f_back, frame)
         return None
 

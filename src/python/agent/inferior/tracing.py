@@ -102,10 +102,10 @@ class Tracing:
         if not news[0] and step is not None and step.is_at_first_line(frame):
             return self.going_on()
         hits = self.agent.breakpoints.hits(frame.f_code, frame.f_lineno)
-        if (hits or news[0]) and self.agent.line_reached(frame, hits, news):
-            return self.going_on()
         if step is not None and step.stops_in(frame):
-            self.agent.stop(frame, {"reason": step.line_reason()})
+            self.agent.step_ended(frame, step, hits, news)
+        elif hits or news[0]:
+            self.agent.line_reached(frame, hits, news)
         return self.going_on()
 
     def call(self, frame, step):
@@ -129,8 +129,8 @@ class Tracing:
         self.agent.returned_from(frame, value)
         after = self.agent.steps.get(thread)
         if after is not None and after.frame is frame and after.line != -1:
-            # Nothing more will happen in it: stop at the next line of whoever called it.
-            after.frame = after.returning = None
+            # Nothing more will happen in it: what comes next is a step of whoever called it.
+            after.reason, after.frame, after.returning = "step", None, None
         return self.going_on()
 
     def remove(self):

@@ -29,10 +29,8 @@ def describe_error(error):
 
 def brief(value):
     """A value in few characters, as behind `->` where a function returns."""
-    # Loaded by nearly every program; if not, it is not loaded on our behalf.
-    shortener = sys.modules.get("reprlib")
     try:
-        return bounded(shortener.repr(value) if shortener else repr(value), 400)[0]
+        return bounded(unseen("reprlib").repr(value), 400)[0]
     except BaseException:
         return nameless(value)
 
