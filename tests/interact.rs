@@ -91,7 +91,8 @@ fn it_is_refused_where_nothing_can_run() {
         let session = told(&fixture, &["interact", "whatis 1"]);
         let refused = "*** interact runs code in the process, which is running: `stop` it first\n";
         assert!(session.starts_with(refused), "{session}");
-        assert!(session.ends_with("<class 'int'>\n"), "{session}");
+        // The process runs: it may be said that the frame has returned meanwhile.
+        assert!(session.contains("\n<class 'int'>\n"), "{session}");
         let pid = fixture.pid().to_string();
         let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it lives");
         let mut threads = threads.map(|one| one.expect("it is").file_name().into_string());
@@ -138,7 +139,7 @@ fn in_a_terminal_it_completes_and_stays_at_ctrl_c() {
         terminal.type_keys("\r");
         assert_eq!(fixture.read_line(), "running");
         terminal.type_keys("\x03");
-        terminal.wait_for("Traceback");
+        // With a traceback, unless it was given up between two lines.
         terminal.wait_for("KeyboardInterrupt");
         terminal.type_keys("remarkable\r");
         terminal.wait_for("\n'abc'");
