@@ -23,6 +23,8 @@ const PARTS: &[&str] = &[
     include_str!("inferior/entering.py"),
     include_str!("inferior/forking.py"),
     include_str!("inferior/program_hooks.py"),
+    include_str!("inferior/commands.py"),
+    include_str!("inferior/arrivals.py"),
 ];
 /// How breakpoints are done where `sys.monitoring` is there, and where it is not.
 const MONITORING: [&str; 1] = [include_str!("inferior/monitoring.py")];

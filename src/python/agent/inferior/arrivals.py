@@ -1,0 +1,96 @@
+"""How a thread comes to stand still since the session wants it to: the texts that pmdb has the interpreter run begin here."""
+
+
+class Arrivals:
+    """Of the agent, which has the rest of it (`agent.py`)."""
+
+    def interrupt(self):
+        """The session wants the main thread, which runs this, to stop, or what runs at the prompt to be given up."""
+        if self.stopped_at is not None:
+            self.errands.give_up(self.speaker)
+            return
+        # Behind the text that calls this.
+        frame = sys._getframe(2)
+        if frame.f_code is Keyboard.interrupted.__code__:
+            # The signal that came with the request.
+            frame = frame.f_back
+        self.stop_behind(frame)
+
+    def stop_behind(self, frame):
+        """Stops this thread, which runs `frame`, at the next line that is the program's own doing."""
+        own = frame
+        while own is not None and own.f_code.co_filename != OWN_FILE:
+            own = own.f_back
+        if own is None:
+            self.stop_soon(frame, "interrupt")
+            return
+        # In one of the hooks, or in a condition or a `repr()` that it has called: the thread stops at the first line behind the hook.
+        while own is not None and is_own(own):
+            own = own.f_back
+        self.stop_soon(own, "interrupt")
+        self.errands.give_up(_thread.get_ident(), SOON)
+
+    def arrive(self):
+        """The main thread has brought the agent in, and stops at its next line."""
+        # Behind the text that calls this, and the text in that.
+        self.stop_soon(sys._getframe(3), "attach")
+
+    def enter(self):
+        """Before the main program of a program that pmdb has started."""
+        self.keyboard = Keyboard(self)
+        # What the text behind this one has interrupted, if any Python was.
+        Entering(self).begin(sys._getframe(2).f_back)
+
+    def accompany(self):
+        """Before the main program of one that pmdb follows with all its processes: it stops where something goes wrong."""
+        self.forking = Forking(self)
+        self.hooks = Hooks(self)
+        places = [Catcher(*row) for row in CATCHERS]
+        self.breakpoints.catchers = Catchers(places + [Import("bdb.py", self.hooks.debugger_comes)])
+        self.engine.breakpoints_changed()
+
+    def stop_soon(self, frame, reason):
+        """Stops this thread at the next line that it runs in `frame` or in what it calls."""
+        if self.has_left:
+            return
+        self.steps[_thread.get_ident()] = step = Step(reason)
+        self.engine.resumes(frame, step)
+
+    def stand_in(self, main, serial):
+        """Runs in a thread that pmdb made since the main thread waits in C code: talks with the session in its name."""
+        turn = _thread.allocate_lock()
+        if self.errands.ends(main):
+            # It was in a condition or a `repr()`, and stops behind that.
+            return
+        with turn:
+            with self.deciding:
+                frame = sys._current_frames().get(main)
+                # If the main thread is on its way here, it speaks for itself.
+                if self.has_left or serial <= self.spoken or frame is None or is_own(frame):
+                    return
+                self.spoken, self.turn = serial, turn
+            try:
+                self.stop(frame, {"reason": "waiting"}, self.pid)
+            finally:
+                self.turn = None
+
+    def rejoin(self, serial):
+        """The main thread is back: it waits until its turn, and goes on as it was told."""
+        # Behind the text that calls this, and the text in that.
+        frame = sys._getframe(3)
+        with self.deciding:
+            turn = self.turn
+            is_first = turn is None and self.deferred is None and serial > self.spoken
+            if is_first:
+                self.spoken = serial
+        if is_first:
+            self.stop_behind(frame)
+            return
+        if turn is not None:
+            with turn:
+                pass
+        deferred, self.deferred = self.deferred, None
+        if deferred is None or self.has_left:
+            return
+        command, selected = deferred
+        self.go_on(frame, Step.of(command, selected))
