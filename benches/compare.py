@@ -12,7 +12,6 @@ import glob
 import mmap
 import os
 import resource
-import shutil
 import signal
 import struct
 import subprocess
@@ -21,19 +20,10 @@ import tempfile
 import time
 
 import measure
-from measure import Case, Goals, compare, median_wall
+from measure import Case, Goals, compare, median_wall, tool
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = os.environ.get("PYTHON", sys.executable)
-
-
-def tool(variable, name):
-    path = shutil.which(os.environ.get(variable, name))
-    if path is None:
-        print("%s is not here: its rows are left out (set %s)" % (name, variable))
-    return path
-
-
 PMDB = tool("PMDB", os.path.join(HERE, "..", "target", "release", "pmdb"))
 PYSPY, PYSTACK, AUSTIN, GDB = tool("PYSPY", "py-spy"), tool("PYSTACK", "pystack"), tool("AUSTIN", "austin"), tool("GDB", "gdb")
 

@@ -19,6 +19,14 @@ PATIENCE = float(os.environ.get("PATIENCE", "300"))
 TIME = shutil.which("time")  # GNU time, for the peak of the memory
 
 
+def tool(variable, name):
+    """A program by the variable that names it, else on PATH, or nothing."""
+    path = shutil.which(os.environ.get(variable, name))
+    if path is None:
+        print("%s is not here: its rows are left out (set %s)" % (name, variable))
+    return path
+
+
 class Case:
     """A command line of one tool, and a text that its answer must hold `expected` times."""
 

@@ -1,9 +1,7 @@
 //! Classes that attrs made: the text that their generated `__repr__` gives, which is not run.
 
-mod support;
-
+use crate::support::{Fixture, on_each_python, pmdb, venv};
 use serde_json::{Map, Value};
-use support::{Fixture, on_each_python, pmdb, venv};
 
 /// Texts by name; the last three are not as attrs gives them: what a function of the program writes is not run.
 const PROGRAM: &str = r#"

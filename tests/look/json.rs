@@ -1,18 +1,16 @@
 //! `docs/guide/json.md` against real answers: each field that an answer has is documented there, and each that is said to
 //! be there always is.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::{Fixture, on_each_python, pmdb};
 use serde_json::Value;
-use support::{Fixture, on_each_python, pmdb};
 
 /// Field names, and whether they are always there, by section.
 type Documented = BTreeMap<String, BTreeMap<String, bool>>;
 
 fn documented() -> Documented {
-    let text = include_str!("../docs/guide/json.md");
+    let text = include_str!("../../docs/guide/json.md");
     let mut sections = Documented::new();
     let mut section = String::new();
     for line in text.lines() {

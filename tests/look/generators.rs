@@ -1,7 +1,6 @@
 //! Generators, coroutines and asynchronous generators against what the target says of them.
 
-mod support;
-
+use crate::support::{Fixture, dump_core, fixture_path, on_each_python};
 use nix::sys::signal::Signal;
 use pmdb::model::{Addr, Pid};
 use pmdb::process::Process;
@@ -9,7 +8,6 @@ use pmdb::process::core::{CoreOptions, CoreProcess};
 use pmdb::process::live::LiveProcess;
 use pmdb::python::{Look, locate};
 use serde_json::Value;
-use support::{Fixture, dump_core, fixture_path, on_each_python};
 
 /// Each generator that the target described in `ready` is read as it said.
 fn assert_read_as_said(process: &dyn Process, ready: &str) {

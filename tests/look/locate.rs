@@ -1,14 +1,14 @@
 //! Finding CPython where no name and no symbol leads to it, and refusing by name what pmdb does not read.
 
-mod support;
-
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::{
+    Executable, Fixture, Python, dump_core, fixture_path, on_each_python, pmdb, skip,
+};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use support::{Executable, Fixture, Python, dump_core, fixture_path, on_each_python, pmdb, skip};
 use tempfile::TempDir;
 
 const PROGRAM: &str = "\

@@ -1,9 +1,7 @@
 //! Futures and tasks as values, against `repr()` in the target, which also lists callbacks.
 
-mod support;
-
+use crate::support::{Fixture, on_each_python, pmdb};
 use serde_json::Value;
-use support::{Fixture, on_each_python, pmdb};
 
 const PROGRAM: &str = r#"
 import json, re, sys

@@ -1,9 +1,7 @@
 //! `pmdb ps` against what the processes say of themselves.
 
-mod support;
-
+use crate::support::{Fixture, on_each_python, pmdb};
 use serde_json::Value;
-use support::{Fixture, on_each_python, pmdb};
 
 /// A program that starts `sh`, which starts Python again: two Python processes with one between them.
 const GRANDPARENT: &str = "\

@@ -1,14 +1,12 @@
 //! The session behind the prompt, asked as a face at the other end of a wire would: every request, response and error
 //! crosses as JSON and means the same afterwards.
 
-mod support;
-
+use crate::support::{Fixture, on_each_python};
 use pmdb::model::Pid;
 use pmdb::session::stack::Target;
 use pmdb::session::{FrameStep, Lines, Request, Response, Session, SessionError, SessionOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use support::{Fixture, on_each_python};
 
 fn across<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(message: &T) -> T {
     let text = serde_json::to_string(message).unwrap();

@@ -1,9 +1,7 @@
 //! Interpreters, the GIL and the garbage collector, against what the inferior was made to do.
 
-mod support;
-
+use crate::support::{Fixture, Python, on_each_python, on_pythons_from, pmdb};
 use serde_json::Value;
-use support::{Fixture, Python, on_each_python, on_pythons_from, pmdb};
 
 fn threads_of(fixture: &Fixture) -> Vec<Value> {
     let answer = pmdb(["stack", &fixture.pid().to_string(), "--json"]);
@@ -20,7 +18,7 @@ fn newest_function(thread: &Value) -> &str {
 
 /// Looks until an answer is as wanted. What a running program shows differs from look to look.
 fn eventually(fixture: &Fixture, wanted: impl Fn(&[Value]) -> bool) {
-    let end = std::time::Instant::now() + support::PATIENCE;
+    let end = std::time::Instant::now() + crate::support::PATIENCE;
     loop {
         let threads = threads_of(fixture);
         if wanted(&threads) {

@@ -1,7 +1,5 @@
 //! Cores that lack something: what is there is shown, and what is not is named.
 
-mod support;
-
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
@@ -9,12 +7,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use nix::sys::signal::Signal;
-use nix::unistd::geteuid;
-use support::{
+use crate::support::{
     Answer, Core, Executable, Python, Terminal, any_python, copy_program, dump_core, pmdb, pythons,
     skip,
 };
+use nix::sys::signal::Signal;
+use nix::unistd::geteuid;
 
 /// What `coredump_filter` is set to by the program itself, before it stands still with values that a look must find.
 const PROGRAM: &str = "\

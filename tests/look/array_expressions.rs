@@ -1,12 +1,10 @@
 //! Expressions with arrays and scalars of numpy against the target's own `eval()`.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::evaluation::{answer, in_frame, live};
+use crate::support::{Fixture, on_each_python, venv};
 use serde::Deserialize;
-use support::evaluation::{answer, in_frame, live};
-use support::{Fixture, on_each_python, venv};
 
 #[derive(Deserialize)]
 struct Said {

@@ -1,14 +1,12 @@
 //! Arrays, scalars and dtypes of numpy against what numpy says of them itself, on every interpreter that a numpy can be
 //! had for: they come in all kinds of releases.
 
-mod support;
-
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::support::{Fixture, Python, dump_core, fixture_path, on_each_python, pmdb, venv};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use support::{Fixture, Python, dump_core, fixture_path, on_each_python, pmdb, venv};
 
 fn with_numpy(test: impl Fn(&Python)) {
     on_each_python(|python| {

@@ -1,12 +1,10 @@
 //! `whatis` of arrays and memoryviews, and `source` of classes, against what the program says of them.
 
-mod support;
-
 use std::ffi::OsString;
 
+use crate::support::{Python, any_python, dump_core, on_each_python, pmdb, venv};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use support::{Python, any_python, dump_core, on_each_python, pmdb, venv};
 
 /// What commands at the prompt print on a core of a program, and what the program said before.
 fn asked(python: &Python, program: &str, commands: &[&str]) -> Option<(String, String)> {

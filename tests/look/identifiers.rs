@@ -1,9 +1,7 @@
 //! Times, paths, addresses, UUIDs and fractions against `repr()` in the target, and views on shared memory.
 
-mod support;
-
+use crate::support::{Fixture, Python, on_each_python, pmdb};
 use serde_json::Value;
-use support::{Fixture, Python, on_each_python, pmdb};
 
 fn locals(fixture: &Fixture) -> Vec<Value> {
     let answer = pmdb(["stack", &fixture.pid().to_string(), "--locals", "--json"]);

@@ -1,20 +1,18 @@
 //! Real cores, damaged in many ways: pmdb answers or refuses, in bounded time and memory, and never panics.
 //!
-//! `PMDB_MUTATIONS=10000 cargo test --test mutated_cores` searches longer; the seed of a failure is in its message.
-
-mod support;
+//! `PMDB_MUTATIONS=10000 cargo test --test look mutated_cores` searches longer; the seed of a failure is in its message.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::mutate::{Damaged, Random};
+use crate::support::{Answer, Core, dump_core, fixture_path, on_each_python, pmdb_within};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::Signal;
 use object::read::elf::{FileHeader, ProgramHeader};
 use object::{LittleEndian, elf};
-use support::mutate::{Damaged, Random};
-use support::{Answer, Core, dump_core, fixture_path, on_each_python, pmdb_within};
 
 /// What pmdb may use of address space: the files that it maps, and its budget several times over. Bytes.
 const ADDRESS_SPACE: u64 = 3 << 30;

@@ -1,12 +1,10 @@
 //! A table of values: the text that pmdb shows of each against what `repr()` gives for it in the target.
 
-mod support;
-
 use std::ffi::OsString;
 
+use crate::support::{Fixture, dump_core, fixture_path, on_each_python, pmdb};
 use nix::sys::signal::Signal;
 use serde_json::{Map, Value};
-use support::{Fixture, dump_core, fixture_path, on_each_python, pmdb};
 
 /// No text is cut at this many characters.
 const ALL: &str = "--limit=1000000";

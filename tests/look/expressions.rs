@@ -1,16 +1,14 @@
 //! The evaluator against the target's own `eval()`.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::support::evaluation::{answer, in_frame, live};
+use crate::support::{Fixture, Python, dump_core, fixture_path, on_each_python};
 use nix::sys::signal::Signal;
 use pmdb::process::core::{CoreOptions, CoreProcess};
 use pmdb::python::Look;
 use pmdb::python::eval::Scope;
-use support::evaluation::{answer, in_frame, live};
-use support::{Fixture, Python, dump_core, fixture_path, on_each_python};
 
 /// Sentences of errors are those of 3.14; earlier versions must raise the same type.
 fn same(python: &Python, said: &str, answered: &str) -> bool {
@@ -211,7 +209,7 @@ fn work_memory_and_nesting_are_bounded() {
         ("[a for a in range(9999) for b in range(9999)]", "more than"),
         ("'%9999999d' % 1 * 1000", "more than"),
     ];
-    let Some(python) = support::any_python() else {
+    let Some(python) = crate::support::any_python() else {
         return;
     };
     let fixture = Fixture::python(python, "expressions.py", &[&table()]);
@@ -232,7 +230,7 @@ fn work_memory_and_nesting_are_bounded() {
 
 #[test]
 fn a_long_evaluation_can_be_cancelled() {
-    let Some(python) = support::any_python() else {
+    let Some(python) = crate::support::any_python() else {
         return;
     };
     let fixture = Fixture::python(python, "expressions.py", &[&table()]);

@@ -1,13 +1,11 @@
 //! Lines of source that no file has any more, or never had.
 
-mod support;
-
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use support::{Fixture, on_each_python, pmdb};
+use crate::support::{Fixture, on_each_python, pmdb};
 
 #[test]
 fn source_that_only_the_process_has_is_shown() {

@@ -1,9 +1,7 @@
 //! Decimals, arrays and mappings against `repr()` in the target.
 
-mod support;
-
+use crate::support::{Fixture, on_each_python, pmdb};
 use serde_json::{Map, Value};
-use support::{Fixture, on_each_python, pmdb};
 
 /// The locals of the frame of `show()`, by name.
 fn locals(fixture: &Fixture, more: &[&str]) -> Map<String, Value> {

@@ -1,14 +1,18 @@
 //! pmdb's readers in this process, on damage that is the same at each run: none panics, hangs or fills the memory.
 //!
-//! `PMDB_MUTATIONS=1000 cargo test --test fuzzed` looks longer. `tests/mutated_cores.rs` does the like with the whole
+//! `PMDB_MUTATIONS=1000 cargo test --test look fuzzed` looks longer. `tests/look/mutated_cores.rs` does the like with the whole
 //! binary, `fuzz/` for as long as one likes.
-
-mod support;
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 
+use crate::support::expression::expression;
+use crate::support::mutate::{Damaged, Random};
+use crate::support::overlay::Overlay;
+use crate::support::{
+    Core, PATIENCE, Python, any_python, dump_core, fixture_path, on_each_python, venv, walk_all,
+};
 use nix::sys::signal::Signal;
 use pmdb::faces::render::palette::Palette;
 use pmdb::faces::repl::{COMMANDS, Repl};
@@ -23,12 +27,6 @@ use pmdb::python::lines::position;
 use pmdb::python::{Limits, Look, locate};
 use pmdb::session::stack::Target;
 use pmdb::session::{Session, SessionOptions};
-use support::expression::expression;
-use support::mutate::{Damaged, Random};
-use support::overlay::Overlay;
-use support::{
-    Core, PATIENCE, Python, any_python, dump_core, fixture_path, on_each_python, venv, walk_all,
-};
 
 fn rounds(usual: u64) -> u64 {
     let asked = std::env::var("PMDB_MUTATIONS").ok();

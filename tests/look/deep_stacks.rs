@@ -1,8 +1,6 @@
 //! Stacks deeper than anybody reads: cut, said to be, and no reason to wait.
 
-mod support;
-
-use support::{Fixture, on_each_python, pmdb};
+use crate::support::{Fixture, on_each_python, pmdb};
 
 const PROGRAM: &str = "\
 import sys, threading

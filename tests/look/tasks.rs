@@ -1,13 +1,11 @@
 //! asyncio's tasks against what the target says of them.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use crate::support::{Fixture, Python, dump_core, fixture_path, on_each_python, pmdb};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use support::{Fixture, Python, dump_core, fixture_path, on_each_python, pmdb};
 
 /// The tasks of the only event loop, by name.
 fn tasks(answer: &Value) -> BTreeMap<String, Value> {

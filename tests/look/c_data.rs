@@ -1,9 +1,7 @@
 //! Values of `ctypes`, and those of `multiprocessing` in shared memory, against what the target says of them.
 
-mod support;
-
+use crate::support::{Fixture, on_each_python, pmdb};
 use serde_json::{Map, Value};
-use support::{Fixture, on_each_python, pmdb};
 
 #[test]
 fn values_of_ctypes_show_what_they_hold_and_where() {

@@ -1,12 +1,10 @@
 //! `pmdb stack` against what the target says of itself: every value's text against `repr()` in the target.
 
-mod support;
-
 use std::ffi::OsString;
 
+use crate::support::{Fixture, dump_core, fixture_path, on_each_python, pmdb};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use support::{Fixture, dump_core, fixture_path, on_each_python, pmdb};
 
 /// The frame that holds the values. Where `sys.stdin.read()` is itself Python code (`codecs`) it is not the newest.
 fn frame_of_show(answer: &Value) -> &Value {

@@ -1,13 +1,11 @@
 //! What is given as a core and is none, or none that can be read: one sentence that says what it is.
 
-mod support;
-
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::support::{Answer, pmdb};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use support::{Answer, pmdb};
 
 fn look(core: &Path) -> Answer {
     let words = ["stack", "--core"].map(OsString::from);

@@ -1,9 +1,7 @@
 //! Values that are too long, too deep or not there: what is shown of them, and that the rest is said.
 
-mod support;
-
+use crate::support::{Fixture, Python, any_python, on_each_python, pmdb};
 use serde_json::Value;
-use support::{Fixture, Python, any_python, on_each_python, pmdb};
 
 /// The local of that name in the function `hold`.
 fn local<'a>(answer: &'a Value, name: &str) -> &'a Value {

@@ -1,11 +1,9 @@
 //! Names and ranks of processes and names of threads, against what each says of itself.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::{Fixture, fixture_path, on_each_python, pmdb};
 use serde_json::Value;
-use support::{Fixture, fixture_path, on_each_python, pmdb};
 
 /// What `pmdb` says of each process: name and rank, by pid.
 fn told(answer: &Value) -> BTreeMap<u64, (String, Value)> {

@@ -1,7 +1,5 @@
 //! Cores of real processes, compared with what `/proc` said of them while they lived, and with gdb.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -9,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use crate::support::{
+    Core, PATIENCE, any_python, dump_core_after, fixture_path, gcore_after, skip,
+};
 use nix::sys::signal::Signal;
 use pmdb::model::{Addr, Pid, ThreadState, Tid};
 use pmdb::process::core::{CoreOptions, CoreProcess, SignalCause};
 use pmdb::process::{Backing, Process, ReadError, ReadMemory};
 use procfs::process::{MMPermissions, MMapPath};
-use support::{Core, PATIENCE, any_python, dump_core_after, fixture_path, gcore_after, skip};
 
 /// What `/proc` said.
 struct Living {
