@@ -9,6 +9,9 @@
 //! - [`session`]: the debugger: the set of processes, the focus, the commands,
 //! - [`faces`]: the command line, the prompt, text and JSON.
 
+// They panic when nobody reads what they print: `faces::complaint`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod faces;
 pub mod model;
 pub mod process;

@@ -4,5 +4,6 @@
 //! model's plain data into text or JSON.
 
 pub mod cli;
+mod complaint;
 pub mod render;
 pub mod repl;

@@ -38,8 +38,10 @@ impl Inferior {
             how: end.map_or("it has ended".to_string(), describe),
             exit_code: end.map_or(1, End::exit_code),
         };
-        let started = Launch::start(program.clone()).map_err(|error| SessionError::NotOpened {
-            why: error.to_string(),
+        let started = Launch::start(program.clone(), interrupted).map_err(|error| {
+            SessionError::NotOpened {
+                why: error.to_string(),
+            }
         })?;
         let (mut launch, injection, channel) = match started {
             Start::Ready(ready) => *ready,

@@ -71,8 +71,12 @@ impl Session {
     }
 
     /// Starts a program and waits until it stands still at the first line of its main program, which comes as an event.
-    pub fn launch(program: Program, options: SessionOptions) -> Result<Session, SessionError> {
-        let interrupted = Arc::new(AtomicBool::new(false));
+    /// Once `interrupted` is set, it is given up.
+    pub fn launch(
+        program: Program,
+        options: SessionOptions,
+        interrupted: Arc<AtomicBool>,
+    ) -> Result<Session, SessionError> {
         let (inferior, events) = Inferior::launch(program, &interrupted)?;
         Ok(Session {
             focus: 0,

@@ -60,7 +60,11 @@ pub(super) struct Quiet {
 
 impl Session {
     /// Starts a command, which runs until something goes wrong in it or in a process that it makes.
-    pub fn run(program: Program, options: SessionOptions) -> Result<Session, SessionError> {
+    pub fn run(
+        program: Program,
+        options: SessionOptions,
+        interrupted: Arc<AtomicBool>,
+    ) -> Result<Session, SessionError> {
         let running = Running {
             tree: Tree::start(program)?,
             locator: Locator::default(),
@@ -79,7 +83,7 @@ impl Session {
             events: Vec::new(),
             library: Library::new(options.syntax),
             limits: options.limits,
-            interrupted: Arc::new(AtomicBool::new(false)),
+            interrupted,
             running: Some(running),
         })
     }

@@ -2,14 +2,21 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nix::pty::{Winsize, openpty};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::{Winsize, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{SigHandler, Signal};
+use nix::sys::stat::Mode;
+use nix::unistd::Pid;
 
 use super::PATIENCE;
 
@@ -17,6 +24,9 @@ pub struct Terminal {
     child: Child,
     keyboard: File,
     screen: Receiver<Vec<u8>>,
+    /// Reads what is printed until the other end of `plug` is dropped.
+    reader: Option<JoinHandle<()>>,
+    plug: Option<UnixStream>,
     /// What was printed and not waited for yet.
     unread: String,
     /// Everything that was printed.
@@ -32,32 +42,41 @@ impl Terminal {
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
-        let pty = openpty(&size, None).expect("a pseudo-terminal");
-        let slave = |fd: &OwnedFd| fd.try_clone().expect("a file descriptor");
-        command
-            .stdin(slave(&pty.slave))
-            .stdout(slave(&pty.slave))
-            .stderr(slave(&pty.slave));
-        let terminal = pty.slave.as_raw_fd();
-        // SAFETY: between fork and exec only setsid(2), signal(2) and ioctl(2) are called, which are async-signal-safe.
+        let (master, slave) = pseudo_terminal(&size).expect("a pseudo-terminal");
+        let end = || slave.try_clone().expect("a file descriptor");
+        command.stdin(end()).stdout(end()).stderr(end());
+        let terminal = slave.as_raw_fd();
+        with_usual_signals(&mut command);
+        // SAFETY: between fork and exec only setsid(2) and ioctl(2) are called, which are async-signal-safe.
         unsafe {
             command.pre_exec(move || {
                 nix::unistd::setsid()?;
-                // Tests that run in the background of a shell have it ignored, and whoever they start inherits that.
-                nix::sys::signal::signal(Signal::SIGINT, SigHandler::SigDfl)?;
                 nix::errno::Errno::result(nix::libc::ioctl(terminal, nix::libc::TIOCSCTTY, 0))?;
                 Ok(())
             });
         }
         let child = command.spawn().expect("the command starts");
-        drop(pty.slave);
-        let keyboard = File::from(pty.master);
+        // It keeps what it is to give the child.
+        drop((slave, command));
+        let keyboard = File::from(master);
         let mut output = keyboard.try_clone().expect("a file descriptor");
+        let (plug, plugged) = UnixStream::pair().expect("a pair of sockets");
         let (sender, screen) = mpsc::channel();
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // The kernel says EIO once nobody has the other end open.
-            while let Ok(count @ 1..) = output.read(&mut bytes) {
+            loop {
+                let mut waiting = [
+                    PollFd::new(output.as_fd(), PollFlags::POLLIN),
+                    PollFd::new(plugged.as_fd(), PollFlags::POLLIN),
+                ];
+                let _ = poll(&mut waiting, PollTimeout::NONE);
+                if waiting[1].any() == Some(true) {
+                    break;
+                }
+                // The kernel says EIO once nobody has the other end open.
+                let Ok(count @ 1..) = output.read(&mut bytes) else {
+                    break;
+                };
                 if sender.send(bytes[..count].to_vec()).is_err() {
                     break;
                 }
@@ -67,9 +86,24 @@ impl Terminal {
             child,
             keyboard,
             screen,
+            reader: Some(reader),
+            plug: Some(plug),
             unread: String::new(),
             seen: String::new(),
         }
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// Closes the terminal, as with the window that it is in.
+    pub fn hang_up(&mut self) {
+        self.plug = None;
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("it does not fail");
+        }
+        self.keyboard = File::open("/dev/null").expect("it is always there");
     }
 
     pub fn type_keys(&mut self, keys: &str) {
@@ -123,6 +157,32 @@ impl Terminal {
 
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("it is our child")
+    }
+}
+
+/// Both ends of a new one. Nobody who is started meanwhile gets them: a terminal that somebody has open is not closed.
+fn pseudo_terminal(size: &Winsize) -> nix::Result<(OwnedFd, OwnedFd)> {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let slave = open(ptsname_r(&master)?.as_str(), flags, Mode::empty())?;
+    let size = std::ptr::from_ref(size);
+    // SAFETY: the kernel reads a `winsize` of a terminal that is open.
+    Errno::result(unsafe { nix::libc::ioctl(slave.as_raw_fd(), nix::libc::TIOCSWINSZ, size) })?;
+    Ok((master.into(), slave))
+}
+
+/// Tests that run in the background of a shell or under `nohup` have them ignored, and whoever they start inherits that.
+pub fn with_usual_signals(command: &mut Command) {
+    // SAFETY: between fork and exec only signal(2) is called, which is async-signal-safe.
+    unsafe {
+        command.pre_exec(|| {
+            for one in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGTERM] {
+                nix::sys::signal::signal(one, SigHandler::SigDfl)?;
+            }
+            Ok(())
+        });
     }
 }
 

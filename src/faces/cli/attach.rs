@@ -6,10 +6,11 @@ use clap::ColorChoice;
 
 use super::Failure;
 use super::stack::{palette, pid};
+use crate::faces::complaint::complain;
 use crate::faces::render::heading::Headings;
 use crate::faces::render::palette::Palette;
 use crate::faces::render::printer::Printer;
-use crate::faces::repl::{Options, converse};
+use crate::faces::repl::{Options, Outcome, converse, heed_termination};
 use crate::model::{Pid, ProcessReport};
 use crate::session::source::Sources;
 use crate::session::stack::{Limits, Target, families};
@@ -118,10 +119,15 @@ pub(super) fn prompt(
         has_program: false,
     };
     let banner = banner(&reports, palette)?;
+    heed_termination(&session.interrupted())?;
     for failure in &failures {
-        eprintln!("pmdb: {failure}");
+        complain(&format!("pmdb: {failure}"));
     }
     match converse(session, &options, &banner) {
+        Ok(Outcome {
+            terminated_by: Some(signal),
+            ..
+        }) => Err(Failure::Terminated(signal)),
         Ok(outcome) if outcome.succeeded && failures.is_empty() => Ok(()),
         Ok(_) => Err(Failure::Said),
         Err(error) => Err(Failure::Output(error)),

@@ -3,6 +3,10 @@
 use std::io;
 use std::process::ExitCode;
 
+use nix::sys::signal::Signal;
+
+use crate::faces::complaint::complain;
+
 /// What a subcommand gives back instead of success.
 pub enum Failure {
     /// Nothing failed: the answer is printed and there is nothing more to do.
@@ -13,6 +17,8 @@ pub enum Failure {
     Operation(Vec<String>),
     /// The program that was run has ended by itself, with this exit code.
     Program(i32),
+    /// pmdb was told to leave, by this signal.
+    Terminated(i32),
     /// What failed has been said where it did.
     Said,
     /// The answer could not be written.
@@ -30,6 +36,8 @@ impl Failure {
             Failure::Operation(_) | Failure::Said | Failure::Output(_) => ExitCode::FAILURE,
             Failure::Usage(_) => ExitCode::from(2),
             Failure::Program(code) => ExitCode::from(code.to_le_bytes()[0]),
+            // As a shell has it for what a signal has ended.
+            Failure::Terminated(signal) => ExitCode::from((128 + signal).to_le_bytes()[0]),
         }
     }
 
@@ -37,6 +45,10 @@ impl Failure {
     pub(super) fn report(&self) {
         match self {
             Failure::Answered | Failure::Said | Failure::Program(_) => {}
+            Failure::Terminated(signal) => {
+                let name = Signal::try_from(*signal).map_or("a signal", Signal::as_str);
+                complain(&format!("pmdb: ended by {name}"));
+            }
             Failure::Usage(text) => complain(text.trim_end()),
             Failure::Operation(sentences) => {
                 for sentence in sentences {
@@ -55,10 +67,4 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         Failure::Output(error)
     }
-}
-
-/// Unlike `eprintln!`, does not panic when standard error is closed: nobody is left to tell.
-fn complain(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(io::stderr(), "{text}");
 }

@@ -1,11 +1,13 @@
 //! `pmdb run`.
 
 use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::Failure;
 use super::attach::{PromptArguments, session_options};
 use super::stack::palette;
-use crate::faces::repl::{Options, converse, follow};
+use crate::faces::repl::{Options, converse, follow, heed_termination, termination};
 use crate::session::{Program, Session, SessionError};
 
 const EXAMPLES: &str = "\
@@ -45,14 +47,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let palette = palette(arguments.prompt.color);
     let options = session_options(&arguments.prompt, palette);
+    let interrupted = Arc::new(AtomicBool::new(false));
+    heed_termination(&interrupted)?;
     let started = if arguments.stop_at_entry {
-        Session::launch(program, options)
+        Session::launch(program, options, interrupted)
     } else {
-        Session::run(program, options)
+        Session::run(program, options, interrupted)
     };
     let session = match started {
         Ok(session) => session,
         Err(error) => {
+            if let Some(signal) = termination() {
+                return Err(Failure::Terminated(signal));
+            }
             Failure::Operation(vec![error.to_string()]).report();
             return Err(match error {
                 SessionError::NoProgram { exit_code, .. } => Failure::Program(exit_code),
@@ -71,9 +78,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         follow(session, &options, arguments.batch)
     };
     match outcome {
-        Ok(outcome) => match outcome.exit_code {
-            Some(code) => Err(Failure::Program(code)),
-            None => Ok(()),
+        Ok(outcome) => match (outcome.terminated_by, outcome.exit_code) {
+            (Some(signal), _) => Err(Failure::Terminated(signal)),
+            (None, Some(code)) => Err(Failure::Program(code)),
+            (None, None) => Ok(()),
         },
         Err(error) => Err(Failure::Output(error)),
     }

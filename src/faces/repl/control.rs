@@ -9,6 +9,7 @@ use super::awaited::Awaited;
 use super::breakpoints::{breakpoint_request, line_number, watch_request};
 use super::commands::Control;
 use super::run::{Queued, Repl, Trouble};
+use super::termination;
 use crate::faces::render::printable;
 use crate::session::{Event, Request, Response, Resume, Stop};
 
@@ -156,6 +157,9 @@ impl Repl {
                 return Ok(());
             }
             waited?;
+            if termination::signal().is_some() {
+                return Err(Trouble::Terminated);
+            }
             if interrupted.swap(false, Ordering::Relaxed)
                 && deadline.is_none()
                 && !self.session.is_about_a_command()

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::prompt::{catch_interrupts, prompt};
 use super::run::{Ending, Queued, Repl, Trouble};
-use super::script::{Options, Outcome, answers, terminal};
+use super::script::{Options, Outcome, answers, end, terminal};
 use crate::session::{FrameStep, Request, Response, Resume, Session};
 
 /// Follows a command to its end. At each stop the commands that were given are run first, as if typed, and then there is a prompt at the
@@ -22,22 +22,19 @@ pub fn follow(session: Session, options: &Options, batch: bool) -> io::Result<Ou
         Box::new(io::stderr()) as Box<dyn Write>
     };
     catch_interrupts(&interrupted);
-    if in_terminal {
+    let talked = if in_terminal {
         let ending = repl
             .borrow_mut()
-            .until_first_prompt(&options.commands, &mut *out)?;
-        if ending != Ending::Quit {
-            prompt(&repl, &mut *out, true)?;
+            .until_first_prompt(&options.commands, &mut *out);
+        match ending {
+            Ok(Ending::Quit) => Ok(()),
+            Ok(_) => prompt(&repl, &mut *out, true),
+            Err(error) => Err(error),
         }
     } else {
-        repl.borrow_mut().run_to_end(&options.commands, &mut *out)?;
-    }
-    let exit_code = repl.borrow_mut().session.end_program();
-    out.flush()?;
-    Ok(Outcome {
-        succeeded: true,
-        exit_code,
-    })
+        repl.borrow_mut().run_to_end(&options.commands, &mut *out)
+    };
+    end(&repl, talked.map(|()| true), &mut *out)
 }
 
 impl Repl {
@@ -51,7 +48,7 @@ impl Repl {
         let lines = commands.iter().cloned();
         self.queue.extend(lines.map(Queued::Line));
         let ending = self.work_off(out)?;
-        Ok(if self.session.is_over() {
+        Ok(if self.is_to_leave() {
             Ending::Quit
         } else {
             ending
@@ -63,7 +60,7 @@ impl Repl {
         if !commands.is_empty() && self.until_first_prompt(commands, out)? == Ending::Quit {
             return Ok(());
         }
-        while !self.session.is_over() {
+        while !self.is_to_leave() {
             let went_on = if self.session.stands_still() {
                 self.go_on(out)
             } else {

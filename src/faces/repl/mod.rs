@@ -18,9 +18,11 @@ mod run;
 mod script;
 mod sets;
 mod summary;
+mod termination;
 
 pub use commands::{COMMANDS, Command};
 pub use follow::follow;
 pub use help::reference;
 pub use run::{Ending, Repl};
 pub use script::{Options, Outcome, converse};
+pub use termination::{heed as heed_termination, signal as termination};

@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use nix::poll::PollFlags;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
@@ -14,6 +16,8 @@ use rustyline::history::FileHistory;
 use rustyline::{Behavior, CompletionType, Config, Context, Editor};
 
 use super::run::{Ending, Repl};
+use super::termination;
+use crate::faces::complaint::complain;
 use crate::faces::render::palette::{Palette, Role};
 
 /// Lines of the history that are kept.
@@ -55,6 +59,7 @@ pub(super) fn prompt(
 ) -> io::Result<()> {
     let interrupted = repl.borrow().session.interrupted();
     let mut editor = editor(repl, by_name).map_err(io::Error::other)?;
+    let is_plain = is_plain_terminal();
     let history = history_file();
     if let Some(path) = &history {
         // There is none yet, or it cannot be read: the prompt works without.
@@ -71,7 +76,24 @@ pub(super) fn prompt(
             ),
             None => (prompts(&mut repl.borrow_mut()), String::new(), true),
         };
-        match editor.readline_with_initial(&prompt, (&indent, "")) {
+        if termination::signal().is_some() {
+            break;
+        }
+        let read = if is_plain {
+            // The editor only reads a line then, and a signal would not end that.
+            out.write_all(prompt.0.as_bytes())?;
+            out.flush()?;
+            if !termination::wait_for(io::stdin().as_fd(), PollFlags::POLLIN) {
+                break;
+            }
+            editor.readline("")
+        } else {
+            termination::while_editing(|| editor.readline_with_initial(&prompt, (&indent, "")))
+        };
+        if termination::signal().is_some() {
+            break;
+        }
+        match read {
             Ok(line) => {
                 if is_kept && !line.trim().is_empty() {
                     let _ = editor.add_history_entry(line.as_str());
@@ -155,6 +177,14 @@ fn prompts(repl: &mut Repl) -> (String, String) {
     (plain, painted)
 }
 
+/// Whether it can do no more than show lines: those that the line editor names.
+fn is_plain_terminal() -> bool {
+    let name = std::env::var("TERM").unwrap_or_default();
+    ["dumb", "cons25", "emacs"]
+        .iter()
+        .any(|plain| name.eq_ignore_ascii_case(plain))
+}
+
 /// While a command runs, Ctrl-C ends the command and not pmdb.
 pub(super) fn catch_interrupts(interrupted: &Arc<AtomicBool>) {
     extern "C" fn handler(_: nix::libc::c_int) {
@@ -195,10 +225,10 @@ fn save(editor: &mut Editor<Assistant, FileHistory>, path: &PathBuf) {
             .map_err(|error| error.to_string())
             .and_then(|()| editor.save_history(path).map_err(|error| error.to_string()));
         if let Err(error) = saved {
-            eprintln!(
+            complain(&format!(
                 "pmdb: the history was not kept in {}: {error}",
                 path.display()
-            );
+            ));
         }
     }
 }

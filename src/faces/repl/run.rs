@@ -8,6 +8,7 @@ use super::awaited::Awaited;
 use super::commands::{self, Action, Command};
 use super::help;
 use super::line::{Aliases, split_command, split_first};
+use super::termination;
 use crate::faces::render::palette::Palette;
 use crate::faces::render::printable;
 use crate::session::{Request, Response, Session, SessionError};
@@ -70,6 +71,8 @@ pub(super) enum Trouble {
     Words(String),
     /// It has been said already.
     Said,
+    /// pmdb is to leave.
+    Terminated,
     Output(io::Error),
 }
 
@@ -143,13 +146,18 @@ impl Repl {
                 }
             };
             ending = ending.and(of_this);
-            if self.session.is_over() {
+            if self.is_to_leave() {
                 // There is nobody left whom the rest could be about.
                 self.queue.clear();
                 return Ok(Ending::Quit);
             }
         }
         Ok(ending)
+    }
+
+    /// Whether there is nothing more to be talked about, or nobody to talk to.
+    pub(super) fn is_to_leave(&self) -> bool {
+        self.session.is_over() || termination::signal().is_some()
     }
 
     /// The frame at which the process stopped is not to be shown any more.
@@ -278,6 +286,9 @@ impl Repl {
         result: Result<(), Trouble>,
         out: &mut dyn Write,
     ) -> io::Result<Ending> {
+        if termination::signal().is_some() && result.is_err() {
+            return Ok(Ending::Quit);
+        }
         if let Err(Trouble::Session(SessionError::Interrupted)) = &result {
             // The frame is shown all the same.
             self.queue
@@ -292,7 +303,7 @@ impl Repl {
             }
             // It is no complaint in pdb.
             Err(Trouble::Session(SessionError::BeyondEnd)) => writer.line("End of file")?,
-            Err(Trouble::Said) => {}
+            Err(Trouble::Said | Trouble::Terminated) => {}
             Err(Trouble::Session(error)) => writer.problem(&error.to_string())?,
             Err(Trouble::Words(why)) => writer.problem(&why)?,
             Err(Trouble::Usage(why, command)) => {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -10,11 +10,15 @@ use std::sync::atomic::Ordering;
 
 use super::prompt::{catch_interrupts, prompt};
 use super::run::{Ending, Repl};
+use super::termination;
 use crate::faces::render::palette::Palette;
 use crate::session::Session;
 
 /// A longer `.pdbrc` is not read. Bytes.
 const LONGEST_RC: u64 = 1 << 20;
+
+/// What is read at once from an input that is pmdb's alone. Bytes.
+const USUAL_READ: usize = 8192;
 
 /// How a conversation is held.
 #[derive(Debug, Clone)]
@@ -34,6 +38,8 @@ pub struct Outcome {
     pub succeeded: bool,
     /// Of a program that pmdb started and that has ended by itself.
     pub exit_code: Option<i32>,
+    /// The signal that told pmdb to leave, if one did.
+    pub terminated_by: Option<i32>,
 }
 
 /// Runs the user's `.pdbrc` files, then the commands; then it prompts in a terminal, and otherwise reads commands from
@@ -50,17 +56,36 @@ pub fn converse(session: Session, options: &Options, banner: &str) -> io::Result
     if in_terminal {
         write!(out, "{banner}")?;
         catch_interrupts(&interrupted);
-    }
-    let succeeded = if options.has_program {
-        with_program(&repl, options, in_terminal, &mut *out)?
     } else {
-        with_processes(&repl, options, in_terminal, &mut *out)?
+        termination::heed_interrupts();
+    }
+    let talked = if options.has_program {
+        with_program(&repl, options, in_terminal, &mut *out)
+    } else {
+        with_processes(&repl, options, in_terminal, &mut *out)
     };
+    end(&repl, talked, &mut *out)
+}
+
+/// Ends what pmdb has started, also if the terminal is gone.
+pub(super) fn end(
+    repl: &Rc<RefCell<Repl>>,
+    talked: io::Result<bool>,
+    out: &mut dyn Write,
+) -> io::Result<Outcome> {
     let exit_code = repl.borrow_mut().session.end_program();
-    out.flush()?;
+    let terminated_by = termination::signal();
+    // What was cut off by the signal has not failed.
+    let flushed = talked.and_then(|succeeded| out.flush().map(|()| succeeded));
+    let succeeded = match flushed {
+        Ok(succeeded) => succeeded,
+        Err(_) if terminated_by.is_some() => false,
+        Err(error) => return Err(error),
+    };
     Ok(Outcome {
         succeeded,
         exit_code,
+        terminated_by,
     })
 }
 
@@ -96,7 +121,8 @@ fn with_processes(
         return Ok(true);
     }
     if options.commands.is_empty() {
-        succeeded = run_input(&mut repl.borrow_mut(), &mut io::stdin().lock(), out)?;
+        let mut input = termination::input(USUAL_READ)?;
+        succeeded = run_input(&mut repl.borrow_mut(), &mut input, out)?;
     }
     Ok(succeeded)
 }
@@ -119,12 +145,8 @@ fn with_program(
     }
     out.flush()?;
     // Byte by byte: what lies behind the lines is the program's.
-    let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    run_input(
-        &mut repl.borrow_mut(),
-        &mut BufReader::with_capacity(1, input),
-        out,
-    )
+    let mut input = termination::input(1)?;
+    run_input(&mut repl.borrow_mut(), &mut input, out)
 }
 
 /// The terminal that the user sits at, also if the standard streams are something else.
@@ -139,9 +161,12 @@ pub(super) fn answers(options: &Options) -> Box<dyn Write> {
         && !io::stdout().is_terminal()
         && let Some(terminal) = terminal()
     {
-        return Box::new(terminal);
+        return termination::output(terminal);
     }
-    Box::new(io::stdout())
+    match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(output) => termination::output(File::from(output)),
+        Err(_) => Box::new(io::stdout()),
+    }
 }
 
 /// Runs lines to their end.
@@ -150,7 +175,11 @@ fn run_input(repl: &mut Repl, input: &mut dyn BufRead, out: &mut dyn Write) -> i
     let mut line = Vec::new();
     loop {
         line.clear();
-        if input.read_until(b'\n', &mut line)? == 0 {
+        let count = input.read_until(b'\n', &mut line)?;
+        if termination::signal().is_some() {
+            return Ok(succeeded);
+        }
+        if count == 0 {
             match repl.end_of_input(out)? {
                 Ending::Done => continue,
                 Ending::Failed | Ending::Quit => return Ok(succeeded),

@@ -1,9 +1,12 @@
 //! Starting a program with the agent in it before the first line of its main program runs.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
 
 use nix::libc;
+use nix::sys::signal::{Signal, kill};
 
 use super::AgentError;
 use super::arrival::{Arrival, Purpose, Sprung};
@@ -14,6 +17,9 @@ use crate::process::trace::{End, Interests, Program, TraceError, TraceEvent, Tra
 
 /// How long the news of a process's end may take after it has ended.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether the user gave up.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// A program that pmdb has started, and its end.
 pub struct Launch {
@@ -31,8 +37,8 @@ pub enum Start {
 }
 
 impl Launch {
-    /// Starts a program, which may execute others until one of them is a Python.
-    pub fn start(program: Program) -> Result<Start, AgentError> {
+    /// Starts a program, which may execute others until one of them is a Python. Once `interrupted` is set, it is ended.
+    pub fn start(program: Program, interrupted: &AtomicBool) -> Result<Start, AgentError> {
         let interests = Interests {
             exec: true,
             signals: BTreeSet::from([libc::SIGTRAP]),
@@ -42,10 +48,27 @@ impl Launch {
         let pid = tracer.launch(program)?;
         let orders = tracer.orders().clone();
         let mut arrival = None;
+        let mut given_up: Option<Instant> = None;
         loop {
-            let event = tracer.events().recv().map_err(|_| TraceError::NoTracer {
-                why: "it has ended".to_string(),
-            })?;
+            if interrupted.load(Ordering::Relaxed) {
+                let signal = match given_up {
+                    None => Some(Signal::SIGTERM),
+                    Some(since) if since.elapsed() > PATIENCE => Some(Signal::SIGKILL),
+                    Some(_) => None,
+                };
+                given_up.get_or_insert_with(Instant::now);
+                if let Some(signal) = signal {
+                    let _ = kill(nix::unistd::Pid::from_raw(pid.0.cast_signed()), signal);
+                }
+            }
+            let event = match tracer.events().recv_timeout(GLANCE) {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => {
+                    let why = "it has ended".to_string();
+                    return Err(TraceError::NoTracer { why }.into());
+                }
+            };
             match event {
                 TraceEvent::Executed { pid: of, .. } if of == pid => {
                     arrival = Some(Arrival::begin(&orders, pid, Purpose::StopAtEntry)?);
