@@ -12,7 +12,7 @@ use pmdb::python::agent::{
     Answer, Channel, Command, Event, Injection, Message, Resume, WantedBreakpoint,
 };
 use pmdb::python::locate;
-use support::{Fixture, fixture_path, on_each_python};
+use support::{Fixture, assert_same_code, fixture_path, machine_code, on_each_python, rounds};
 
 const PATIENCE: Duration = support::PATIENCE;
 
@@ -163,7 +163,7 @@ fn number(facts: &HashMap<String, String>, name: &str) -> u64 {
 
 #[test]
 fn many_rounds_lose_no_signal_and_leave_nothing() {
-    const ROUNDS: u64 = 20;
+    let rounds = rounds(20) as u64;
     on_each_python(|python| {
         let mut fixture = Fixture::python(python, "crowd.py", &[]);
         // The first rounds fill what the interpreter keeps for later.
@@ -177,7 +177,8 @@ fn many_rounds_lose_no_signal_and_leave_nothing() {
                 break before;
             }
         };
-        for _ in 0..ROUNDS {
+        let code = machine_code(fixture.pid());
+        for _ in 0..rounds {
             send_signal(&fixture);
             attach(&fixture).leave();
         }
@@ -190,15 +191,16 @@ fn many_rounds_lose_no_signal_and_leave_nothing() {
             // What grows for each round is left behind. A whole agent has thousands of blocks.
             let grown = |name| number(&after, name).saturating_sub(number(&before, name));
             let is_clean = same.iter().all(|name| after[*name] == before[*name])
-                && grown("signals") == ROUNDS
-                && grown("objects") < ROUNDS
-                && grown("blocks") < 30 * ROUNDS
-                && grown("mappings") < ROUNDS;
+                && grown("signals") == rounds
+                && grown("objects") < rounds
+                && grown("blocks") < 30 * rounds
+                && grown("mappings") < rounds;
             if is_clean {
                 break;
             }
             assert!(begin.elapsed() < PATIENCE, "{before:?}\n{after:?}");
         }
+        assert_same_code(&code, fixture.pid());
     });
 }
 

@@ -11,7 +11,7 @@ use pmdb::model::{Pid, ThreadState, Tid};
 use pmdb::process::Process;
 use pmdb::process::live::LiveProcess;
 use pmdb::process::trace::{Call, Hold, TraceError};
-use support::{Fixture, c_program};
+use support::{Fixture, assert_same_code, c_program, machine_code};
 
 fn hold(fixture: &Fixture) -> Hold {
     Hold::seize(Pid(fixture.pid())).unwrap_or_else(|error| panic!("{error}"))
@@ -70,6 +70,7 @@ fn every_thread_is_stopped_and_goes_on() {
 #[test]
 fn a_thousand_holds_lose_no_signal_and_spoil_no_register() {
     let mut fixture = Fixture::start(Command::new(c_program("busy")));
+    let code = machine_code(fixture.pid());
     for round in 0..1000 {
         send_real_time_signal(&fixture);
         let held = hold(&fixture);
@@ -82,6 +83,7 @@ fn a_thousand_holds_lose_no_signal_and_spoil_no_register() {
         what_it_noticed(&mut fixture, 1500),
         "signals 1500 wrong 0 interrupted 0"
     );
+    assert_same_code(&code, fixture.pid());
 }
 
 #[test]

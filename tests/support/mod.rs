@@ -23,6 +23,7 @@
 mod assassin;
 mod binary;
 mod c;
+mod code;
 mod conversation;
 mod core;
 pub mod evaluation;
@@ -41,6 +42,7 @@ mod whereabouts;
 pub use assassin::{Fate, kill_at};
 pub use binary::{Answer, pmdb, pmdb_alone, pmdb_in, pmdb_with_input, pmdb_within, run};
 pub use c::c_program;
+pub use code::{assert_same_code, machine_code};
 pub use conversation::{Conversation, told};
 pub use core::{Core, dump_core, dump_core_after, gcore_after};
 pub use fixture::{Fixture, fixture_path};
@@ -59,6 +61,14 @@ use std::time::Duration;
 
 /// How long anything may take before the test calls it a hang. Not a speed limit: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often something is repeated that must never go wrong: what fits into the suite, or as often as `PMDB_TEST_ROUNDS` says.
+pub fn rounds(usual: usize) -> usize {
+    let wanted = std::env::var("PMDB_TEST_ROUNDS").ok();
+    wanted.map_or(usual, |text| {
+        text.parse().expect("PMDB_TEST_ROUNDS is a number")
+    })
+}
 
 /// The `target` folder that this test binary was built in.
 pub fn target_folder() -> PathBuf {
