@@ -102,6 +102,51 @@ fn replaced_functions_of_the_interpreter_are_not_used() {
 }
 
 #[test]
+fn functions_that_are_replaced_while_it_is_held_are_not_used() {
+    on_each_python(|python| {
+        let all_at_once = [
+            "settrace",
+            "getframe",
+            "monitoring",
+            "len",
+            "isinstance",
+            "repr",
+            "eval",
+            "posix",
+            "stdout_none",
+            "no_posixpath",
+        ];
+        for tricks in [
+            &all_at_once[..],
+            &["print", "hooks", "stdout_raises", "no_os"],
+        ] {
+            // What a statement's function and an assignment need is loaded before.
+            let mut fixture = start(python, "ctypes");
+            let play = format!("!played = [TRICKS[trick]() for trick in {tricks:?}]");
+            let told = session_in_work(
+                &fixture,
+                &[
+                    "b 12, y % 2 == 5",
+                    &play,
+                    "p x - x",
+                    "!x = 70",
+                    "next",
+                    "p y",
+                    "clear 2",
+                    "tbreak 13, y % 2",
+                    "continue",
+                    "p y % 2",
+                    "detach",
+                ],
+            );
+            let expected = "Breakpoint 2 at hostile.py:12\n0\n> hostile.py(12)work()\n-> z = y * 2\n71\nDeleted breakpoint 2 at hostile.py:12\nBreakpoint 3 at hostile.py:13\nDeleted breakpoint 3 at hostile.py:13\n> hostile.py(13)work()\n-> return z\n1\n[the process goes on]\n";
+            assert_eq!(told, expected, "{tricks:?}");
+            lives(&mut fixture);
+        }
+    });
+}
+
+#[test]
 fn what_cannot_be_done_is_said_and_does_no_harm() {
     on_each_python(|python| {
         for (trick, why) in [

@@ -22,6 +22,12 @@ pub enum ThreadState {
     Unknown,
 }
 
+impl ThreadState {
+    pub fn has_ended(self) -> bool {
+        matches!(self, ThreadState::Zombie | ThreadState::Dead)
+    }
+}
+
 /// A thread's relation to the global interpreter lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

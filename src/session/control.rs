@@ -31,6 +31,11 @@ impl Inferior {
         }
         let pid = self.live_pid()?;
         let located = self.located()?.clone();
+        // The one that comes in takes the place of one that has lost its pipes.
+        let held = self.held.take_if(|held| held.is_lost());
+        if held.is_some() && self.process.has_changed().is_some() {
+            return self.refresh(interrupted);
+        }
         match &mut self.held {
             Some(held) => {
                 held.interrupt(&*self.process, &located)?;
@@ -39,7 +44,12 @@ impl Inferior {
             None => match Held::begin(&*self.process, &located, pid, interrupted) {
                 Ok((held, event)) => {
                     self.held = Some(held);
-                    self.happened(event, interrupted)
+                    let events = self.happened(event, interrupted)?;
+                    if !self.breakpoints.list().is_empty() {
+                        // They were those of an agent that is gone.
+                        self.send_breakpoints(interrupted)?;
+                    }
+                    Ok(events)
                 }
                 Err(error) if self.ends(&error) => self.refresh(interrupted),
                 Err(error) => Err(error),
@@ -154,7 +164,25 @@ impl Inferior {
             {
                 Ok(events)
             }
-            _ => Err(error),
+            _ => {
+                self.sweep(interrupted);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes out an agent whose pipes the process has closed. Its hooks notice that only when they have something to say; one
+    /// that comes in anew takes its place, and leaves.
+    fn sweep(&mut self, interrupted: &AtomicBool) {
+        let (Some(held), Some(pid)) = (self.held.take_if(|held| held.is_lost()), self.report.pid)
+        else {
+            return;
+        };
+        self.standing_thread = None;
+        let Ok(located) = &self.python else { return };
+        held.forget(&*self.process, located);
+        if let Ok((held, _)) = Held::begin(&*self.process, located, pid, interrupted) {
+            let _ = held.end(&*self.process, located);
         }
     }
 

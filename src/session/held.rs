@@ -244,9 +244,8 @@ impl Held {
     }
 
     /// Whether the pipes to the agent have ended.
-    pub fn is_lost(&mut self) -> bool {
-        let now = self.channel.receive(Duration::ZERO);
-        matches!(now, Err(AgentError::Ended { .. }))
+    pub fn is_lost(&self) -> bool {
+        self.channel.has_ended()
     }
 
     /// The agent has taken itself out: the pages go too.

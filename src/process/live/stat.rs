@@ -99,7 +99,7 @@ impl Stat {
     }
 
     pub fn has_ended(&self) -> bool {
-        matches!(self.state, ThreadState::Zombie | ThreadState::Dead)
+        self.state.has_ended()
     }
 
     pub fn is_exiting(&self) -> bool {

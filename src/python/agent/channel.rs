@@ -77,6 +77,14 @@ impl Channel {
         }
     }
 
+    /// Whether nobody in the process has the agent's ends any more, and all that it said has been received.
+    pub fn has_ended(&self) -> bool {
+        let mut looked_at = [PollFd::new(self.answers.as_fd(), PollFlags::POLLIN)];
+        let looked = poll(&mut looked_at, PollTimeout::ZERO);
+        let events = looked_at[0].revents().unwrap_or(PollFlags::empty());
+        looked.is_ok() && events.contains(PollFlags::POLLHUP) && !events.contains(PollFlags::POLLIN)
+    }
+
     fn wait_for_bytes(&mut self, patience: Duration) -> Result<bool, AgentError> {
         let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
         let mut waiting = [PollFd::new(self.answers.as_fd(), PollFlags::POLLIN)];

@@ -19,7 +19,7 @@ pub enum AgentError {
     #[error("process {pid} is shutting its interpreter down: nothing more can be run in it")]
     Finalizing { pid: Pid },
     #[error(
-        "the main thread of process {pid} is gone, as in a child that was forked by another thread: nothing can be run in it"
+        "the main thread of process {pid} is gone, as in a child that was forked by another thread, or where it has ended and others go on: nothing can be run in the process, only looked at"
     )]
     NoMainThread { pid: Pid },
     #[error(
@@ -50,7 +50,7 @@ pub enum AgentError {
     #[error("process {pid} was started and cannot be stopped: {why}")]
     NotLaunched { pid: Pid, why: String },
     #[error(
-        "what pmdb had in process {pid} is gone: it executed another program, ended, or closed all its files"
+        "what pmdb had in process {pid} is gone: it executed another program, ended, or closed all its files (`stop` then brings it in again)"
     )]
     Ended { pid: Pid },
     #[error(

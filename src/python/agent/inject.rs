@@ -7,9 +7,9 @@ use super::ring::{Placed, Ring};
 use super::script::Runner;
 use super::{AgentError, script};
 use crate::model::{Addr, Pid, Tid};
-use crate::process::Process;
 use crate::process::elf::{Elf, load_bias};
 use crate::process::trace::{Custody, Hold};
+use crate::process::{Process, ThreadStatus};
 use crate::python::{Located, Look};
 
 /// The functions of CPython that the interpreter is made to call.
@@ -72,6 +72,12 @@ impl Injection {
     ) -> Result<(Injection, Channel), AgentError> {
         let pid = hold.pid();
         let functions = Functions::of(process, pid)?;
+        let threads = process.threads().unwrap_or_default();
+        let has_ended = |thread: &ThreadStatus| thread.tid.0 == pid.0 && thread.state.has_ended();
+        if threads.iter().any(has_ended) {
+            // exit(2) of the main thread alone: its thread state stays in the list, and it never comes by.
+            return Err(AgentError::NoMainThread { pid });
+        }
         // Made now, so that it has read nothing before the process stood still.
         let look = Look::new(process, located);
         let ring = look.pending_calls(pid)?;

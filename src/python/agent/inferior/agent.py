@@ -183,7 +183,7 @@ class Agent(Commands, Arrivals):
                 if self.favoured == thread or self.queue[0] is ticket:
                     self.at_prompt.acquire()
                     favoured = self.favoured
-                    is_free = favoured in (None, thread) or favoured not in sys._current_frames()
+                    is_free = favoured in (None, thread) or favoured not in current_frames()
                     if is_urgent or self.has_left or is_free or waited > LONGEST_STEP:
                         return
                     self.at_prompt.release()

@@ -10,7 +10,7 @@ class Arrivals:
             self.errands.give_up(self.speaker)
             return
         # Behind the text that calls this.
-        frame = sys._getframe(2)
+        frame = getframe(2)
         if frame.f_code is Keyboard.interrupted.__code__:
             # The signal that came with the request.
             frame = frame.f_back
@@ -33,13 +33,13 @@ class Arrivals:
     def arrive(self):
         """The main thread has brought the agent in, and stops at its next line."""
         # Behind the text that calls this, and the text in that.
-        self.stop_soon(sys._getframe(3), "attach")
+        self.stop_soon(getframe(3), "attach")
 
     def enter(self):
         """Before the main program of a program that pmdb has started."""
         self.keyboard = Keyboard(self)
         # What the text behind this one has interrupted, if any Python was.
-        Entering(self).begin(sys._getframe(2).f_back)
+        Entering(self).begin(getframe(2).f_back)
 
     def accompany(self):
         """Before the main program of one that pmdb follows with all its processes: it stops where something goes wrong."""
@@ -64,7 +64,7 @@ class Arrivals:
             return
         with turn:
             with self.deciding:
-                frame = sys._current_frames().get(main)
+                frame = current_frames().get(main)
                 # If the main thread is on its way here, it speaks for itself.
                 if self.has_left or serial <= self.spoken or frame is None or is_own(frame):
                     return
@@ -77,7 +77,7 @@ class Arrivals:
     def rejoin(self, serial):
         """The main thread is back: it waits until its turn, and goes on as it was told."""
         # Behind the text that calls this, and the text in that.
-        frame = sys._getframe(3)
+        frame = getframe(3)
         with self.deciding:
             turn = self.turn
             is_first = turn is None and self.deferred is None and serial > self.spoken

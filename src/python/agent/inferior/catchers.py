@@ -49,7 +49,7 @@ class Catcher:
         caller, depth = frame.f_back, 0
         if self.caller and (caller is None or caller.f_code.co_name != self.caller.rpartition(".")[2]):
             return None
-        error = frame.f_locals.get(self.argument) if self.argument else sys.exc_info()[1]
+        error = frame.f_locals.get(self.argument) if self.argument else exc_info()[1]
         if type(error) is dict:
             # asyncio's context.
             error = error.get("exception")

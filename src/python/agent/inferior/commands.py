@@ -10,7 +10,7 @@ class Commands:
     def do_activation(self, frame, command):
         """A number that tells a frame from others that come to lie where it was: it is kept for as long as something runs in it."""
         alive = set()
-        for one in sys._current_frames().values():
+        for one in current_frames().values():
             while one is not None:
                 alive.add(id(one))
                 one = one.f_back

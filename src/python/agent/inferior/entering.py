@@ -19,13 +19,13 @@ class Entering:
         if frame is not None:
             self.agent.stop_soon(frame, "entry")
             return
-        self.before = sys.gettrace()
-        sys.settrace(self.trace)
+        self.before = gettrace()
+        settrace(self.trace)
 
     def trace(self, frame, event, argument):
         if event != "call" or not is_main_program(frame):
             return None
-        sys.settrace(self.before)
+        settrace(self.before)
         if not self.agent.is_ours() or self.agent.has_left:
             return None
         self.agent.stop_soon(frame, "entry")

@@ -108,7 +108,7 @@ class Errands:
 
         raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
         with self.gate:
-            frame = sys._current_frames().get(thread)
+            frame = current_frames().get(thread)
             # In the agent it would cut off what the agent is about.
             if frame is None or frame.f_code.co_filename == OWN_FILE or self.under_way.get(thread) != number:
                 return False

@@ -221,11 +221,16 @@ def write_back(frame, names, before):
     gone = [name for name in before if name not in names and sys.version_info < (3, 12)]
     if not changed and not gone:
         return
+    try:
+        import ctypes
+    except Exception as error:
+        # The copy has the frame's own values again.
+        frame.f_locals
+        why = "up to Python 3.12 a function's variables are assigned by `ctypes`, which this process cannot import"
+        raise RuntimeError("%s (%s)" % (why, describe_error(error))) from None
     frame.f_locals.update(changed)
     for name in gone:
         names.pop(name, None)
-    import ctypes
-
     ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(bool(gone)))
     # 3.11 and 3.12 do that once for each time that `f_locals` was asked for (Objects/frameobject.c, `f_fast_as_locals`).
     frame.f_locals

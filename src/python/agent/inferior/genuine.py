@@ -8,7 +8,7 @@ import posix
 
 NEEDED = {
     "builtins": ("repr", "len", "eval", "exec", "compile", "isinstance", "getattr", "hasattr", "setattr", "id", "iter", "next", "any", "all", "ord"),
-    "sys": ("settrace", "gettrace", "_getframe", "_current_frames", "getrecursionlimit", "setrecursionlimit"),
+    "sys": ("settrace", "gettrace", "_getframe", "_current_frames", "getrecursionlimit", "setrecursionlimit", "exc_info"),
     "posix": ("read", "readv", "write", "close", "fstat", "getpid", "set_blocking", "sched_yield"),
     "_thread": ("allocate_lock", "get_ident", "get_native_id", "start_new_thread"),
 }
@@ -36,30 +36,8 @@ def find_genuine(wanted):
     return found
 
 
-class Genuine:
-    """A module with its own functions in it; all else is the module's."""
-
-    __slots__ = ("_module", "_own")
-
-    def __init__(self, module, own):
-        object.__setattr__(self, "_module", module)
-        object.__setattr__(self, "_own", own)
-
-    @property
-    def __dict__(self):
-        return self._module.__dict__
-
-    def __getattribute__(self, name):
-        if name in ("_module", "_own"):
-            return object.__getattribute__(self, name)
-        own = object.__getattribute__(self, "_own")
-        return own[name] if name in own else object.__getattribute__(self, "_module").__getattribute__(name)
-
-    def __setattr__(self, name, value):
-        self._module.__dict__[name] = value
-
-
 def use_genuine(namespace):
+    """The agent's own names of these functions: what the program replaces later, while the agent is there, concerns it no more either."""
     inserted = namespace["__builtins__"]
     modules = {"builtins": inserted if TYPE(inserted) is DICT else inserted.__dict__}
     modules.update((name, namespace[name].__dict__) for name in ("sys", "posix", "_thread"))
@@ -69,16 +47,17 @@ def use_genuine(namespace):
         for name in names
         if not is_genuine(modules[module].get(name), module, name)
     }
-    if not replaced:
-        return
-    for (module, name), function in find_genuine(replaced).items():
-        if module == "builtins":
-            namespace["__builtins__"] = dict(modules["builtins"], **{name: function})
-            modules["builtins"] = namespace["__builtins__"]
-        else:
-            known = namespace[module]
-            own = known._own if TYPE(known) is Genuine else {}
-            namespace[module] = Genuine(known if not own else known._module, dict(own, **{name: function}))
+    own = {name: dict(members) for name, members in modules.items()}
+    for (module, name), function in find_genuine(replaced).items() if replaced else ():
+        own[module][name] = function
+    namespace["__builtins__"] = own["builtins"]
+    for name in ("posix", "_thread"):
+        namespace[name] = MODULE(name)
+        namespace[name].__dict__.update(own[name])
+    # The rest of `sys` is the program's: `sys.stdout`, `sys.modules` and their like.
+    for name in NEEDED["sys"]:
+        namespace[name.lstrip("_")] = own["sys"].get(name)
+    namespace["MONITORING"] = own["sys"].get("monitoring")
 
 
 use_genuine(globals())

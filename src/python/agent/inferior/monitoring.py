@@ -21,7 +21,7 @@ class Monitoring(Tracing):
         self.seen = {}
 
     def breakpoints_changed(self):
-        monitoring = sys.monitoring
+        monitoring = MONITORING
         self.seen = {}
         if not self.agent.breakpoints:
             self.release_tool()
@@ -31,7 +31,7 @@ class Monitoring(Tracing):
         for code in self.watched.values():
             monitoring.set_local_events(self.tool, code, 0)
         self.watched, self.turns = {}, {}
-        for frame in sys._current_frames().values():
+        for frame in current_frames().values():
             while frame is not None:
                 self.watch(frame.f_code)
                 frame = frame.f_back
@@ -39,7 +39,7 @@ class Monitoring(Tracing):
 
     def take_tool(self):
         """The first free of the tools, the debugger's own if it is free. Without one, breakpoints are traced as up to 3.11."""
-        monitoring, events = sys.monitoring, sys.monitoring.events
+        monitoring, events = MONITORING, MONITORING.events
         for tool in (monitoring.DEBUGGER_ID, 4, 3, 1, 2):
             if monitoring.get_tool(tool) is None:
                 break
@@ -57,7 +57,7 @@ class Monitoring(Tracing):
     def release_tool(self):
         if self.tool is None:
             return
-        monitoring, events = sys.monitoring, sys.monitoring.events
+        monitoring, events = MONITORING, MONITORING.events
         monitoring.set_events(self.tool, 0)
         for code in self.watched.values():
             monitoring.set_local_events(self.tool, code, 0)
@@ -69,24 +69,24 @@ class Monitoring(Tracing):
     def watch(self, code):
         if code.co_filename != OWN_FILE and self.agent.breakpoints.lines_in(code) and id(code) not in self.watched:
             self.watched[id(code)] = code
-            events = sys.monitoring.events
-            sys.monitoring.set_local_events(self.tool, code, events.LINE | events.JUMP)
+            events = MONITORING.events
+            MONITORING.set_local_events(self.tool, code, events.LINE | events.JUMP)
 
     @guarded
     def entered(self, code, offset):
         if self.tool is not None and self.agent.breakpoints.may_be_in(code):
             self.watch(code)
-        return sys.monitoring.DISABLE
+        return MONITORING.DISABLE
 
     @guarded
     def jump_event(self, code, offset, destination):
         """Each turn of a loop in one line counts, though no line begins."""
         if destination > offset:
-            return sys.monitoring.DISABLE
+            return MONITORING.DISABLE
         line = self.turns.get((id(code), offset))
         if line is None:
             if id(code) not in self.watched:
-                return sys.monitoring.DISABLE
+                return MONITORING.DISABLE
             places = [line_at(code, offset), line_at(code, destination)]
             line = self.turns[id(code), offset] = places[0] if places[0] == places[1] else -1
         return self.line_reached(code, line)
@@ -99,8 +99,8 @@ class Monitoring(Tracing):
         agent = self.agent
         hits = agent.breakpoints.hits(code, line)
         if not hits:
-            return sys.monitoring.DISABLE
-        frame = sys._getframe(CALLER_OF_HOOK + 1)
+            return MONITORING.DISABLE
+        frame = getframe(CALLER_OF_HOOK + 1)
         if agent.steps or self.seen:
             step = agent.steps.get(_thread.get_ident())
             if self.was_seen(frame, "trace") or (step is not None and step.is_at_first_line(frame)):

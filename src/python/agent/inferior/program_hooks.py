@@ -30,7 +30,7 @@ class Hooks:
 
     def called_breakpoint(self, *arguments, **named):
         wanted = environment_variable("PYTHONBREAKPOINT")
-        if wanted != "0" and (wanted not in PROMPTS or not self.stops(sys._getframe(1), {"reason": "asked"})):
+        if wanted != "0" and (wanted not in PROMPTS or not self.stops(getframe(1), {"reason": "asked"})):
             return self.put["breakpointhook"][0](*arguments, **named)
 
     def debugger_comes(self, names):
@@ -48,23 +48,23 @@ class Hooks:
 
     def called_set_trace(self, debugger, frame, before):
         # Behind `set_trace` of ours.
-        caller = sys._getframe(2)
+        caller = getframe(2)
         wanted, up = frame or caller, 0
         while caller is not wanted and caller is not None:
             caller, up = caller.f_back, up + 1
         # Who debugs the program already, as `python -m pdb` does, goes on with it.
-        is_at_work = getattr(sys.gettrace(), "__self__", None) is debugger
-        if caller is None or is_at_work or not self.stops(sys._getframe(2), {"reason": "set_trace", "about": {"up": up}}):
+        is_at_work = getattr(gettrace(), "__self__", None) is debugger
+        if caller is None or is_at_work or not self.stops(getframe(2), {"reason": "set_trace", "about": {"up": up}}):
             before(debugger, frame)
 
     def uncaught(self, kind, error, traceback):
         if is_lost(error):
-            self.stops(sys._getframe(), self.agent.message_of(error, "the program ends with it"))
+            self.stops(getframe(), self.agent.message_of(error, "the program ends with it"))
         self.put["excepthook"][0](kind, error, traceback)
 
     def ignored(self, unraisable):
         if is_lost(unraisable.exc_value):
-            self.stops(sys._getframe(), self.agent.message_of(unraisable.exc_value, "Python only prints it and goes on"))
+            self.stops(getframe(), self.agent.message_of(unraisable.exc_value, "Python only prints it and goes on"))
         self.put["unraisablehook"][0](unraisable)
 
     def stops(self, frame, message):

@@ -19,7 +19,7 @@ class Hook:
         if engine is None:
             return
         try:
-            self.reached(engine, sys._getframe(1))
+            self.reached(engine, getframe(1))
         except RecursionError as error:
             # As in `guarded`.
             if error is engine.agent.on_its_way:
@@ -91,7 +91,7 @@ class Rewriting(Tracing):
         self.watch_frames()
 
     def frames(self):
-        for frame in sys._current_frames().values():
+        for frame in current_frames().values():
             while frame is not None:
                 yield frame
                 frame = frame.f_back
@@ -190,7 +190,7 @@ class Rewriting(Tracing):
 
     def watch_frames(self):
         own, watched = _thread.get_ident(), {}
-        for thread, frame in sys._current_frames().items():
+        for thread, frame in current_frames().items():
             while frame is not None:
                 if self.lacks_hooks(frame.f_code):
                     watched.setdefault(thread, {})[id(frame)] = frame
@@ -200,7 +200,7 @@ class Rewriting(Tracing):
                 frame = frame.f_back
         # At once, since the threads run on meanwhile and stop being traced when nothing is to be watched in them.
         self.watched = watched
-        others = [thread for thread in sys._current_frames() if thread != own and self.watches(thread)]
+        others = [thread for thread in current_frames() if thread != own and self.watches(thread)]
         if others and self.can_reach_others():
             self.trace_others(others)
 

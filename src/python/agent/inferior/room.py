@@ -14,32 +14,32 @@ PASSED = "[a breakpoint or a step was passed: the thread was too near to its rec
 def recursion_depth():
     """Calls inside of each other in this thread, as the interpreter counts them: it says so when it refuses a limit that is below that
     (Python/sysmodule.c, `sys_setrecursionlimit`). None if it says something else."""
-    limit = sys.getrecursionlimit()
+    limit = getrecursionlimit()
     try:
-        sys.setrecursionlimit(1)
+        setrecursionlimit(1)
     except RecursionError as error:
         digits = str(error).rpartition("depth ")[2].partition(":")[0]
         return int(digits) if digits.isdigit() else None
-    sys.setrecursionlimit(limit)
+    setrecursionlimit(limit)
     return None
 
 
 def make_room():
     """Raises the limit if it is near. Gives back what to put back."""
-    depth, limit = recursion_depth(), sys.getrecursionlimit()
+    depth, limit = recursion_depth(), getrecursionlimit()
     if depth is None or depth + ENOUGH < limit:
         return None
     raised = max(depth, limit) + LEVELS
-    sys.setrecursionlimit(raised)
+    setrecursionlimit(raised)
     return limit, raised
 
 
 def give_back_room(limit, raised):
     # The user may have set another one.
-    if sys.getrecursionlimit() != raised:
+    if getrecursionlimit() != raised:
         return
     try:
-        sys.setrecursionlimit(limit)
+        setrecursionlimit(limit)
     except RecursionError:
         # Too near for this thread to be allowed to (up to 3.9 that is within 50 levels). One that has just begun is.
         is_done = _thread.allocate_lock()
@@ -47,7 +47,7 @@ def give_back_room(limit, raised):
 
         def from_outside():
             try:
-                sys.setrecursionlimit(limit)
+                setrecursionlimit(limit)
             finally:
                 is_done.release()
 

@@ -13,16 +13,16 @@ class Tracing:
         self.new_threads = NewThreads(self)
 
     def is_set(self):
-        return sys.gettrace() is self.callback
+        return gettrace() is self.callback
 
     def set_trace(self):
         if not self.is_set():
-            self.before[_thread.get_ident()] = sys.gettrace()
-            sys.settrace(self.callback)
+            self.before[_thread.get_ident()] = gettrace()
+            settrace(self.callback)
 
     def unset_trace(self):
         if self.is_set():
-            sys.settrace(self.before.pop(_thread.get_ident(), self.new_threads.before))
+            settrace(self.before.pop(_thread.get_ident(), self.new_threads.before))
 
     def note(self, thread, frame):
         """Has the lines of a frame reported."""

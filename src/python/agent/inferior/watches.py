@@ -109,7 +109,7 @@ def nodes_of(tree):
 
 
 def thread_of(frame):
-    for ident, newest in sys._current_frames().items():
+    for ident, newest in current_frames().items():
         while newest is not None:
             if newest is frame:
                 return ident
@@ -227,7 +227,7 @@ class Watches:
         self.agent.engine.new_threads.follow(self.is_everywhere)
         if self.tool is None:
             return
-        monitoring, events = sys.monitoring, sys.monitoring.events
+        monitoring, events = MONITORING, MONITORING.events
         local, everywhere = {}, 0
         for watch in made.values():
             scope = watch.scope
@@ -249,7 +249,7 @@ class Watches:
             self.release_tool()
 
     def take_tool(self):
-        monitoring, events = sys.monitoring, sys.monitoring.events
+        monitoring, events = MONITORING, MONITORING.events
         # The debugger's own is left to the breakpoints.
         for tool in (4, 3, 1, 2):
             if monitoring.get_tool(tool) is None:
@@ -264,7 +264,7 @@ class Watches:
         return True
 
     def release_tool(self):
-        monitoring, events = sys.monitoring, sys.monitoring.events
+        monitoring, events = MONITORING, MONITORING.events
         for event in (events.LINE, events.PY_RETURN, events.PY_UNWIND):
             monitoring.register_callback(self.tool, event, None)
         monitoring.free_tool_id(self.tool)
@@ -349,9 +349,9 @@ class Watches:
 
     def line_event(self, code, line):
         if code.co_filename == OWN_FILE:
-            return sys.monitoring.DISABLE
+            return MONITORING.DISABLE
         if self.agent.is_ours():
-            frame = sys._getframe(1)
+            frame = getframe(1)
             news = self.look(frame)
             if news[0]:
                 hits = self.agent.breakpoints.hits(code, line)
@@ -362,10 +362,10 @@ class Watches:
         return None
 
     def return_event(self, code, offset, value):
-        self.frame_ends(sys._getframe(1), value, False)
+        self.frame_ends(getframe(1), value, False)
 
     def unwind_event(self, code, offset, error):
-        self.frame_ends(sys._getframe(1), None, True)
+        self.frame_ends(getframe(1), None, True)
 
     def trace_returns(self, frame, value):
         """The same from a trace function, to which what is handed out, returned and raised past a frame looks alike."""

@@ -1,0 +1,197 @@
+//! Bad luck of a process that is debugged: its main thread ends, it closes all files, executes another program, lives in other
+//! namespaces, or as somebody else. Each ends in a clear line and a living target.
+
+mod support;
+
+use std::fs::read_to_string;
+use std::process::Command;
+use std::time::Instant;
+
+use support::{
+    Conversation, Fixture, PATIENCE, Python, fixture_path, on_each_python, pmdb_with_input, skip,
+};
+
+/// `fixtures/unlucky.py`, which runs a statement before it is ready.
+fn command(python: &Python, before: &str) -> Command {
+    let mut command = python.command();
+    command.arg(fixture_path("unlucky.py")).arg(before);
+    command
+}
+
+fn start(python: &Python) -> Fixture {
+    Fixture::start(command(python, ""))
+}
+
+/// What the prompt says to some commands.
+fn session(pid: u32, commands: &[&str]) -> String {
+    let input = commands.join("\n") + "\n";
+    pmdb_with_input(["attach", &pid.to_string()], &input).stdout
+}
+
+/// What it sees of a debugger in itself.
+fn state(fixture: &mut Fixture) -> String {
+    fixture.write_line("gc.collect(); print(sorted(tell().items()), flush=True)");
+    fixture.read_line()
+}
+
+/// Waits until something is so.
+#[track_caller]
+fn wait_until(is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE);
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_main_thread_that_has_ended_is_said_to_be_gone() {
+    on_each_python(|python| {
+        let mut fixture = start(python);
+        fixture.write_line("is_over = True");
+        let status = format!("/proc/{}/status", fixture.pid());
+        wait_until(|| {
+            let status = read_to_string(&status).expect("others go on");
+            status.contains("State:\tZ")
+        });
+        let told = session(fixture.pid(), &["stop", "b step", "where", "detach"]);
+        let why = format!("the main thread of process {} is gone", fixture.pid());
+        assert_eq!(told.matches(&why).count(), 2, "{told}");
+        assert!(told.ends_with("[the process goes on]\n"), "{told}");
+        fixture.write_line("print('others go on', flush=True)");
+        assert_eq!(fixture.read_line(), "others go on");
+    });
+}
+
+#[test]
+fn one_that_closes_all_files_loses_the_agent_and_gets_it_again() {
+    on_each_python(|python| {
+        let mut fixture = start(python);
+        let before = state(&mut fixture);
+        let commands = [
+            // Done where the process runs, and nobody is at the prompt.
+            "break step, closing and closing.pop()(3, 10000) or is_back",
+            "continue",
+            "p 'after ' + 'it'",
+            "stop",
+            "!globals()['is_back'] = True",
+            "continue",
+            "clear 1",
+            "next",
+            "p x - 2 * n",
+            "detach",
+        ];
+        let told = session(fixture.pid(), &commands);
+        let gone = format!("*** what pmdb had in process {} is gone", fixture.pid());
+        assert_eq!(told.matches(&gone).count(), 1, "{told}");
+        let (_, rest) = told.split_once("'after it'\n").expect(&told);
+        assert!(
+            rest.contains("-> x = n * 2\nDeleted breakpoint 1"),
+            "{told}"
+        );
+        assert!(
+            rest.ends_with("-> return x\n0\n[the process goes on]\n"),
+            "{told}"
+        );
+        assert_eq!(state(&mut fixture), before);
+        // The agent leaves also where pmdb ends without another word.
+        fixture.write_line("closing = [os.closerange]");
+        let told = session(fixture.pid(), &[commands[0], commands[1], "quit"]);
+        assert!(told.contains(&gone), "{told}");
+        assert_eq!(state(&mut fixture), before);
+    });
+}
+
+#[test]
+fn an_exec_by_another_thread_takes_the_prompt_away_from_nobody() {
+    on_each_python(|python| {
+        let mut fixture = start(python);
+        let mut prompt = Conversation::start(&["attach", &fixture.pid().to_string()]);
+        prompt.ask("tbreak step");
+        prompt.ask("continue");
+        fixture.write_line("os.execv('/bin/sleep', ['sleep', '1000'])");
+        let name = format!("/proc/{}/comm", fixture.pid());
+        wait_until(|| read_to_string(&name).expect("it lives") == "sleep\n");
+        let told = prompt.ask("next").join("\n");
+        let replaced = "[the process has executed another program: not a Python process";
+        assert!(told.starts_with(replaced), "{told}");
+        let told = prompt.ask("stop").join("\n");
+        assert!(told.contains("not a Python process"), "{told}");
+        assert_eq!(prompt.ask("detach"), ["[the process goes on]"]);
+        assert_eq!(read_to_string(&name).expect("it lives"), "sleep\n");
+    });
+}
+
+/// A session that stops, steps and leaves in `step`, and what it assigned there.
+fn debugged(pid: u32) -> String {
+    let commands = [
+        "tbreak step",
+        "continue",
+        "next",
+        "p x - 2 * n",
+        "!x = 'assigned'",
+        "p str(x).isdigit()",
+        "detach",
+    ];
+    let told = session(pid, &commands);
+    let (_, rest) = told.split_once("\n0\n").expect(&told);
+    rest.to_string()
+}
+
+#[test]
+fn namespaces_of_its_own_are_no_hindrance() {
+    let own = [
+        "-U",
+        "-r",
+        "-p",
+        "-m",
+        "-n",
+        "-i",
+        "-u",
+        "-f",
+        "--mount-proc",
+    ];
+    let can = Command::new("unshare").args(own).arg("true").status();
+    if !can.is_ok_and(|status| status.success()) {
+        return skip("namespaces of its own", "unshare makes none here");
+    }
+    on_each_python(|python| {
+        let inner = command(python, "");
+        let mut outer = Command::new("unshare");
+        outer.args(own).arg(inner.get_program());
+        outer.args(inner.get_args());
+        let mut fixture = Fixture::start(outer);
+        let before = state(&mut fixture);
+        let unshare = fixture.pid();
+        let children = read_to_string(format!("/proc/{unshare}/task/{unshare}/children"));
+        let pid = children.expect("it lives").trim().parse();
+        let told = debugged(pid.expect("the number of one child"));
+        assert_eq!(told, "False\n[the process goes on]\n", "{python:?}");
+        assert_eq!(state(&mut fixture), before);
+    });
+}
+
+#[test]
+fn one_in_an_empty_root_as_nobody_is_debugged() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip("another user", "only root can become another user");
+    }
+    on_each_python(|python| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let change = format!(
+            "os.chroot({:?}); os.chdir('/'); os.setgid(65534); os.setuid(65534)",
+            folder.path()
+        );
+        let mut fixture = Fixture::start(command(python, &change));
+        let told = debugged(fixture.pid());
+        let refused = "*** RuntimeError: up to Python 3.12 a function's variables are assigned by `ctypes`, which this process cannot import";
+        if told.starts_with("***") {
+            assert!(python.minor <= 12 && told.starts_with(refused), "{told}");
+            assert!(told.ends_with("\nTrue\n[the process goes on]\n"), "{told}");
+        } else {
+            assert_eq!(told, "False\n[the process goes on]\n");
+        }
+        fixture.write_line("print('it goes on', flush=True)");
+        assert_eq!(fixture.read_line(), "it goes on");
+    });
+}
