@@ -8,13 +8,25 @@
 //! - [`waits`]: why a process died,
 //! - [`session`]: the debugger: the set of processes, the focus, the commands,
 //! - [`faces`]: the command line, the prompt, text and JSON.
+//!
+//! Beside them stands [`hook`]: a panic hook that Rust programs link, which needs none of the floors. A program that wants it alone
+//! has `pmdb = { …, default-features = false, features = ["hook"] }` among its dependencies.
 
 // They panic when nobody reads what they print: `faces::complaint`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+#[cfg(feature = "debugger")]
 pub mod faces;
+#[cfg(feature = "hook")]
+pub mod hook;
+#[cfg(feature = "debugger")]
 pub mod model;
+#[cfg(feature = "debugger")]
 pub mod process;
+#[cfg(feature = "debugger")]
 pub mod python;
+pub mod ranks;
+#[cfg(feature = "debugger")]
 pub mod session;
+#[cfg(feature = "debugger")]
 pub mod waits;

@@ -15,6 +15,7 @@ use super::view::View;
 use super::who::{note_of, who};
 use crate::model::{Addr, Frame, ProcessReport, Tid};
 use crate::process::core::CoreProcess;
+use crate::process::live::mark::Mark;
 use crate::process::{Process, ProcessError, Source};
 use crate::python::locate::{Effort, Locator};
 use crate::python::{Located, Look, PythonThread, locate};
@@ -41,6 +42,8 @@ pub(super) struct Inferior {
     pub raised: Option<Addr>,
     /// If it stands still before a signal that will end it.
     pub crashed: Option<Crashed>,
+    /// If it waits for a debugger by itself.
+    pub mark: Option<Mark>,
     pub breakpoints: Breakpoints,
     /// `repr()` of what the frame returned at which a thread stands still.
     pub returned: Option<String>,
@@ -83,6 +86,11 @@ impl Inferior {
             }
             Err(why) => report.error = Some(why.clone()),
         }
+        let mark = match target {
+            // What cannot be looked at has not been seen.
+            Target::Live(pid) if python.is_ok() => Mark::of(*pid),
+            Target::Live(_) | Target::Core { .. } => None,
+        };
         Ok(Inferior {
             target: target.clone(),
             launched: None,
@@ -97,6 +105,7 @@ impl Inferior {
             why_stopped: None,
             raised: None,
             crashed: None,
+            mark,
             breakpoints: Breakpoints::default(),
             returned: None,
             printed: String::new(),

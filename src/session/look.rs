@@ -367,6 +367,9 @@ impl Drop for Session {
     fn drop(&mut self) {
         for inferior in &mut self.inferiors {
             let _ = inferior.release();
+            if let Some(mark) = &inferior.mark {
+                mark.answer();
+            }
         }
     }
 }

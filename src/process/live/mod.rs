@@ -6,6 +6,7 @@
 pub(in crate::process) mod disposition;
 mod file;
 mod maps;
+pub mod mark;
 mod memory;
 pub mod memory_group;
 pub(in crate::process) mod proc_file;
