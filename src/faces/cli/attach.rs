@@ -10,7 +10,7 @@ use crate::faces::complaint::complain;
 use crate::faces::render::heading::Headings;
 use crate::faces::render::palette::Palette;
 use crate::faces::render::printer::Printer;
-use crate::faces::repl::{Options, Outcome, converse, heed_termination};
+use crate::faces::repl::{Options, Outcome, commands_in, converse, heed_termination};
 use crate::model::{Pid, ProcessReport};
 use crate::session::source::Sources;
 use crate::session::stack::{Limits, Target, families};
@@ -42,13 +42,32 @@ pub(super) struct Arguments {
 pub(super) struct PromptArguments {
     /// Run a command of the prompt first; can be given several times.
     #[arg(short, long = "command", value_name = "COMMAND")]
-    pub(super) commands: Vec<String>,
+    commands: Vec<String>,
+    /// Run the commands of a file first, one a line, before those of -c; can be given several times.
+    #[arg(long = "script", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    scripts: Vec<PathBuf>,
     /// Characters of a value that are shown.
     #[arg(long, value_name = "CHARS", default_value_t = Limits::default().characters)]
     limit: usize,
     /// When to use colours.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(super) color: ColorChoice,
+}
+
+impl PromptArguments {
+    /// What is run before anything is typed.
+    pub(super) fn commands(&self) -> Result<Vec<String>, Failure> {
+        let mut commands = Vec::new();
+        for path in &self.scripts {
+            let lines = commands_in(path).map_err(|error| {
+                let why = format!("cannot read the script {}: {error}", path.display());
+                Failure::Operation(vec![why])
+            })?;
+            commands.extend(lines);
+        }
+        commands.extend(self.commands.iter().cloned());
+        Ok(commands)
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -89,6 +108,7 @@ pub(super) fn prompt(
     named: impl Fn(&Target) -> bool,
     arguments: &PromptArguments,
 ) -> Result<(), Failure> {
+    let commands = arguments.commands()?;
     let palette = palette(arguments.color);
     let options = session_options(arguments, palette);
     let (session, refused) = Session::open(targets, options);
@@ -114,7 +134,7 @@ pub(super) fn prompt(
         return Err(Failure::Operation(failures));
     }
     let options = Options {
-        commands: arguments.commands.clone(),
+        commands,
         palette,
         has_program: false,
     };

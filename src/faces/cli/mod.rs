@@ -4,6 +4,7 @@ mod attach;
 mod completions;
 mod failure;
 mod open;
+mod program;
 mod ps;
 mod run;
 mod stack;
@@ -24,7 +25,7 @@ Examples:
   pmdb stack --core core.4242
   pmdb attach 4242
   pmdb open core.4242
-  pmdb run --stop-at-entry -- python3 script.py
+  pmdb run python3 train.py
   pmdb completions bash > ~/.local/share/bash-completion/completions/pmdb
 
 Exit codes: 0 done, 1 the operation failed, 2 wrong usage.";

@@ -6,20 +6,22 @@ use std::sync::atomic::AtomicBool;
 
 use super::Failure;
 use super::attach::{PromptArguments, session_options};
+use super::program::program;
 use super::stack::palette;
-use crate::faces::repl::{Options, converse, follow, heed_termination, termination};
-use crate::session::{Program, Session, SessionError};
+use crate::faces::repl::{Following, Options, converse, follow, heed_termination, termination};
+use crate::session::{Session, SessionError};
 
 const EXAMPLES: &str = "\
 Examples:
-  pmdb run -- python3 train.py --workers 8                     a prompt where any of its processes loses an exception
-  pmdb run --batch -- pytest -n 4                              no prompt: the stack and the variables of each stop
-  pmdb run --stop-at-entry -- python3 script.py --epochs 3     as `python3 -m pdb script.py --epochs 3`
-  pmdb run --stop-at-entry -- python3 -m package               a module
-  pmdb run --stop-at-entry -- gunicorn app:app                 a script that names its Python
-  pmdb run --stop-at-entry -c 'b 20' -c c -- python3 a.py      commands first
+  pmdb run python3 train.py --workers 8                     a prompt where any of its processes loses an exception
+  pmdb run -m package --option                              as `python3 -m package --option`
+  pmdb run --batch pytest -n 4                              no prompt: the stack and the variables of each stop
+  pmdb run --kill -c where -c 'p x' -- python3 train.py     commands at the first stop, and the end of it all
+  pmdb run --stop-at-entry script.py --epochs 3             as `python3 -m pdb script.py --epochs 3`
+  pmdb run --stop-at-entry gunicorn app:app                 a script that names its Python
+  pmdb run --stop-at-entry -c 'b 20' -c c a.py              commands first
 
-The exit code is that of the program, 128 and the number of a signal that killed it, or 0 if it was quit.";
+The exit code is that of the program, 128 and the number of a signal that killed it, 0 if it was quit, or 143 if --kill ended it.";
 
 /// Follow a command with all its processes, with a prompt where one loses an exception, calls `breakpoint()` or crashes, and tell which
 /// of them failed; or stop a Python program at its first line.
@@ -32,19 +34,22 @@ pub(super) struct Arguments {
     /// Without a prompt: print the stack and the variables of each stop, and go on.
     #[arg(long)]
     batch: bool,
+    /// Without a prompt: end all processes when the commands are used up, or at the first stop if there are none.
+    #[arg(long, conflicts_with = "stop_at_entry")]
+    kill: bool,
+    /// The command is a module and its arguments: `python3 -m` stands before it.
+    #[arg(short = 'm')]
+    is_module: bool,
     #[command(flatten)]
     prompt: PromptArguments,
-    /// The program and its arguments.
-    #[arg(value_name = "COMMAND", required = true, last = true)]
+    /// The program and its arguments. Options of pmdb stand before it.
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     words: Vec<OsString>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut words = arguments.words.iter().cloned();
-    let program = Program {
-        name: words.next().unwrap_or_default(),
-        arguments: words.collect(),
-    };
+    let commands = arguments.prompt.commands()?;
+    let program = program(&arguments.words, arguments.is_module);
     let palette = palette(arguments.prompt.color);
     let options = session_options(&arguments.prompt, palette);
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -68,14 +73,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     };
     let options = Options {
-        commands: arguments.prompt.commands.clone(),
+        commands,
         palette,
         has_program: true,
     };
     let outcome = if arguments.stop_at_entry {
         converse(session, &options, "")
     } else {
-        follow(session, &options, arguments.batch)
+        let following = Following {
+            batch: arguments.batch,
+            kill: arguments.kill,
+        };
+        follow(session, &options, following)
     };
     match outcome {
         Ok(outcome) => match (outcome.terminated_by, outcome.exit_code) {

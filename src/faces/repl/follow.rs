@@ -9,9 +9,22 @@ use super::run::{Ending, Queued, Repl, Trouble};
 use super::script::{Options, Outcome, answers, end, terminal};
 use crate::session::{FrameStep, Request, Response, Resume, Session};
 
+/// How a command is followed beside that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Following {
+    /// There is no prompt.
+    pub batch: bool,
+    /// Where there is no prompt, the command is ended when the commands are used up.
+    pub kill: bool,
+}
+
+/// What a shell gives back for a command that SIGTERM has ended.
+const TERMINATED: i32 = 128 + nix::libc::SIGTERM;
+
 /// Follows a command to its end. At each stop the commands that were given are run first, as if typed, and then there is a prompt at the
-/// terminal. Without a terminal, or with `batch`, each further stop is reported and the process goes on.
-pub fn follow(session: Session, options: &Options, batch: bool) -> io::Result<Outcome> {
+/// terminal. Without a terminal, or in a batch, each further stop is reported and the process goes on, or the command is ended.
+pub fn follow(session: Session, options: &Options, following: Following) -> io::Result<Outcome> {
+    let Following { batch, kill } = following;
     let interrupted = session.interrupted();
     let repl = Rc::new(RefCell::new(Repl::new(session, options.palette)));
     let in_terminal = !batch && terminal().is_some();
@@ -32,9 +45,18 @@ pub fn follow(session: Session, options: &Options, batch: bool) -> io::Result<Ou
             Err(error) => Err(error),
         }
     } else {
-        repl.borrow_mut().run_to_end(&options.commands, &mut *out)
+        repl.borrow_mut()
+            .run_to_end(&options.commands, kill, &mut *out)
     };
-    end(&repl, talked.map(|()| true), &mut *out)
+    let mut outcome = end(&repl, talked.map(|()| true), &mut *out)?;
+    if kill && !in_terminal && outcome.terminated_by.is_none() && outcome.exit_code.is_none() {
+        let ended = "[pmdb] the command was ended with all its processes (--kill)";
+        repl.borrow().writer(&mut *out).line(ended)?;
+        out.flush()?;
+        // Whoever called pmdb is to see that something went wrong.
+        outcome.exit_code = Some(TERMINATED);
+    }
+    Ok(outcome)
 }
 
 impl Repl {
@@ -55,10 +77,19 @@ impl Repl {
         })
     }
 
-    /// Runs the commands, the first at the first stop; whatever stops when they are used up is reported and goes on.
-    fn run_to_end(&mut self, commands: &[String], out: &mut dyn Write) -> io::Result<()> {
-        if !commands.is_empty() && self.until_first_prompt(commands, out)? == Ending::Quit {
-            return Ok(());
+    /// Runs the commands, the first at the first stop; whatever stops when they are used up is reported and goes on, or with `kill` ends
+    /// it all.
+    fn run_to_end(
+        &mut self,
+        commands: &[String],
+        kill: bool,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        if !commands.is_empty() {
+            let ending = self.until_first_prompt(commands, out)?;
+            if ending == Ending::Quit || kill {
+                return Ok(());
+            }
         }
         while !self.is_to_leave() {
             let went_on = if self.session.stands_still() {
@@ -70,6 +101,9 @@ impl Repl {
             if self.session.stands_still() {
                 let reported = self.locals_of_stack(out);
                 self.report(reported, out)?;
+                if kill {
+                    return Ok(());
+                }
             }
             out.flush()?;
         }

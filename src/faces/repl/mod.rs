@@ -4,6 +4,7 @@ mod answer;
 mod awaited;
 mod breakpoints;
 mod choice;
+mod command_file;
 mod command_table;
 mod commands;
 mod complete;
@@ -20,8 +21,9 @@ mod sets;
 mod summary;
 mod termination;
 
+pub use command_file::commands_in;
 pub use commands::{COMMANDS, Command};
-pub use follow::follow;
+pub use follow::{Following, follow};
 pub use help::reference;
 pub use run::{Ending, Repl};
 pub use script::{Options, Outcome, converse};

@@ -2,20 +2,18 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
+use super::command_file::commands_in;
 use super::prompt::{catch_interrupts, prompt};
 use super::run::{Ending, Repl};
 use super::termination;
 use crate::faces::render::palette::Palette;
 use crate::session::Session;
-
-/// A longer `.pdbrc` is not read. Bytes.
-const LONGEST_RC: u64 = 1 << 20;
 
 /// What is read at once from an input that is pmdb's alone. Bytes.
 const USUAL_READ: usize = 8192;
@@ -206,20 +204,9 @@ fn rc_files() -> Vec<PathBuf> {
     files
 }
 
-/// The lines of a file that are neither empty nor comments.
+/// Nothing if it is not there or is no file.
 fn lines_of_rc(path: &PathBuf) -> Vec<String> {
-    let read = || {
-        let metadata = std::fs::metadata(path).ok()?;
-        let is_small = metadata.is_file() && metadata.len() <= LONGEST_RC;
-        let mut bytes = Vec::new();
-        let file = File::open(path).ok().filter(|_| is_small)?;
-        file.take(LONGEST_RC).read_to_end(&mut bytes).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let text = read().unwrap_or_default();
-    let lines = text.lines().map(str::trim);
-    lines
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(str::to_string)
-        .collect()
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let lines = is_file.then(|| commands_in(path));
+    lines.and_then(Result::ok).unwrap_or_default()
 }

@@ -42,16 +42,19 @@ impl Program {
         }
     }
 
-    /// The file that a shell would execute.
-    fn file(&self) -> Result<PathBuf, TraceError> {
+    /// The file that a shell would execute, if PATH has it or it is named with its folder.
+    pub fn file(&self) -> Option<PathBuf> {
         let name = Path::new(&self.name);
         if self.name.as_bytes().contains(&b'/') {
-            return Ok(name.to_path_buf());
+            return Some(name.to_path_buf());
         }
         let folders = std::env::var_os("PATH").unwrap_or_default();
         let mut files = std::env::split_paths(&folders).map(|folder| folder.join(name));
-        files
-            .find(|file| file.is_file() && access(file, AccessFlags::X_OK).is_ok())
+        files.find(|file| file.is_file() && access(file, AccessFlags::X_OK).is_ok())
+    }
+
+    fn needed_file(&self) -> Result<PathBuf, TraceError> {
+        self.file()
             .ok_or_else(|| self.failed("there is no such command in PATH"))
     }
 }
@@ -109,10 +112,22 @@ fn follow_to_start(
         // The kernel has closed it in the exec.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
         Err(error) => Err(error.to_string()),
-        Ok(()) => Err(Errno::from_raw(i32::from_ne_bytes(errno))
-            .desc()
-            .to_string()),
+        Ok(()) => Err(not_executed(Errno::from_raw(i32::from_ne_bytes(errno)))),
     }
+}
+
+/// Why the kernel does not execute a file, and what to do: `execve(2)`, "ERRORS".
+fn not_executed(errno: Errno) -> String {
+    let remedy = match errno {
+        Errno::EACCES => {
+            ": it is not executable; if it is a script, put its interpreter before it, such as python3"
+        }
+        Errno::ENOEXEC => {
+            ": it is no program, and no script whose first line names its interpreter; put that before it, such as python3"
+        }
+        _ => "",
+    };
+    format!("{}{remedy}", errno.desc())
 }
 
 /// What `execve(2)` needs, made before the fork: after it, the child of a process with threads may not even allocate.
@@ -145,7 +160,7 @@ impl Image {
             texts.chain(std::iter::once(std::ptr::null())).collect()
         };
         Ok(Image {
-            file: text(program.file()?.into_os_string().into_vec())?,
+            file: text(program.needed_file()?.into_os_string().into_vec())?,
             arguments: pointers(&words),
             environment: pointers(&entries),
             _texts: [words, entries],
