@@ -214,6 +214,7 @@ if forked == 0:
     os._exit(5)
 os.waitpid(forked, 0)
 print(subprocess.run(['sh', '-c', 'true; kill -9 $$']).returncode)
+print(subprocess.run(['sh', '-c', 'grep -q x /dev/null; true']).returncode)
 print(subprocess.run([sys.executable, '-c', 'import sys; sys.exit(6)']).returncode)
 print(subprocess.run([sys.executable, '-c', '']).returncode, sys.stdin.read())
 sys.exit(7)
@@ -222,13 +223,17 @@ sys.exit(7)
         let path = python.path.display().to_string();
         let answer = pmdb_alone(["run", "--", &path, "-c", program], "its own input");
         assert_eq!(answer.code, Some(7), "{}", answer.stderr);
-        assert_eq!(answer.stdout, "-9\n6\n0 its own input\n");
+        assert_eq!(answer.stdout, "-9\n0\n6\n0 its own input\n");
         let summary = answer.stderr.strip_prefix("[pmdb] ");
+        // What a shell asks of a program is no failure.
+        let last = answer.stderr.lines().last();
+        let told = "       also  grep (exit code 1): a shell started it";
+        assert_eq!(last, Some(told));
         let mut lines = summary.expect(&answer.stderr).lines();
         let first = lines.next();
         assert_eq!(
             first,
-            Some("the command has ended with exit code 7; 5 processes")
+            Some("the command has ended with exit code 7; 7 processes")
         );
         let ends: Vec<&str> = lines
             .filter_map(|line| line.split_once(") ")?.1.split_once(" after "))

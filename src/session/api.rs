@@ -360,6 +360,9 @@ pub struct Failure {
     #[serde(default)]
     pub why: Option<String>,
     pub lived_ms: Option<u64>,
+    /// It is a program without Python that a shell has started, and ended with an exit code: an answer rather than a failure.
+    #[serde(default)]
+    pub answers_shell: bool,
 }
 
 /// Which process of a command has stopped.

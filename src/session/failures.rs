@@ -52,6 +52,7 @@ impl Failures {
             lived,
             death,
             by_family,
+            answers_shell,
         } = departure;
         let crash = self.crashes.remove(&pid);
         let known = self
@@ -72,7 +73,9 @@ impl Failures {
             && !is_root
             && by_family;
         if end != (End::Exited { code: 0 }) && !is_sent_away {
+            let is_exit = matches!(end, End::Exited { .. });
             self.told.push(Failure {
+                answers_shell: answers_shell && is_exit && !is_root,
                 how,
                 why,
                 lived_ms,
@@ -90,5 +93,6 @@ fn failure(pid: Pid, name: &str) -> Failure {
         how: None,
         why: None,
         lived_ms: None,
+        answers_shell: false,
     }
 }

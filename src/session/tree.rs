@@ -61,6 +61,8 @@ pub(super) struct Departure {
     pub death: Option<Death>,
     /// A process of the command has killed it, or it is not known who has.
     pub by_family: bool,
+    /// A program without Python that a shell has started: its exit code is an answer, as that of `grep` or `test`.
+    pub answers_shell: bool,
 }
 
 /// A process that is kept still.
@@ -149,6 +151,9 @@ struct Member {
     born: Instant,
     stage: Stage,
     memory: Option<MemoryGroup>,
+    runs_shell: bool,
+    /// The one that has forked it was a shell then.
+    is_of_shell: bool,
 }
 
 enum Stage {
@@ -199,6 +204,8 @@ impl Following {
             born: Instant::now(),
             stage,
             memory: None,
+            runs_shell: false,
+            is_of_shell: false,
         };
         self.members.insert(pid, member);
         self.note_memory(pid);
@@ -236,13 +243,18 @@ impl Following {
                     _ => Stage::Foreign,
                 };
                 let name = parent.map(|parent| parent.name.clone());
+                let is_of_shell = parent.is_some_and(|parent| parent.runs_shell);
                 self.add(child, name.unwrap_or_default(), stage);
+                if let Some(member) = self.members.get_mut(&child) {
+                    (member.runs_shell, member.is_of_shell) = (is_of_shell, is_of_shell);
+                }
             }
             TraceEvent::Executed { pid, .. } => {
                 let arrival = Arrival::begin(&self.orders, pid, Purpose::Watch)?;
                 self.begin(pid, Stage::Arriving(arrival));
                 if let Some(member) = self.members.get_mut(&pid) {
                     member.name = name_of(pid);
+                    member.runs_shell = runs_shell(pid);
                 }
                 self.note_memory(pid);
             }
@@ -287,6 +299,9 @@ impl Following {
         let lived = member
             .as_ref()
             .map_or(Duration::ZERO, |it| it.born.elapsed());
+        let answers_shell = member
+            .as_ref()
+            .is_some_and(|it| it.is_of_shell && !matches!(it.stage, Stage::Accompanied(_)));
         let (name, memory) = member.map_or((String::new(), None), |it| (it.name, it.memory));
         let is_killed = matches!(end, End::Killed { signal, .. } if signal == libc::SIGKILL);
         let memory = memory.filter(|_| is_killed);
@@ -298,6 +313,7 @@ impl Following {
             lived,
             death: Death::of(end, sender, kills),
             by_family,
+            answers_shell,
         }));
     }
 
@@ -368,4 +384,13 @@ impl Following {
 fn name_of(pid: Pid) -> String {
     let bytes = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).trim_end().to_string()
+}
+
+const SHELLS: [&str; 8] = ["ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"];
+
+/// By its executable: a script has a name of its own.
+fn runs_shell(pid: Pid) -> bool {
+    let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    let name = executable.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| SHELLS.contains(&name))
 }

@@ -8,6 +8,9 @@ use crate::faces::render::printable;
 use crate::model::Pid;
 use crate::session::{Failure, Stop, StoppedProcess, Summary};
 
+/// Programs that are named which a shell has started and which have ended with an exit code.
+const MOST_ANSWERS: usize = 5;
+
 impl Writer<'_> {
     /// `[pmdb] ForkPoolWorker-3 (pid 4245) called breakpoint(); 2 more processes wait`.
     pub(super) fn heading(&mut self, process: &StoppedProcess, stop: &Stop) -> io::Result<()> {
@@ -55,11 +58,19 @@ impl Writer<'_> {
             text += &format!(", of which {} still {verb}", summary.running);
         }
         self.line(&self.palette.paint(Role::Faint, text).to_string())?;
-        for (index, failure) in summary.failures.iter().enumerate() {
+        let is_answer = |failure: &&Failure| failure.answers_shell;
+        let (answers, failures): (Vec<&Failure>, Vec<&Failure>) =
+            summary.failures.iter().partition(is_answer);
+        for (index, failure) in failures.into_iter().enumerate() {
             let order = if index == 0 { "first" } else { "then" };
             let text = printable::one_line(&told(failure)).into_owned();
             let text = self.palette.paint(Role::Problem, text).to_string();
             self.line(&format!("       {order:<5} {text}"))?;
+        }
+        if !answers.is_empty() {
+            let text = format!("       also  {}", told_to_shell(&answers));
+            let text = printable::one_line(&text);
+            self.line(&self.palette.paint(Role::Faint, text).to_string())?;
         }
         Ok(())
     }
@@ -85,6 +96,20 @@ fn told(failure: &Failure) -> String {
     let parts: Vec<String> = [raised, ended, stands].into_iter().flatten().collect();
     let why = failure.why.as_ref().map(|why| format!(": {why}"));
     format!("{who} {}{}", parts.join(", and "), why.unwrap_or_default())
+}
+
+/// `readlink (exit code 1), grep (exit code 2): a shell started them`.
+fn told_to_shell(answers: &[&Failure]) -> String {
+    let told = |failure: &&Failure| {
+        let name = failure.name.as_deref().unwrap_or_default();
+        format!("{name} ({})", failure.how.as_deref().unwrap_or_default())
+    };
+    let mut parts: Vec<String> = answers.iter().take(MOST_ANSWERS).map(told).collect();
+    if answers.len() > MOST_ANSWERS {
+        parts.push(format!("{} more", answers.len() - MOST_ANSWERS));
+    }
+    let them = if answers.len() == 1 { "it" } else { "them" };
+    format!("{}: a shell started {them}", parts.join(", "))
 }
 
 fn who(name: Option<&str>, pid: Pid) -> String {
