@@ -89,6 +89,17 @@ fn every_forked_child_is_told_of_with_its_end() {
 }
 
 #[test]
+fn children_that_threads_fork_at_once_are_each_told_of_before_their_end() {
+    let (pid, events) = told_of("parallel");
+    assert_eq!(end_of(pid, &events), End::Exited { code: 0 });
+    let born = children(&events, Birth::Fork);
+    assert_eq!(born.len(), 800);
+    for child in born {
+        assert!(matches!(end_of(child, &events), End::Exited { .. }));
+    }
+}
+
+#[test]
 fn a_child_of_vfork_executes_while_its_parent_waits() {
     let (pid, events) = told_of("vforks");
     assert_eq!(end_of(pid, &events), End::Exited { code: 0 });

@@ -1,8 +1,9 @@
 //! The followed processes, on the thread that traces them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sys::ptrace;
@@ -15,6 +16,7 @@ use super::fault::{Faults, Senders};
 use super::tracees::{Doing, Tracees};
 use crate::model::{Pid, Tid};
 use crate::process::live::refusal::process_of;
+use crate::process::live::stat::Stat;
 
 /// What a thread stands still for until the session lets it go on; everything else is only told.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +29,15 @@ pub struct Interests {
     pub crashes: bool,
 }
 
+/// How long a parent may take to tell of its child: it does at once, unless it was killed and the child has another one now that is
+/// followed too.
+const LONGEST_BIRTH: Duration = Duration::from_secs(1);
+
+struct Unannounced {
+    parent: Pid,
+    since: Instant,
+}
+
 /// The followed processes. Lives on the tracing thread; [`Tracer::ask`](super::Tracer::ask) brings work to it.
 pub struct Follower {
     pub(super) tracees: Tracees,
@@ -34,9 +45,9 @@ pub struct Follower {
     events: Sender<TraceEvent>,
     /// Processes that pmdb started: their end is told also if they are not followed any more.
     pub(super) children: BTreeSet<Pid>,
-    /// New processes whose first stop came before their parent told of them. They stand still until then, so that what they
-    /// do is told after their birth.
-    unannounced: BTreeSet<Tid>,
+    /// New processes whose first stop came before their parent told of them, with it. They stand still until then, so that what
+    /// they do is told after their birth.
+    unannounced: BTreeMap<Tid, Unannounced>,
     /// Those that were killed before their parent told of them.
     ended_early: BTreeSet<Tid>,
     /// New threads whose first stop came before that. They go on at once.
@@ -56,7 +67,7 @@ impl Follower {
             interests,
             events,
             children: BTreeSet::new(),
-            unannounced: BTreeSet::new(),
+            unannounced: BTreeMap::new(),
             ended_early: BTreeSet::new(),
             begun_early: BTreeSet::new(),
             holding: None,
@@ -129,14 +140,30 @@ impl Follower {
             Some(_) => self.process_ended(leader, status),
             None if self.children.contains(&leader) => self.process_ended(leader, status),
             None => {
-                if !self.unannounced.remove(&tid) {
+                if self.unannounced.remove(&tid).is_none() {
                     self.ended_early.insert(tid);
                 }
             }
         }
-        // If it was a parent, nobody will announce its children any more.
-        for tid in std::mem::take(&mut self.unannounced) {
-            self.begin(tid, Pid(tid.0));
+        self.announce_orphans();
+    }
+
+    /// A parent that has ended announces its children no more.
+    fn announce_orphans(&mut self) {
+        let is_orphan = |one: &Unannounced| {
+            !self.tracees.follows(one.parent) || one.since.elapsed() > LONGEST_BIRTH
+        };
+        let orphans = self.unannounced.iter().filter(|(_, one)| is_orphan(one));
+        let orphans: Vec<(Tid, Pid)> = orphans.map(|(tid, one)| (*tid, one.parent)).collect();
+        for (tid, parent) in orphans {
+            self.unannounced.remove(&tid);
+            let (child, birth) = (Pid(tid.0), Birth::Fork);
+            self.tell(TraceEvent::Forked {
+                parent,
+                child,
+                birth,
+            });
+            self.begin(tid, child);
         }
     }
 
@@ -160,8 +187,11 @@ impl Follower {
                     pid
                 }
                 _ => {
-                    self.unannounced.insert(tid);
-                    return;
+                    let parent = Stat::of_process(Pid(tid.0)).map_or(Pid(0), |stat| stat.parent);
+                    let since = Instant::now();
+                    self.unannounced.insert(tid, Unannounced { parent, since });
+                    // It may have got another one when its own was killed.
+                    return self.announce_orphans();
                 }
             },
         };
@@ -219,7 +249,7 @@ impl Follower {
         if has_ended {
             return;
         }
-        if self.unannounced.remove(&child) {
+        if self.unannounced.remove(&child).is_some() {
             self.begin(child, pid);
         } else {
             self.tracees.add(child, pid, Doing::Running);
