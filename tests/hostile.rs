@@ -353,7 +353,7 @@ fn a_statement_that_takes_the_agent_away() {
         let told = session_in_work(
             &fixture,
             &[
-                "!os.closerange(3, 10)",
+                "!os.closerange(3, 10_000)",
                 "p 'again'",
                 "stop",
                 "p x - x",

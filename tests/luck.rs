@@ -8,7 +8,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use support::{
-    Conversation, Fixture, PATIENCE, Python, fixture_path, on_each_python, pmdb_with_input, skip,
+    Conversation, Fixture, PATIENCE, Python, fixture_path, on_each_python, pmdb_alone,
+    pmdb_with_input, skip,
 };
 
 /// `fixtures/unlucky.py`, which runs a statement before it is ready.
@@ -193,5 +194,40 @@ fn one_in_an_empty_root_as_nobody_is_debugged() {
         }
         fixture.write_line("print('it goes on', flush=True)");
         assert_eq!(fixture.read_line(), "it goes on");
+    });
+}
+
+#[test]
+fn who_closes_all_files_still_stops_where_it_loses_an_exception() {
+    let daemon = "\
+import os
+if os.fork():
+    os.wait()
+    os._exit(3)
+os.setsid()
+lost = os.fork()
+if lost:
+    os._exit(os.waitpid(lost, 0)[1] >> 8)
+os.closerange(3, 10_000)
+files = [os.open(os.devnull, os.O_RDWR) for _ in range(9)]
+def work(secret):
+    raise ValueError(secret)
+work('of the daemon')
+";
+    let alone = "import os; os.closerange(3, 10_000); secret = 'alone'; 1 / 0";
+    on_each_python(|python| {
+        let path = python.path.display().to_string();
+        let told = pmdb_alone(["run", "--batch", "--", &path, "-c", daemon], "").stderr;
+        assert!(
+            told.contains("raised ValueError: of the daemon\n"),
+            "{told}"
+        );
+        assert!(told.contains("     secret = 'of the daemon'\n"), "{told}");
+        let told = pmdb_alone(["run", "--batch", "--", &path, "-c", alone], "").stderr;
+        assert!(
+            told.contains("raised ZeroDivisionError: division by zero\n"),
+            "{told}"
+        );
+        assert!(told.contains("     secret = 'alone'\n"), "{told}");
     });
 }

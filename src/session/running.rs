@@ -194,6 +194,8 @@ impl Session {
                         injection,
                         channel,
                     };
+                    // One that has closed the pipes of the one before has made others.
+                    running.quiet.retain(|one| one.pid != pid);
                     running.quiet.push(quiet);
                     // If it was one before, it has executed another program.
                     self.forget(pid);

@@ -4,7 +4,7 @@
 //! mount, network and pid namespace the process lives, and leaves nothing in any file system.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use nix::fcntl::{FcntlArg, fcntl};
@@ -19,6 +19,10 @@ use crate::process::trace::{Call, Hold};
 /// What a pipe holds, and what it is made to hold where that is not enough. Anybody may ask for up to 1 MiB (pipe(7)). Bytes.
 const USUAL_PIPE: usize = 64 * 1024;
 pub(super) const LARGER_PIPE: i32 = 256 * 1024;
+
+/// The least number of a file descriptor that the process keeps. One that closes all files, as daemons do, and opens others then does not
+/// give them these numbers, so that the agent can have them again; and a program that counts on the lowest free number gets it.
+const LOWEST_END: u64 = 700;
 
 /// Bytes of a mapping. The texts take up to a kilobyte.
 pub(super) const PAGE: u64 = 4096;
@@ -80,13 +84,18 @@ impl Furniture {
         opened
     }
 
-    /// That of a forked child, if the agent in it has put pipes of its own in the place of its parent's (`inferior/forking.py`).
+    /// That of a forked child, if the agent in it has put pipes of its own in the place of its parent's (`inferior/forking.py`), or of
+    /// a process that has closed them, in the place of those.
     pub(super) fn of_child(&self, pid: Pid) -> Result<Option<(Furniture, Channel)>, AgentError> {
         let failed = |action| move |error| AgentError::Pipe { pid, action, error };
         let path = |end: i32| format!("/proc/{pid}/fd/{end}");
         let numbers = [self.ends.commands, self.ends.answers];
         for end in numbers {
-            let kind = fs::metadata(path(end)).map_err(failed("opened"))?;
+            let kind = match fs::metadata(path(end)) {
+                // The program has closed it.
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                kind => kind.map_err(failed("opened"))?,
+            };
             let is_old = [self.ends.commands_inode, self.ends.answers_inode].contains(&kind.ino());
             // If it is no pipe, the program has closed it, and opened something else.
             if is_old || !kind.file_type().is_fifo() {
@@ -156,10 +165,34 @@ impl Pipes {
         let end = |at: usize| {
             i32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
         };
-        Ok(Pipes {
+        let mut pipes = Pipes {
             commands: [end(0), end(4)],
             answers: [end(8), end(12)],
-        })
+        };
+        pipes.number_high(hold)?;
+        Ok(pipes)
+    }
+
+    /// Gives those that the process keeps numbers from [`LOWEST_END`] on. Where it may not have so many files they stay as they are.
+    fn number_high(&mut self, hold: &mut Hold) -> Result<(), AgentError> {
+        let low = [self.commands[0], self.answers[0], self.answers[1]];
+        let how = libc::F_DUPFD_CLOEXEC.cast_unsigned().into();
+        let copy = |end: i32| {
+            let arguments = [end.cast_unsigned().into(), how, LOWEST_END, 0, 0, 0];
+            call(libc::SYS_fcntl, arguments)
+        };
+        let numbers = hold.system_calls(&low.map(copy))?;
+        let high: Vec<i32> = numbers
+            .iter()
+            .filter_map(|&number| i32::try_from(number).ok().filter(|number| *number >= 0))
+            .collect();
+        if let [commands, kept, answers] = high[..] {
+            close(hold, &low);
+            (self.commands[0], self.answers) = (commands, [kept, answers]);
+        } else {
+            close(hold, &high);
+        }
+        Ok(())
     }
 
     /// pmdb's ends, and the inodes of the pipes. The process's copy of the writing end of the commands is closed, so that they end when pmdb does.

@@ -66,13 +66,17 @@ class Agent(Commands, Arrivals):
         self.pid = pid
 
     def is_ours(self):
-        """A forked child has the hooks of its parent and nobody to talk to."""
-        if posix.getpid() == self.pid:
+        """A forked child has the hooks of its parent and nobody to talk to, and so has who closes all files."""
+        if posix.getpid() == self.pid and (self.forking is None or self.has_left or self.can_talk()):
             return True
         if self.forking is not None and not self.has_left:
             return self.forking.adopt()
         self.leave()
         return False
+
+    def can_talk(self):
+        """Whether the pipes are there. If another thread stands still or waits, it is that one which finds that they are not."""
+        return self.channel.is_whole() or self.stopped_at is not None or bool(self.queue)
 
     def is_left_to_parent(self, frame, reason):
         """Whether a child is about to stop for a step that its parent began: it goes on, and steps no more."""

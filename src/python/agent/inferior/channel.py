@@ -69,8 +69,8 @@ class Channel:
         self.lock = _thread.allocate_lock()
 
     def renew(self):
-        """In a forked child: pipes of its own under the numbers of its parent's. False if the program has closed those."""
-        if not all([self.has(number) for number in self.inodes]):
+        """In a forked child, or where the program has closed them: other pipes under the same numbers. False if other files have these."""
+        if any([self.is_taken(number) for number in self.inodes]):
             return False
         near, far = posix.pipe2(posix.O_CLOEXEC)
         posix.dup2(near, self.commands, False)
@@ -86,6 +86,15 @@ class Channel:
         """Whether a file descriptor still is what it was."""
         try:
             return posix.fstat(number).st_ino == self.inodes[number]
+        except OSError:
+            return False
+
+    def is_whole(self):
+        return self.has(self.commands) and self.has(self.answers) and self.has(self.kept)
+
+    def is_taken(self, number):
+        try:
+            return posix.fstat(number).st_ino != self.inodes[number]
         except OSError:
             return False
 

@@ -1,4 +1,5 @@
-"""A forked child of a program that pmdb follows with all its processes: it gets a way of its own to the session when it needs one.
+"""A forked child of a program that pmdb follows with all its processes, or one that has closed all its files: it gets a way of its own
+to the session when it needs one.
 
 Until then it has cost nothing. Then it puts pipes of its own in the place of its parent's, under the same numbers, and rings: it
 sends itself a signal that nobody else misses, at which pmdb, which traces it, opens the far ends while it stands still. If no pmdb
@@ -20,14 +21,15 @@ class Forking:
         """Gives back whether this process has a session to talk with."""
         agent, pid = self.agent, posix.getpid()
         with self.locks.setdefault(pid, _thread.allocate_lock()):
-            if agent.pid == pid:
+            if agent.pid == pid and (agent.has_left or agent.can_talk()):
                 return not agent.has_left
             if agent.channel.renew():
                 agent.inode = agent.channel.inodes[agent.channel.commands]
                 self.ring()
                 if not agent.channel.session_is_gone():
                     # Last: other threads of the child come here until it is done.
-                    agent.begin_anew(pid)
+                    if agent.pid != pid:
+                        agent.begin_anew(pid)
                     return True
             agent.leave()
             return False
