@@ -7,7 +7,7 @@ use super::api::{Event, FrameStep, Stop, ValueChange};
 use super::error::SessionError;
 use super::held::Held;
 use super::inferior::Inferior;
-use super::view::{Subject, View};
+use super::view::{Lost, Subject, View};
 use crate::model::{Addr, Pid, Tid};
 use crate::process::ProcessError;
 use crate::python::agent::{self, About, AgentError, Answer, Command, Resume};
@@ -86,7 +86,7 @@ impl Inferior {
     pub fn held_frame(&self) -> Option<u32> {
         let standing = self.held.as_ref()?.standing()?;
         let view = self.view.as_ref()?;
-        let subject = self.raised.map_or(Subject::Thread, Subject::Raised);
+        let subject = self.raised.map_or(Subject::Thread, Lost::subject);
         let is_focused = self.standing_thread == Some(view.thread) && view.subject == subject;
         (is_focused && standing.thread.0 != 0).then(|| u32::try_from(view.selected).ok())?
     }
@@ -101,7 +101,7 @@ impl Inferior {
             self.let_crash();
             return Ok(());
         }
-        if self.raised.is_some() && how != Resume::Continue {
+        if matches!(self.raised, Some(Lost::Caught(_))) && how != Resume::Continue {
             return Err(SessionError::FramesAreOver);
         }
         let frame = self.held_frame().unwrap_or(0);
@@ -218,8 +218,13 @@ impl Inferior {
                     self.send_breakpoints(interrupted)?;
                 }
                 let (raised, fate, up) = match about.map(|about| *about) {
-                    Some(About::Exception { address, fate }) => {
-                        (Some(Addr(address)), Some(fate), 0)
+                    Some(About::Exception {
+                        address,
+                        fate,
+                        alive,
+                    }) => {
+                        let lost = if alive { Lost::Raised } else { Lost::Caught };
+                        (Some(lost(Addr(address))), Some(fate), 0)
                     }
                     Some(About::Caller { up }) => (None, None, up),
                     None => (None, None, 0),
@@ -288,9 +293,7 @@ impl Inferior {
         let standing = standing.ok_or(SessionError::NoSuchThread)?;
         let tid = standing.status.as_ref().map(|status| status.tid);
         let mut view = View::new(standing.address, tid);
-        if let Some(exception) = self.raised {
-            view.subject = Subject::Raised(exception);
-        }
+        view.subject = self.raised.map_or(Subject::Thread, Lost::subject);
         if let Some(old) = self.view.take() {
             view.displays = old.displays;
         }
@@ -333,7 +336,7 @@ impl Inferior {
 
     pub fn jump(&mut self, line: u32, interrupted: &AtomicBool) -> Result<(), SessionError> {
         let frame = self.required_frame()?;
-        if self.raised.is_some() {
+        if matches!(self.raised, Some(Lost::Caught(_))) {
             return Err(SessionError::FramesAreOver);
         }
         if frame != 0 {

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::api::{Event, ExceptionEntry, FrameStep};
 use super::error::SessionError;
 use super::inferior::Inferior;
-use super::view::{Seen, Subject, View};
+use super::view::{Lost, Seen, Subject, View};
 use crate::model::{Addr, Tid};
 use crate::python::{Limits, Look, PythonThread};
 
@@ -55,7 +55,8 @@ impl Inferior {
             return Ok(());
         };
         let (thread, subject) = (view.thread, view.subject);
-        let read = || self.look(interrupted, |look| frames_of(look, thread, subject));
+        let raised = self.being_raised(thread);
+        let read = || self.look(interrupted, |look| frames_of(look, thread, subject, raised));
         let (mut frames, mut note, mut found) = read()?;
         // The process may have been changing its stack. What is cut off now is whole a moment later.
         for _ in 1..MOST_TRIES {
@@ -180,7 +181,7 @@ impl Inferior {
                 let entry = ExceptionEntry {
                     value: look.value(exception, limits),
                     has_traceback: look.has_traceback(exception),
-                    focused: view.subject.exception() == Some(exception),
+                    focused: self.subject_exception(view) == Some(exception),
                 };
                 (exception, entry)
             };
@@ -194,17 +195,37 @@ impl Inferior {
     /// The exception that is looked at, else the newest one that the thread raises or handles.
     pub fn exception(&self, interrupted: &AtomicBool) -> Result<Option<Addr>, SessionError> {
         let view = self.view()?;
-        if let Some(exception) = view.subject.exception() {
+        if let Some(exception) = self.subject_exception(view) {
             return Ok(Some(exception));
         }
         let chain = self.look(interrupted, |look| self.chain(look, view.thread))?;
         Ok(chain.last().copied())
     }
 
+    /// The exception that a thread is raising where it stands still.
+    fn being_raised(&self, thread: Addr) -> Option<Addr> {
+        match self.raised {
+            Some(Lost::Raised(exception)) if self.standing_thread == Some(thread) => {
+                Some(exception)
+            }
+            _ => None,
+        }
+    }
+
+    /// The exception whose traceback is looked at, or which is about to leave the stack that is.
+    fn subject_exception(&self, view: &View) -> Option<Addr> {
+        let raised = self.raised.filter(|lost| {
+            view.subject == lost.subject() && self.standing_thread == Some(view.thread)
+        });
+        view.subject
+            .exception()
+            .or_else(|| raised.map(Lost::exception))
+    }
+
     /// The exceptions of a thread, the oldest first; of one that stands still at an exception, that and what led to it.
     fn chain(&self, look: &Look<'_>, thread: Addr) -> Vec<Addr> {
         match self.raised {
-            Some(exception) if self.standing_thread == Some(thread) => look.chain_of(exception),
+            Some(lost) if self.standing_thread == Some(thread) => look.chain_of(lost.exception()),
             _ => look.chained_exceptions(thread),
         }
     }
@@ -218,14 +239,15 @@ impl Inferior {
         let thread = self.view()?.thread;
         let chain = self.look(interrupted, |look| self.chain(look, thread))?;
         let chosen = *chain.get(number).ok_or(SessionError::NoSuchException)?;
-        let subject = if self.raised.is_some() {
+        let subject = match self.raised {
+            Some(lost) if lost.exception() == chosen => lost.subject(),
             // What led to the one that is kept is kept with it.
-            Subject::Raised(chosen)
-        } else {
-            Subject::Exception(chosen)
+            Some(_) => Subject::Raised(chosen),
+            None => Subject::Exception(chosen),
         };
+        let raised = self.being_raised(thread);
         let (frames, note, found) =
-            self.look(interrupted, |look| frames_of(look, thread, subject))?;
+            self.look(interrupted, |look| frames_of(look, thread, subject, raised))?;
         if found != subject {
             return Err(SessionError::NoTraceback);
         }
@@ -249,11 +271,12 @@ impl Inferior {
 }
 
 /// The frames of a subject, and why there are no more. If the exception has no traceback any more, the stack of the
-/// thread is taken.
+/// thread is taken; what the thread is raising there has a line of its own in the newest frame, where `finally` may have run since.
 fn frames_of(
     look: &Look<'_>,
     thread: Addr,
     subject: Subject,
+    raised: Option<Addr>,
 ) -> (Vec<Seen>, Option<String>, Subject) {
     if let Some(exception) = subject.exception() {
         let still_there = matches!(subject, Subject::Raised(_))
@@ -275,10 +298,17 @@ fn frames_of(
     }
     let stack = look.stack(thread);
     let note = stack.note();
-    let frames = stack
+    let mut frames: Vec<Seen> = stack
         .frames
         .into_iter()
         .map(|frame| Seen::of_stack(look, frame))
         .collect();
+    let raising = raised.and_then(|exception| look.raised_frames(exception).into_iter().next());
+    if let (Some(newest), Some(raising)) = (frames.first_mut(), raising)
+        && newest.frame.address == raising.frame.address
+    {
+        let at = raising.raised;
+        *newest = Seen::of_traceback(look, raising.frame, at.line, at.columns);
+    }
     (frames, note, Subject::Thread)
 }

@@ -49,6 +49,30 @@ impl Seen {
     }
 }
 
+/// An exception that nobody will catch, at which a thread stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// It is being raised: the stack of the thread is that which it is about to leave.
+    Raised(Addr),
+    /// It has left its frames, which its traceback keeps.
+    Caught(Addr),
+}
+
+impl Lost {
+    pub fn exception(self) -> Addr {
+        let (Lost::Raised(exception) | Lost::Caught(exception)) = self;
+        exception
+    }
+
+    /// What is looked at when the thread stops.
+    pub fn subject(self) -> Subject {
+        match self {
+            Lost::Raised(_) => Subject::Thread,
+            Lost::Caught(exception) => Subject::Raised(exception),
+        }
+    }
+}
+
 /// Which stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -56,7 +80,8 @@ pub(super) enum Subject {
     Thread,
     /// The traceback of an exception.
     Exception(Addr),
-    /// That of the exception which the stop is about: the process keeps it, and runs statements in its frames.
+    /// The same of one that the process keeps, since a stop is about it or about what it led to. In the frames of the one that was
+    /// caught statements run.
     Raised(Addr),
 }
 

@@ -164,12 +164,15 @@ pub struct Complaint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum About {
-    /// An exception that nobody will see with its frames: the frames of the stop are those of its traceback.
+    /// An exception that nobody will see with its frames.
     Exception {
         /// Where it lies.
         address: u64,
         /// What becomes of it.
         fate: String,
+        /// It is being raised: its frames are those of the thread. Else they are left, and those of its traceback.
+        #[serde(default)]
+        alive: bool,
     },
     /// The frame so many calls up from the newest.
     Caller { up: u32 },

@@ -27,7 +27,12 @@ const PARTS: &[&str] = &[
     include_str!("inferior/arrivals.py"),
 ];
 /// How breakpoints are done where `sys.monitoring` is there, and where it is not.
-const MONITORING: [&str; 1] = [include_str!("inferior/monitoring.py")];
+const MONITORING: [&str; 4] = [
+    include_str!("inferior/handlers.py"),
+    include_str!("inferior/resolving.py"),
+    include_str!("inferior/unwinding.py"),
+    include_str!("inferior/monitoring.py"),
+];
 const REWRITING: [&str; 3] = [
     include_str!("inferior/bytecode.py"),
     include_str!("inferior/thread_states.py"),

@@ -31,6 +31,8 @@ class Agent(Commands, Arrivals):
         self.forking = None
         # The interpreter's hooks that are ours in a program that pmdb follows.
         self.hooks = None
+        # Where it can be known when an exception is raised that it will be lost.
+        self.unwinding = None
         self.has_left = False
         # A stop was let pass, since there was no room for it.
         self.has_passed = False
@@ -53,6 +55,8 @@ class Agent(Commands, Arrivals):
         self.stopped_at = self.speaker = None
         # While the stop is about an exception: the frames of its traceback, the newest first.
         self.lost_frames = None
+        # The frame that an exception is about to leave at which the thread stands.
+        self.leaving = None
         # The thread has stopped in `pdb.set_trace()`, and the user looks at the frame that called it.
         self.is_in_library = False
         # While another thread speaks for the main one: a lock that it holds, and how the main thread then goes on.
@@ -106,7 +110,7 @@ class Agent(Commands, Arrivals):
                 return None
             if breakpoint.number is None:
                 error = breakpoint.caught_in(frame)
-                if error is not None and self.is_ours():
+                if error is not None and not self.was_told(error) and self.is_ours():
                     return self.message_of(error, breakpoint.fate)
                 continue
             if numbers and breakpoint.message is None:
@@ -144,6 +148,14 @@ class Agent(Commands, Arrivals):
         error = value if isinstance(value, BaseException) else kind(value)
         self.evaluator.variables["_exception"] = error
         self.stop(frame, {"reason": "exception", "error": inner + describe_error(error)})
+
+    def is_lost_at(self, frame, argument):
+        """Where an exception is raised in a thread that steps: stops if it will be lost, and gives back whether it did."""
+        return self.unwinding is not None and self.unwinding.raised_in_step(frame, argument)
+
+    def was_told(self, error):
+        """Whether a thread has stopped where this was raised."""
+        return self.unwinding is not None and self.unwinding.was_told(error)
 
     def message_of(self, error, fate):
         """Of the stop at an exception that nobody will see with its frames: it is about those, not about the thread's own."""
@@ -217,8 +229,9 @@ class Agent(Commands, Arrivals):
         if self.is_left_to_parent(frame, message["reason"]) or not self.is_ours():
             return False
         self.take_turn(message["reason"] in ("attach", "interrupt", "entry", "waiting"))
-        raised, lost = None, message.pop("raised", None)
+        raised, lost, leaving = None, message.pop("raised", None), message.pop("leaving", None)
         try:
+            self.leaving = leaving
             if lost is not None:
                 self.lost_frames = frames_of(lost)
             if "breakpoints" in message:
@@ -248,7 +261,7 @@ class Agent(Commands, Arrivals):
                     raised = raised or (error if type(error) is not GivenUp else None)
                     going_on = self.excuse(error)
         finally:
-            self.stopped_at = self.speaker = self.lost_frames = lost = None
+            self.stopped_at = self.speaker = self.lost_frames = self.leaving = lost = leaving = None
             self.watches.is_resting = False
             self.busy.discard(_thread.get_ident())
             self.evaluator.forget_frame()

@@ -47,6 +47,7 @@ class Arrivals:
         self.hooks = Hooks(self)
         places = [Catcher(*row) for row in CATCHERS]
         self.breakpoints.catchers = Catchers(places + [Import("bdb.py", self.hooks.debugger_comes)])
+        self.engine.foresee_losses()
         self.engine.breakpoints_changed()
 
     def stop_soon(self, frame, reason):

@@ -4,19 +4,28 @@ Each is a function that is called with the exception in its hands and only then:
 nothing otherwise, waits for modules that are not imported yet, and is there however the function was imported.
 """
 
+THREAD_ENDS, PROCESS_ENDS, PROGRAM_ENDS = "the thread ends with it", "the process ends with it", "the program ends with it"
+POOL = "multiprocessing.pool hands it to the parent without its frames"
+PROCESSES = "concurrent.futures hands it to the parent without its frames"
+THREADS = "concurrent.futures keeps it for whoever asks for the result"
+ASYNCIO = "asyncio only reports it"
+LOKY = "joblib (loky) hands it on without its frames"
+CELERY = "celery marks the task as failed"
+TORCH = "torch hands it to the parent without its frames"
+IGNORED = "Python only prints it and goes on"
 # The end of the file's name, the function, the argument that is the exception (else it is the one that is being handled), who must have
 # called it, and what becomes of the exception.
 CATCHERS = (
-    ("multiprocessing/pool.py", "ExceptionWithTraceback.__init__", "exc", "", "multiprocessing.pool hands it to the parent without its frames"),
-    ("concurrent/futures/process.py", "_ExceptionWithTraceback.__init__", "exc", "", "concurrent.futures hands it to the parent without its frames"),
-    ("concurrent/futures/_base.py", "Future.set_exception", "exception", "", "concurrent.futures keeps it for whoever asks for the result"),
-    ("traceback.py", "print_exc", "", "BaseProcess._bootstrap", "the process ends with it"),
-    ("threading.py", "_make_invoke_excepthook.invoke_excepthook", "", "", "the thread ends with it"),
-    ("asyncio/base_events.py", "BaseEventLoop.call_exception_handler", "context", "", "asyncio only reports it"),
-    ("loky/process_executor.py", "_ExceptionWithTraceback.__init__", "exc", "", "joblib (loky) hands it on without its frames"),
+    ("multiprocessing/pool.py", "ExceptionWithTraceback.__init__", "exc", "", POOL),
+    ("concurrent/futures/process.py", "_ExceptionWithTraceback.__init__", "exc", "", PROCESSES),
+    ("concurrent/futures/_base.py", "Future.set_exception", "exception", "", THREADS),
+    ("traceback.py", "print_exc", "", "BaseProcess._bootstrap", PROCESS_ENDS),
+    ("threading.py", "_make_invoke_excepthook.invoke_excepthook", "", "", THREAD_ENDS),
+    ("asyncio/base_events.py", "BaseEventLoop.call_exception_handler", "context", "", ASYNCIO),
+    ("loky/process_executor.py", "_ExceptionWithTraceback.__init__", "exc", "", LOKY),
     ("billiard/einfo.py", "ExceptionInfo.__init__", "", "", "billiard hands it on without its frames"),
-    ("celery/app/trace.py", "TraceInfo.handle_failure", "", "", "celery marks the task as failed"),
-    ("torch/_utils.py", "ExceptionWrapper.__init__", "", "", "torch hands it to the parent without its frames"),
+    ("celery/app/trace.py", "TraceInfo.handle_failure", "", "", CELERY),
+    ("torch/_utils.py", "ExceptionWrapper.__init__", "", "", TORCH),
     ("distributed/core.py", "error_message", "e", "", "dask hands it to the client without its frames"),
     ("ray/exceptions.py", "RayTaskError.__init__", "", "", "ray hands it to the caller without its frames"),
     ("gunicorn/glogging.py", "Logger.exception", "", "", "gunicorn only logs it"),

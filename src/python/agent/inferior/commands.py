@@ -116,6 +116,10 @@ class Commands:
             self.deferred = (command, selected)
             return None
         step = Step.of(command, selected)
+        if step is not None and self.leaving is not None and step.frame is self.leaving:
+            # No line of it comes any more: what comes next is what its caller does with the exception.
+            caller = self.leaving.f_back
+            step = Step("next", caller) if caller is not None else None
         if step is not None and command["how"] != "return":
             step.begins_at(step.frame or frame)
         self.go_on(frame, step)

@@ -20,6 +20,11 @@ class Monitoring(Tracing):
         # For each thread the frame and line of the last stop that both hooks report, in either order, and which was the first.
         self.seen = {}
 
+    def foresee_losses(self):
+        """Of a program that pmdb follows: stops where an exception is raised that will be lost. Before the tool is taken."""
+        if learn_bytecode():
+            self.agent.unwinding = Unwinding(self.agent)
+
     def breakpoints_changed(self):
         monitoring = MONITORING
         self.seen = {}
@@ -51,7 +56,11 @@ class Monitoring(Tracing):
             monitoring.register_callback(tool, event, self.entered)
         monitoring.register_callback(tool, events.LINE, self.line_event)
         monitoring.register_callback(tool, events.JUMP, self.jump_event)
-        monitoring.set_events(tool, events.PY_START | events.PY_RESUME)
+        everywhere = events.PY_START | events.PY_RESUME
+        if self.agent.unwinding is not None:
+            monitoring.register_callback(tool, events.PY_UNWIND, self.agent.unwinding.callback())
+            everywhere |= events.PY_UNWIND
+        monitoring.set_events(tool, everywhere)
         return True
 
     def release_tool(self):
@@ -61,7 +70,7 @@ class Monitoring(Tracing):
         monitoring.set_events(self.tool, 0)
         for code in self.watched.values():
             monitoring.set_local_events(self.tool, code, 0)
-        for event in (events.PY_START, events.PY_RESUME, events.PY_THROW, events.LINE, events.JUMP):
+        for event in (events.PY_START, events.PY_RESUME, events.PY_THROW, events.LINE, events.JUMP, events.PY_UNWIND):
             monitoring.register_callback(self.tool, event, None)
         monitoring.free_tool_id(self.tool)
         self.tool, self.watched, self.turns = None, {}, {}

@@ -58,13 +58,14 @@ class Hooks:
             before(debugger, frame)
 
     def uncaught(self, kind, error, traceback):
-        if is_lost(error):
-            self.stops(getframe(), self.agent.message_of(error, "the program ends with it"))
+        if is_lost(error) and not self.agent.was_told(error):
+            self.stops(getframe(), self.agent.message_of(error, PROGRAM_ENDS))
         self.put["excepthook"][0](kind, error, traceback)
 
     def ignored(self, unraisable):
-        if is_lost(unraisable.exc_value):
-            self.stops(getframe(), self.agent.message_of(unraisable.exc_value, "Python only prints it and goes on"))
+        error = unraisable.exc_value
+        if is_lost(error) and not self.agent.was_told(error):
+            self.stops(getframe(), self.agent.message_of(error, IGNORED))
         self.put["unraisablehook"][0](unraisable)
 
     def stops(self, frame, message):

@@ -57,6 +57,9 @@ class Tracing:
     def breakpoints_changed(self):
         pass
 
+    def foresee_losses(self):
+        """Up to 3.11 exceptions are stopped at where they are caught."""
+
     def threads_started(self):
         """There are threads that are not traced, perhaps, while all should be."""
 
@@ -82,7 +85,7 @@ class Tracing:
             return result
         if event == "return":
             return self.returns(frame, step, argument)
-        if event == "exception" and step is not None and step.stops_at_exception(frame, argument):
+        if event == "exception" and step is not None and not agent.is_lost_at(frame, argument) and step.stops_at_exception(frame, argument):
             agent.raised(frame, argument)
         return self.going_on()
 
