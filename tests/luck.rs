@@ -3,13 +3,15 @@
 
 mod support;
 
-use std::fs::read_to_string;
+use std::fs::{Permissions, read_to_string, set_permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use support::{
-    Conversation, Fixture, PATIENCE, Python, fixture_path, on_each_python, pmdb_alone,
-    pmdb_with_input, skip,
+    Conversation, Fixture, PATIENCE, Python, c_program, copy_program, fixture_path, on_each_python,
+    pmdb_alone, pmdb_with_input, skip,
 };
 
 /// `fixtures/unlucky.py`, which runs a statement before it is ready.
@@ -230,4 +232,43 @@ work('of the daemon')
         );
         assert!(told.contains("     secret = 'alone'\n"), "{told}");
     });
+}
+
+#[test]
+fn a_program_that_gets_no_rights_since_it_is_followed_is_told() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip("another user", "only root can become another user");
+    }
+    // Where nobody can come to them.
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str, from: &Path, mode: u32| {
+        let path = folder.path().join(name);
+        copy_program(from, &path);
+        set_permissions(&path, Permissions::from_mode(mode)).expect("it is ours");
+        path
+    };
+    let pmdb = place("pmdb", Path::new(env!("CARGO_BIN_EXE_pmdb")), 0o755);
+    let program = place("raised", &c_program("family"), 0o4755);
+    set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
+    let mut command = Command::new(pmdb);
+    command.args(["run", "--batch", "--"]).arg(&program);
+    command.args(["code", "4"]).current_dir("/");
+    let note = format!(
+        "has no more rights than before: {} is set-user-ID",
+        program.display()
+    );
+    let as_root = support::run(command, "");
+    assert_eq!(
+        (as_root.code, as_root.stderr.contains(&note)),
+        (Some(4), false)
+    );
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--clear-groups"]);
+    command
+        .arg(folder.path().join("pmdb"))
+        .args(["run", "--batch", "--"]);
+    command.arg(&program).args(["code", "4"]).current_dir("/");
+    let as_nobody = support::run(command, "");
+    assert_eq!(as_nobody.code, Some(4), "{as_nobody:#?}");
+    assert_eq!(as_nobody.stderr.matches(&note).count(), 1, "{as_nobody:#?}");
 }

@@ -146,11 +146,13 @@ fn scripts_that_name_their_python_are_followed() {
         assert_eq!(entry(&answer).0, format!("> {tool}(2)<module>()"));
         assert_eq!(answer.code, Some(3));
     }
+    let lost = file("lost", "#!/nowhere/python3\n".to_string());
     for (words, why, code) in [
         (&["true"][..], "without running a Python", 0),
         (&["sh", "-c", "exit 9"], "exit code 9", 9),
         (&["nothing-there"], "there is no such command in PATH", 1),
         (&["/"], "cannot be started", 1),
+        (&[&lost], "the interpreter that its first line", 1),
     ] {
         let answer = pmdb_alone([&["run", "--stop-at-entry", "--"], words].concat(), "c\n");
         assert!(answer.stderr.contains(why), "{}", answer.stderr);

@@ -315,6 +315,8 @@ pub enum Event {
     },
     /// A process of the command runs without the agent: what goes wrong in its Python is not noticed.
     Unaccompanied { pid: Pid, why: String },
+    /// A process of the command has executed a set-user-ID program, which has no rights of its own while pmdb follows it.
+    Unprivileged { pid: Pid, program: String },
     /// A process that stood still was killed by somebody else, before anybody looked at it or while they did.
     Killed { pid: Pid, name: String, how: String },
     /// The command that was run has ended.

@@ -204,6 +204,10 @@ impl Session {
                     let why = why.to_string();
                     self.events.push(Event::Unaccompanied { pid, why });
                 }
+                Happening::Unprivileged { pid, program } => {
+                    let program = program.display().to_string();
+                    self.events.push(Event::Unprivileged { pid, program });
+                }
                 Happening::Crashing {
                     pid,
                     tid,

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -38,6 +40,11 @@ pub(super) enum Happening {
     Refused {
         pid: Pid,
         why: AgentError,
+    },
+    /// It has executed a set-user-ID program, and got no rights by it.
+    Unprivileged {
+        pid: Pid,
+        program: PathBuf,
     },
     /// A process stands still, all of it: one of its threads is about to get a signal that will end it.
     Crashing {
@@ -257,6 +264,9 @@ impl Following {
                     member.runs_shell = runs_shell(pid);
                 }
                 self.note_memory(pid);
+                if let Some(program) = executed_without_its_rights(pid) {
+                    self.tell(Happening::Unprivileged { pid, program });
+                }
             }
             TraceEvent::Signal {
                 pid,
@@ -378,6 +388,17 @@ impl Following {
             }
         }
     }
+}
+
+/// The program of a process if it is set-user-ID and the process has not become that user: whoever is traced by a process without
+/// rights over it does not (`execve(2)`, "Effect on privileges").
+fn executed_without_its_rights(pid: Pid) -> Option<PathBuf> {
+    let link = format!("/proc/{pid}/exe");
+    let program = fs::metadata(&link).ok()?;
+    // The owner of these files is the effective user (proc(5)).
+    let process = fs::metadata(format!("/proc/{pid}")).ok()?;
+    let wants_another = program.mode() & libc::S_ISUID != 0 && program.uid() != process.uid();
+    wants_another.then(|| fs::read_link(link).ok())?
 }
 
 /// What the kernel calls it; empty if it has ended.

@@ -366,6 +366,11 @@ impl Writer<'_> {
             Event::Unaccompanied { pid, why } => {
                 format!("[process {pid} runs unwatched: {why}]")
             }
+            Event::Unprivileged { pid, program } => {
+                format!(
+                    "[process {pid} has no more rights than before: {program} is set-user-ID, which the kernel passes over where somebody without rights follows a program; run pmdb as root, or that one without pmdb]"
+                )
+            }
             Event::Replaced { now, .. } => {
                 format!("[the process has executed another program: {now}]")
             }

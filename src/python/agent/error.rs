@@ -12,6 +12,8 @@ use crate::python::LookError;
 pub enum AgentError {
     #[error(transparent)]
     Trace(#[from] TraceError),
+    #[error(transparent)]
+    Process(crate::process::ProcessError),
     #[error("the state of the interpreter could not be read: {0}")]
     Look(#[from] LookError),
     #[error("process {pid} is still starting its interpreter: try again in a moment")]

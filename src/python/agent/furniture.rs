@@ -14,6 +14,7 @@ use super::AgentError;
 use super::channel::Channel;
 use super::script::Ends;
 use crate::model::{Addr, Pid};
+use crate::process::live::LiveProcess;
 use crate::process::trace::{Call, Hold};
 
 /// What a pipe holds, and what it is made to hold where that is not enough. Anybody may ask for up to 1 MiB (pipe(7)). Bytes.
@@ -87,7 +88,13 @@ impl Furniture {
     /// That of a forked child, if the agent in it has put pipes of its own in the place of its parent's (`inferior/forking.py`), or of
     /// a process that has closed them, in the place of those.
     pub(super) fn of_child(&self, pid: Pid) -> Result<Option<(Furniture, Channel)>, AgentError> {
-        let failed = |action| move |error| AgentError::Pipe { pid, action, error };
+        let failed = |action| {
+            move |error: std::io::Error| match LiveProcess::open(pid) {
+                // Only root may open files of a process that is not dumpable.
+                Err(why) if error.kind() == ErrorKind::PermissionDenied => AgentError::Process(why),
+                _ => AgentError::Pipe { pid, action, error },
+            }
+        };
         let path = |end: i32| format!("/proc/{pid}/fd/{end}");
         let numbers = [self.ends.commands, self.ends.answers];
         for end in numbers {

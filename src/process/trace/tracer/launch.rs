@@ -125,6 +125,10 @@ fn not_executed(errno: Errno) -> String {
         Errno::ENOEXEC => {
             ": it is no program, and no script whose first line names its interpreter; put that before it, such as python3"
         }
+        // It has been found.
+        Errno::ENOENT => {
+            ": the interpreter that its first line or its ELF header names is not there"
+        }
         _ => "",
     };
     format!("{}{remedy}", errno.desc())
