@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use support::{Answer, Python, any_python, write_script};
+use support::{Answer, Python, Terminal, any_python, on_each_python, write_script};
 
 /// Raises in a thread, and then waits for its child, which has said who it is.
 const WAITING: &str = "\
@@ -75,10 +75,18 @@ fn command_begins_at_its_first_word() {
         assert_eq!(answer.stdout, said, "{begin:?}: {answer:#?}");
         assert_eq!(answer.code, Some(0), "{answer:#?}");
     }
-    let entry = ["--stop-at-entry", "-c", "n", "-c", "q", "script.py", "-q"];
+    let entry = [
+        "--stop-at-entry",
+        "-c",
+        "where",
+        "-c",
+        "q",
+        "script.py",
+        "-q",
+    ];
     let answer = run(path, &entry);
     assert!(
-        answer.stdout.contains("script.py(2)<module>()"),
+        answer.stdout.contains("script.py(1)<module>()"),
         "{answer:#?}"
     );
 }
@@ -156,4 +164,394 @@ fn kill_ends_all_processes_when_the_commands_are_used_up() {
     );
     let answer = run(folder.path(), &["--kill", "-c", "where", "script.py"]);
     assert_eq!(answer.code, Some(3), "{answer:#?}");
+}
+
+/// Workers that go wrong one after the other, each in its own way.
+const FAILING: &str = "\
+import ctypes, multiprocessing, os, signal, sys, threading, time
+
+class OwnError(ValueError):
+    pass
+
+def work(rank, what):
+    os.environ['RANK'] = str(rank)
+    local = 'local of %d' % rank
+    if what == 'breakpoint':
+        breakpoint()
+    elif what == 'crash':
+        ctypes.string_at(0)
+    elif what == 'exit':
+        os._exit(3)
+    elif what == 'threads':
+        for _ in range(3):
+            threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+        os._exit(4)
+    elif what == 'killed':
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif what != 'nothing':
+        raise {'own': OwnError, 'key': KeyError, 'value': ValueError, 'process': multiprocessing.ProcessError}[what](local)
+
+if __name__ == '__main__':
+    context = multiprocessing.get_context('fork')
+    for rank, what in enumerate(sys.argv[1:]):
+        worker = context.Process(target=work, args=(rank, what), name='w%d' % rank)
+        worker.start()
+        worker.join()
+        print(what, worker.exitcode)
+";
+
+/// What each heading says, without the pid.
+fn headings(answer: &Answer) -> Vec<String> {
+    let lines = answer.stderr.lines();
+    let of_line = |line: &str| {
+        let (name, rest) = line.strip_prefix("[pmdb] ")?.split_once(" (pid ")?;
+        Some(format!("{name} {}", rest.split_once(") ")?.1))
+    };
+    lines.filter_map(of_line).collect()
+}
+
+#[test]
+fn kinds_of_stops_can_be_chosen() {
+    let folder = folder_with(FAILING);
+    let run = |options: &[&str], hows: &[&str]| {
+        run(
+            folder.path(),
+            &[options, &["--batch", "script.py"], hows].concat(),
+        )
+    };
+    let all = ["key", "nothing", "crash", "exit", "killed", "breakpoint"];
+    let crashes = "w2 is about to die of SIGSEGV: it touched 0x0, a null pointer";
+    for (kinds, expected) in [
+        (
+            "python-exception",
+            &["w0 raised KeyError: 'local of 0'"][..],
+        ),
+        ("breakpoint", &["w5 called breakpoint()"]),
+        ("crash", &[crashes]),
+        (
+            "exit,crash",
+            &[
+                "w0 is about to end with exit code 1",
+                crashes,
+                "w3 is about to end with exit code 3",
+                "w4 is about to die of SIGKILL: sender unknown",
+                "w5 is about to end with exit code 1",
+            ],
+        ),
+    ] {
+        // The debugger that `breakpoint()` calls without pmdb has no input, which is an exception too.
+        let hows = if kinds == "python-exception" {
+            &all[..5]
+        } else {
+            &all
+        };
+        let answer = run(&["--on", kinds], hows);
+        let told = headings(&answer);
+        let is_told = |(told, expected): (&String, &&str)| told.starts_with(expected);
+        assert!(
+            told.len() == expected.len() && told.iter().zip(expected).all(is_told),
+            "{kinds}: {answer:#?}"
+        );
+        let printed = "key 1\nnothing 0\ncrash -11\nexit 3\nkilled -9\n";
+        assert!(answer.stdout.starts_with(printed), "{answer:#?}");
+        let last = match kinds {
+            "breakpoint" => "breakpoint 0\n",
+            "python-exception" => "",
+            _ => "breakpoint 1\n",
+        };
+        assert!(answer.stdout.ends_with(last), "{answer:#?}");
+    }
+    let answer = run(&["--on", "crash,panik"], &["nothing"]);
+    assert_eq!((answer.stdout.as_str(), answer.code), ("", Some(2)));
+    assert!(
+        answer
+            .stderr
+            .contains("[possible values: python-exception, breakpoint, crash, exit]"),
+        "{answer:#?}"
+    );
+}
+
+#[test]
+fn a_process_stands_still_with_its_frames_before_a_bad_end() {
+    on_each_python(|python| {
+        let folder = folder_with(FAILING);
+        let words = [
+            "--on",
+            "exit",
+            "-c",
+            "p local, rank",
+            "-c",
+            "!rank += 1",
+            "script.py",
+            "exit",
+        ];
+        let answer = run_on(python, folder.path(), &words);
+        assert_eq!(
+            headings(&answer),
+            ["w0 is about to end with exit code 3"],
+            "{answer:#?}"
+        );
+        let said = &answer.stderr;
+        assert!(
+            said.contains("work()\n-> os._exit(3)\n('local of 0', 0)\n"),
+            "{said}"
+        );
+        assert!(
+            said.contains("about to end with exit code 3: nothing can be run in it"),
+            "{said}"
+        );
+        assert_eq!(answer.stdout, "exit 3\n", "{said}");
+        assert!(said.contains("first w0 (pid "), "{said}");
+        let words = [
+            "--on",
+            "exit",
+            "-c",
+            "p local",
+            "-c",
+            "threads",
+            "script.py",
+            "threads",
+        ];
+        let answer = run_on(python, folder.path(), &words);
+        let said = &answer.stderr;
+        assert!(
+            said.contains("work()\n-> os._exit(4)\n'local of 0'\n"),
+            "{said}"
+        );
+        assert_eq!(said.matches(" Thread-").count(), 3, "{said}");
+        // After `sys.exit()` nothing is left of its frames.
+        write_script(
+            &folder.path().join("script.py"),
+            "import sys\nsys.exit(5)\n",
+        );
+        let answer = run_on(
+            python,
+            folder.path(),
+            &["--on", "exit", "-c", "where", "script.py"],
+        );
+        let told = headings(&answer);
+        assert_eq!(
+            told,
+            ["script.py is about to end with exit code 5"],
+            "{answer:#?}"
+        );
+        let left = "has shut its Python down before this: no frames are left\n";
+        assert!(answer.stderr.contains(left), "{answer:#?}");
+        assert_eq!(answer.code, Some(5), "{answer:#?}");
+    });
+}
+
+#[test]
+fn types_of_exceptions_can_be_let_pass() {
+    on_each_python(|python| {
+        let folder = folder_with(FAILING);
+        let names = "LookupError,__main__.OwnError,multiprocessing.ProcessError,os.ValueError";
+        let words = [
+            "--except",
+            names,
+            "--batch",
+            "script.py",
+            "key",
+            "own",
+            "process",
+            "value",
+        ];
+        let answer = run_on(python, folder.path(), &words);
+        let told = headings(&answer);
+        assert_eq!(told, ["w3 raised ValueError: local of 3"], "{answer:#?}");
+        assert_eq!(
+            answer.stdout, "key 1\nown 1\nprocess 1\nvalue 1\n",
+            "{answer:#?}"
+        );
+    });
+}
+
+#[test]
+fn ranks_names_and_the_first_failure_narrow_what_stops() {
+    let folder = folder_with(FAILING);
+    let hows = ["value", "breakpoint", "key", "crash", "value"];
+    let run = |options: &[&str]| {
+        let words = [options, &["--batch", "script.py"], &hows].concat();
+        run(folder.path(), &words)
+    };
+    for (options, expected, let_pass) in [
+        (
+            &["--rank", "2"][..],
+            &["w2"][..],
+            "; 3 failures were let pass\n",
+        ),
+        (&["--rank=1"], &["w1"], "; 4 failures were let pass\n"),
+        (
+            &["--name", "w[03]"],
+            &["w0", "w3"],
+            "; 2 failures were let pass\n",
+        ),
+        (
+            &["--only-first"],
+            &["w0", "w1"],
+            "; 3 failures were let pass\n",
+        ),
+        (
+            &["--only-first", "--name=w3"],
+            &["w3"],
+            "; 3 failures were let pass\n",
+        ),
+        (&[], &["w0", "w1", "w2", "w3", "w4"], "; 6 processes\n"),
+    ] {
+        let answer = run(options);
+        let told = headings(&answer);
+        let who: Vec<&str> = told
+            .iter()
+            .filter_map(|told| told.split(' ').next())
+            .collect();
+        assert_eq!(who, expected, "{options:?}: {answer:#?}");
+        assert!(answer.stderr.contains(let_pass), "{options:?}: {answer:#?}");
+        let printed = "value 1\nbreakpoint 0\nkey 1\ncrash -11\nvalue 1\n";
+        assert_eq!(answer.stdout, printed, "{options:?}: {answer:#?}");
+        // All are told at the end, whether they stopped or not.
+        for line in [
+            "first w0 (pid ",
+            "then  w2 (pid ",
+            "then  w3 (pid ",
+            "then  w4 (pid ",
+        ] {
+            assert!(answer.stderr.contains(line), "{options:?}: {answer:#?}");
+        }
+    }
+    let answer = run(&["--name", "w[03"]);
+    assert_eq!(answer.code, Some(2), "{answer:#?}");
+    let answer = run(&["--except", "a b"]);
+    assert_eq!(answer.code, Some(2), "{answer:#?}");
+}
+
+#[test]
+fn functions_that_take_exceptions_can_be_told_of() {
+    let module = "\
+class Worker:
+    def run(self, task):
+        try:
+            task()
+        except Exception as error:
+            self.on_error(error)
+    def on_error(self, error):
+        print('logged', error)
+";
+    let script = "\
+import farm
+def task():
+    local = 5
+    raise LookupError(local)
+farm.Worker().run(task)
+";
+    on_each_python(|python| {
+        let folder = folder_with(script);
+        write_script(&folder.path().join("farm.py"), module);
+        let row =
+            "[[catcher]]\nfile = 'farm.py'\nfunction = 'Worker.on_error'\nargument = 'error'\n";
+        let path = folder.path().join("catchers.toml");
+        let words = ["-c", "p local", "script.py"];
+        let told = [&["--catchers", "catchers.toml"][..], &words].concat();
+        fs::write(&path, row).expect("a file");
+        let answer = run_on(python, folder.path(), &words);
+        assert_eq!(headings(&answer).len(), 0, "{answer:#?}");
+        assert_eq!(answer.stdout, "logged 5\n", "{answer:#?}");
+        let answer = run_on(python, folder.path(), &told);
+        let said = &answer.stderr;
+        assert_eq!(
+            headings(&answer),
+            ["script.py raised LookupError: 5"],
+            "{said}"
+        );
+        assert!(
+            said.contains("nobody will catch it: Worker.on_error takes it\n"),
+            "{said}"
+        );
+        assert!(said.contains("-> raise LookupError(local)\n5\n"), "{said}");
+        assert_eq!(answer.stdout, "logged 5\n", "{said}");
+
+        let more = "caller = 'Worker.run'\nfate = 'farm \"only\" logs it'\n";
+        fs::write(folder.path().join(".pmdb.toml"), format!("{row}{more}")).expect("a file");
+        let answer = run_on(python, folder.path(), &words);
+        assert!(
+            answer.stderr.contains(": farm \"only\" logs it\n"),
+            "{answer:#?}"
+        );
+        fs::write(&path, format!("\n{row}colour = 'red'\n")).expect("a file");
+        let answer = run_on(python, folder.path(), &told);
+        assert!(
+            answer
+                .stderr
+                .contains("catchers.toml:6: unknown field `colour`"),
+            "{answer:#?}"
+        );
+        assert_eq!((answer.stdout.as_str(), answer.code), ("", Some(1)));
+    });
+}
+
+#[test]
+fn next_failure_goes_round_those_that_wait() {
+    let python = any_python().expect("there is a Python");
+    let script = "\
+import multiprocessing
+def work(barrier, number):
+    local = number * 10
+    barrier.wait()
+    raise ValueError(local)
+if __name__ == '__main__':
+    context = multiprocessing.get_context('fork')
+    barrier = context.Barrier(3)
+    workers = [context.Process(target=work, args=(barrier, number), name='w%d' % number) for number in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    print([worker.exitcode for worker in workers])
+";
+    let folder = folder_with(script);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+    command
+        .arg("run")
+        .arg(&python.path)
+        .arg("script.py")
+        .current_dir(folder.path())
+        .env("HOME", folder.path())
+        .env_remove("XDG_STATE_HOME")
+        .env("TERM", "xterm-256color")
+        .env("NO_COLOR", "1");
+    let mut terminal = Terminal::start(command);
+    terminal.wait_for("(pmdb w");
+    loop {
+        terminal.type_keys("procs\r");
+        terminal.wait_for("COMMAND");
+        let listed = terminal.wait_for("(pmdb w");
+        if listed.matches(" raised ValueError ").count() == 3 {
+            break;
+        }
+    }
+    // Each is met once, and then the first again.
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        terminal.type_keys("next-failure\r");
+        let heading = terminal.wait_for(") raised ValueError: ");
+        let name = heading.rsplit("[pmdb] ").next().expect("a heading");
+        let name = name.split(' ').next().expect("a name").to_string();
+        terminal.wait_for("; 2 more processes wait");
+        terminal.wait_for(&format!("(pmdb {name}) "));
+        seen.push(name);
+    }
+    assert_eq!(seen[0], seen[3], "{seen:?}");
+    let mut names = seen[..3].to_vec();
+    names.sort();
+    assert_eq!(names, ["w0", "w1", "w2"]);
+    for left in ["; one more process waits", ") raised ValueError: "] {
+        terminal.type_keys("c\r");
+        terminal.wait_for(left);
+        terminal.wait_for("(pmdb w");
+    }
+    terminal.type_keys("nf\r");
+    terminal.wait_for("*** no other process waits with a failure");
+    terminal.wait_for("(pmdb w");
+    terminal.type_keys("c\r");
+    terminal.wait_for("[1, 1, 1]");
+    assert!(terminal.wait().success());
 }

@@ -24,6 +24,9 @@ pub enum Request {
     SelectProcess {
         index: usize,
     },
+    /// Go to the next process that waits with a failure. The focused one goes on standing still, and is shown again when the others have gone
+    /// on.
+    NextFailure,
     Threads,
     /// The event loops of the focused process, with the tasks of asyncio.
     Tasks,
@@ -347,6 +350,9 @@ pub struct Summary {
     pub running: usize,
     /// Those that went wrong, in the order in which they did.
     pub failures: Vec<Failure>,
+    /// How many failures did not stop since they were not to.
+    #[serde(default)]
+    pub let_pass: usize,
 }
 
 /// A process in which something went wrong.
@@ -354,8 +360,10 @@ pub struct Summary {
 pub struct Failure {
     pub pid: Pid,
     pub name: Option<String>,
-    /// What was raised.
+    /// What was raised, and how often one after the other.
     pub raised: Option<String>,
+    #[serde(default)]
+    pub times: usize,
     /// How it ended, if it has, and how long it lived.
     pub how: Option<String>,
     /// Why, if a signal ended it: `it touched 0x0, a null pointer`.
@@ -381,7 +389,8 @@ pub struct StoppedProcess {
 pub struct Stop {
     pub thread: Option<Tid>,
     /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked` (it has called `breakpoint()`), `set_trace`,
-    /// `raised` (an exception that nobody will see with its frames, which are looked at), `signal` (it is about to die of one).
+    /// `raised` (an exception that nobody will see with its frames, which are looked at), `signal` (it is about to die of one that
+    /// it brought on itself), `exit` (it is about to end otherwise than with exit code 0).
     pub reason: String,
     /// If it is not the one that stopped before, or has something to say of it.
     #[serde(default)]
@@ -392,7 +401,7 @@ pub struct Stop {
     pub complaints: Vec<(u32, String)>,
     /// `repr()` of what the frame returns.
     pub value: Option<String>,
-    /// What was raised; of a `signal`, which one and why.
+    /// What was raised; of a `signal`, which one and why; of an `exit`, what it is about to do: `end with exit code 3`.
     pub error: Option<String>,
     /// What becomes of it.
     #[serde(default)]

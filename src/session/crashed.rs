@@ -1,4 +1,4 @@
-//! A process that stands still before the signal that will end it. Nothing can be run in it any more, and it is looked at.
+//! A process that stands still before the signal that will end it, or before its end. Nothing can be run in it any more, and it is looked at.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -6,20 +6,23 @@ use std::time::Instant;
 use super::api::{Event, Request, Stop};
 use super::error::SessionError;
 use super::inferior::Inferior;
+use super::launched::describe;
 use super::look::Session;
 use super::running::PATIENCE;
+use super::selection::StopKind;
 use super::stack::Target;
 use super::tree::Standstill;
 use crate::model::{Pid, Tid};
 use crate::process::live::LiveProcess;
-use crate::process::trace::Fault;
+use crate::process::trace::{End, Fault};
 use crate::python::agent::Resume;
-use crate::waits::{Crash, crash};
+use crate::waits::{Crash, Death, crash};
 
 /// How it stands.
 pub(super) struct Crashed {
     tid: Tid,
-    signal: String,
+    /// `die of SIGSEGV`, `end with exit code 3`.
+    how: String,
     standstill: Standstill,
 }
 
@@ -27,7 +30,19 @@ impl Crashed {
     pub fn new(tid: Tid, fault: &Fault, standstill: Standstill) -> Crashed {
         Crashed {
             tid,
-            signal: crash::signal_name(fault.signal),
+            how: format!("die of {}", crash::signal_name(fault.signal)),
+            standstill,
+        }
+    }
+
+    fn at_end(tid: Tid, end: End, standstill: Standstill) -> Crashed {
+        let how = match end {
+            End::Exited { .. } => format!("end with {}", describe(end)),
+            End::Killed { signal, .. } => format!("die of {}", crash::signal_name(signal)),
+        };
+        Crashed {
+            tid,
+            how,
             standstill,
         }
     }
@@ -48,7 +63,7 @@ impl Session {
             let Some(running) = &mut self.running else {
                 return;
             };
-            if !running.failures.has_crashed(pid) {
+            if !running.failures.is_over(pid) {
                 continue;
             }
             if let Some(place) = running.queue.iter().position(|(other, _)| *other == pid) {
@@ -61,56 +76,115 @@ impl Session {
 
     /// A thread stands still before a signal that will end its process.
     pub(super) fn crashes(&mut self, pid: Pid, tid: Tid, fault: &Fault, standstill: Standstill) {
-        // What the agent said before it.
-        self.listen();
+        let Some(inferior) = self.standing_before_its_end(pid) else {
+            return standstill.end();
+        };
         let Some(running) = &mut self.running else {
             return;
         };
-        running.quiet.retain(|quiet| quiet.pid != pid);
-        // It is not about anything else any more.
-        running.queue.retain(|(other, _)| *other != pid);
-        running.stepping = running.stepping.filter(|(other, _)| *other != pid);
-        let known =
-            (self.inferiors.iter()).position(|one| one.report.pid == Some(pid) && !one.ended);
-        let place = match known {
-            Some(place) => place,
-            None => match Inferior::open(&Target::Live(pid), &running.locator) {
-                Ok(inferior) => {
-                    self.inferiors.retain(|one| one.report.pid != Some(pid));
-                    self.inferiors.push(inferior);
-                    self.inferiors.len() - 1
-                }
-                Err(error) => {
-                    standstill.end();
-                    let why = error.to_string();
-                    return self.events.push(Event::Unaccompanied { pid, why });
-                }
-            },
-        };
         // Otherwise it was killed meanwhile, and its end is told next.
-        if let (Some(inferior), Some(why)) = (self.inferiors.get_mut(place), explain(pid, fault)) {
-            let crashed = Crashed::new(tid, fault, standstill);
-            let events = inferior.crash(crashed, &why, &self.interrupted);
+        if let (Some(inferior), Some(why)) = (self.inferiors.get_mut(inferior), explain(pid, fault))
+        {
             let name = &inferior.report.name;
             running
                 .failures
                 .crashed(pid, name, fault.signal, why.reason());
+            if !running.keeps(inferior, StopKind::Crash) {
+                inferior.held = None;
+                return standstill.end();
+            }
+            let crashed = Crashed::new(tid, fault, standstill);
+            let events = inferior.crash(crashed, "signal", why.to_string(), &self.interrupted);
             running.queue.push_back((pid, events));
+        }
+    }
+
+    /// A process stands still, all of it, before it ends otherwise than with exit code 0. One of which a failure was told already is not
+    /// shown again.
+    pub(super) fn exits(
+        &mut self,
+        pid: Pid,
+        tid: Tid,
+        end: End,
+        death: Option<&Death>,
+        standstill: Standstill,
+    ) {
+        // What the agent said before it.
+        self.listen();
+        let failures = self.running.as_ref().map(|running| &running.failures);
+        if failures.is_none_or(|failures| failures.is_over(pid) || failures.has_failed(pid)) {
+            return standstill.end();
+        }
+        let Some(place) = self.standing_before_its_end(pid) else {
+            return standstill.end();
+        };
+        let (Some(running), Some(inferior)) = (&mut self.running, self.inferiors.get_mut(place))
+        else {
+            return;
+        };
+        running.failures.exits(pid, &inferior.report.name);
+        if !running.keeps(inferior, StopKind::Exit) {
+            inferior.held = None;
+            return standstill.end();
+        }
+        let crashed = Crashed::at_end(tid, end, standstill);
+        let why = match death {
+            Some(death) => format!("{}: {death}", crashed.how),
+            None => crashed.how.clone(),
+        };
+        let events = inferior.crash(crashed, "exit", why, &self.interrupted);
+        running.queue.push_back((pid, events));
+    }
+
+    /// The place of the inferior that stands for a process in which nothing runs any more; nothing if it cannot be opened.
+    fn standing_before_its_end(&mut self, pid: Pid) -> Option<usize> {
+        // What the agent said before it.
+        self.listen();
+        let running = self.running.as_mut()?;
+        running.quiet.retain(|quiet| quiet.pid != pid);
+        // It is not about anything else any more.
+        running.queue.retain(|(other, _)| *other != pid);
+        running.shown_before.remove(&pid);
+        running.stepping = running.stepping.filter(|(other, _)| *other != pid);
+        let known =
+            (self.inferiors.iter()).position(|one| one.report.pid == Some(pid) && !one.ended);
+        if known.is_some() {
+            return known;
+        }
+        match Inferior::open(&Target::Live(pid), &running.locator) {
+            Ok(inferior) => {
+                self.inferiors.retain(|one| one.report.pid != Some(pid));
+                self.inferiors.push(inferior);
+                Some(self.inferiors.len() - 1)
+            }
+            Err(error) => {
+                let why = error.to_string();
+                self.events.push(Event::Unaccompanied { pid, why });
+                None
+            }
         }
     }
 }
 
 impl Inferior {
     /// It stands still from now on. The focus is on the thread that crashes, if that runs Python.
-    pub fn crash(&mut self, crashed: Crashed, why: &Crash, interrupted: &AtomicBool) -> Vec<Event> {
+    pub fn crash(
+        &mut self,
+        crashed: Crashed,
+        reason: &str,
+        why: String,
+        interrupted: &AtomicBool,
+    ) -> Vec<Event> {
         // The agent cannot answer any more: its pipes end here.
         self.held = None;
         self.standing_thread = None;
         self.raised = None;
         self.signalled = Some(crashed.tid);
         let tid = crashed.tid;
-        let signal = crashed.signal.clone();
-        self.why_stopped = Some(("signal".to_string(), Some(signal)));
+        let how = ["die of ", "end with "]
+            .iter()
+            .find_map(|verb| crashed.how.strip_prefix(verb));
+        self.why_stopped = Some((reason.to_string(), how.map(str::to_string)));
         self.crashed = Some(crashed);
         let old = self.view.take();
         // If that fails, what is asked of it says why.
@@ -119,13 +193,13 @@ impl Inferior {
             view.displays = old.displays;
         }
         let focused = self.view.as_ref().and_then(|view| view.tid);
-        let mut text = why.to_string();
+        let mut text = why;
         if looked.is_ok() && focused.is_some_and(|focused| focused != tid) {
             text += &format!("; it was thread {tid}, which runs no Python");
         }
         vec![Event::Stopped(Stop {
             thread: Some(tid),
-            reason: "signal".to_string(),
+            reason: reason.to_string(),
             process: None,
             breakpoints: Vec::new(),
             complaints: Vec::new(),
@@ -162,7 +236,7 @@ impl Inferior {
         match (&self.crashed, self.report.pid) {
             (Some(crashed), Some(pid)) => Err(SessionError::AboutToDie {
                 pid,
-                signal: crashed.signal.clone(),
+                how: crashed.how.clone(),
             }),
             _ => Ok(()),
         }

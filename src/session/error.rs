@@ -97,12 +97,16 @@ pub enum SessionError {
     )]
     FramesAreOver,
     #[error(
-        "process {pid} is about to die of {signal}: nothing can be run in it, only looked at; `continue` lets it die"
+        "process {pid} is about to {how}: nothing can be run in it, only looked at; `continue` lets it"
     )]
-    AboutToDie { pid: Pid, signal: String },
+    AboutToDie { pid: Pid, how: String },
     /// While it ran something.
-    #[error("process {pid} has crashed in the middle of this: there is no answer")]
+    #[error("process {pid} has crashed or ended in the middle of this: there is no answer")]
     Crashed { pid: Pid },
+    #[error("process {pid} has shut its Python down before this: no frames are left")]
+    ShutDown { pid: Pid },
+    #[error("no other process waits with a failure; `procs` lists what each does")]
+    NoOtherFailure,
     /// A forked child that follows its parent's agent.
     #[error(
         "process {pid} was forked and has not stopped yet, so pmdb cannot ask it to: it stops where it loses an exception or calls breakpoint(); it can be looked at"

@@ -1,6 +1,6 @@
 //! The processes of a command in which something went wrong, in the order in which it did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nix::libc;
 
@@ -15,6 +15,10 @@ pub(super) struct Failures {
     told: Vec<Failure>,
     /// The signals that processes stand or stood before, and which end them.
     crashes: BTreeMap<Pid, i32>,
+    /// Processes that stand before their end.
+    exits: BTreeSet<Pid>,
+    /// Failures that did not stop since they were not to.
+    pub let_pass: usize,
 }
 
 impl Failures {
@@ -24,8 +28,15 @@ impl Failures {
 
     /// An exception has left it.
     pub fn raised(&mut self, pid: Pid, name: &str, error: Option<String>) {
+        // A worker may fail in each of a million tasks.
+        let last = self.told.iter_mut().rfind(|one| one.pid == pid);
+        if let Some(last) = last.filter(|last| last.how.is_none() && last.raised == error) {
+            last.times += 1;
+            return;
+        }
         self.told.push(Failure {
             raised: error,
+            times: 1,
             ..failure(pid, name)
         });
     }
@@ -39,8 +50,21 @@ impl Failures {
         });
     }
 
-    pub fn has_crashed(&self, pid: Pid) -> bool {
-        self.crashes.contains_key(&pid)
+    /// It is about to end, and stands still before that or not.
+    pub fn exits(&mut self, pid: Pid, name: &str) {
+        self.exits.insert(pid);
+        self.told.push(failure(pid, name));
+    }
+
+    /// Whether nothing runs in it any more.
+    pub fn is_over(&self, pid: Pid) -> bool {
+        self.crashes.contains_key(&pid) || self.exits.contains(&pid)
+    }
+
+    /// Whether it was told of something that went wrong in a process which lives.
+    pub fn has_failed(&self, pid: Pid) -> bool {
+        let is_it = |one: &Failure| one.pid == pid && one.how.is_none();
+        self.told.iter().any(is_it)
     }
 
     /// What went wrong by how a process ended. A worker that its family has ended is none of it.
@@ -55,6 +79,7 @@ impl Failures {
             answers_shell,
         } = departure;
         let crash = self.crashes.remove(&pid);
+        self.exits.remove(&pid);
         let known = self
             .told
             .iter_mut()
@@ -90,6 +115,7 @@ fn failure(pid: Pid, name: &str) -> Failure {
         pid,
         name: Some(name.to_string()),
         raised: None,
+        times: 0,
         how: None,
         why: None,
         lived_ms: None,

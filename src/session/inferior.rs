@@ -18,7 +18,7 @@ use crate::process::core::CoreProcess;
 use crate::process::live::mark::Mark;
 use crate::process::{Process, ProcessError, Source};
 use crate::python::locate::{Effort, Locator};
-use crate::python::{Located, Look, PythonThread, locate};
+use crate::python::{Located, Look, PythonError, PythonThread, locate};
 
 pub(super) struct Inferior {
     target: Target,
@@ -28,6 +28,8 @@ pub(super) struct Inferior {
     /// Without threads.
     pub report: ProcessReport,
     pub python: Result<Located, String>,
+    /// It is a Python that has taken its interpreter apart, or has not made one yet.
+    has_no_interpreter: bool,
     /// The thread that got the signal which ended the process.
     pub(super) signalled: Option<Tid>,
     pub ended: bool,
@@ -78,6 +80,7 @@ impl Inferior {
         report.notes.extend(report.phase.and_then(note_of));
         report.name = who.name;
         report.rank = who.rank;
+        let has_no_interpreter = matches!(python, Err(PythonError::NoInterpreter));
         let python = python.map_err(|error| why_no_python(&*process, &error));
         match &python {
             Ok(located) => {
@@ -97,6 +100,7 @@ impl Inferior {
             process,
             report,
             python,
+            has_no_interpreter,
             signalled,
             ended: false,
             view: None,
@@ -208,6 +212,17 @@ impl Inferior {
         }
         let mut events = Vec::new();
         let threads = match self.threads(interrupted) {
+            Err(error) if self.crashed.is_some() => {
+                let is_over = match error {
+                    SessionError::NoPython { .. } => self.has_no_interpreter,
+                    SessionError::NoThreads { .. } | SessionError::NoPythonThread => true,
+                    _ => false,
+                };
+                return Err(match pid {
+                    Some(pid) if is_over => SessionError::ShutDown { pid },
+                    _ => error,
+                });
+            }
             Err(SessionError::NoPython { .. }) if self.locate_again() => {
                 self.threads(interrupted)?
             }

@@ -141,6 +141,9 @@ impl Session {
         if self.running.is_some() && request == Request::Wait {
             return self.wait_for_any().map(|()| Response::Done);
         }
+        if request == Request::NextFailure {
+            return self.next_failure().map(|()| Response::Done);
+        }
         let focus = self.focus;
         let asking = Asking {
             limits: &self.limits,
@@ -166,7 +169,7 @@ impl Session {
                 self.events.extend(changed_displays(inferior, &asking));
                 Response::Done
             }
-            Request::Discover => Response::Done,
+            Request::Discover | Request::NextFailure => Response::Done,
             Request::Processes => Response::Processes(self.process_entries()),
             Request::SelectProcess { index } => {
                 self.inferiors

@@ -15,6 +15,7 @@ mod error;
 mod evaluate;
 mod failures;
 mod focus;
+mod following;
 mod held;
 mod inferior;
 mod interrupt;
@@ -24,6 +25,7 @@ mod look;
 mod places;
 pub mod ps;
 mod running;
+mod selection;
 pub mod source;
 pub mod stack;
 mod statements;
@@ -31,8 +33,10 @@ pub mod syntax;
 pub mod tasks;
 mod tree;
 mod view;
+mod waiting;
 pub mod who;
 
+pub use crate::python::agent::Catcher;
 pub use api::{
     Console, ConsoleState, Display, Event, ExceptionEntry, Failure, FrameEntry, FrameStep, Lines,
     Listing, ListingLine, ProcessEntry, ProcessState, Request, Response, Resume, StackListing,
@@ -42,3 +46,4 @@ pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Watch};
 pub use error::SessionError;
 pub use launched::Program;
 pub use look::{Session, SessionOptions};
+pub use selection::{Selection, StopKind};

@@ -1,13 +1,13 @@
 //! A session about a command that pmdb has started, with all its processes: whichever of them stops gets the focus.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 
-use super::api::{Event, Resume, StoppedProcess, Summary};
+use super::api::{Event, Resume, Stop, StoppedProcess, Summary};
 use super::error::SessionError;
 use super::failures::Failures;
 use super::held::Held;
@@ -15,6 +15,7 @@ use super::inferior::Inferior;
 use super::launched::describe;
 use super::listing::Library;
 use super::look::{Session, SessionOptions};
+use super::selection::{Selection, StopKind};
 use super::stack::Target;
 use super::tree::{Departure, Happening, Tree};
 use crate::model::Pid;
@@ -40,7 +41,11 @@ pub(super) struct Running {
     /// Processes that have stopped while another had the focus, with what is to be told then.
     pub(super) queue: VecDeque<(Pid, Vec<Event>)>,
     /// The one that was shown last.
-    shown: Option<Pid>,
+    pub(super) shown: Option<Pid>,
+    /// How processes stood still when they were shown.
+    pub(super) stops: BTreeMap<Pid, Stop>,
+    /// Those in the queue that were shown before.
+    pub(super) shown_before: BTreeSet<Pid>,
     /// The process that makes a step, if one does, and how long others wait for that.
     pub(super) stepping: Option<(Pid, Instant)>,
     /// How the command itself has ended.
@@ -50,6 +55,10 @@ pub(super) struct Running {
     /// How many processes have ended.
     ended: usize,
     pub(super) failures: Failures,
+    /// Which processes stop by themselves, and for what.
+    pub(super) selection: Selection,
+    /// A failure has stopped a process.
+    pub(super) has_failed: bool,
 }
 
 pub(super) struct Quiet {
@@ -63,19 +72,24 @@ impl Session {
     pub fn run(
         program: Program,
         options: SessionOptions,
+        selection: Selection,
         interrupted: Arc<AtomicBool>,
     ) -> Result<Session, SessionError> {
         let running = Running {
-            tree: Tree::start(program)?,
+            tree: Tree::start(program, &selection)?,
             locator: Locator::default(),
             quiet: Vec::new(),
             queue: VecDeque::new(),
             shown: None,
+            stops: BTreeMap::new(),
+            shown_before: BTreeSet::new(),
             stepping: None,
             end: None,
             is_lost: false,
             ended: 0,
             failures: Failures::default(),
+            selection,
+            has_failed: false,
         };
         Ok(Session {
             focus: 0,
@@ -107,6 +121,9 @@ impl Session {
             .inferiors
             .get(self.focus)
             .and_then(|one| one.report.pid);
+        if let Some(pid) = pid {
+            self.keep_waiting(pid);
+        }
         if let Some(running) = &mut self.running {
             let is_step = how != Resume::Continue;
             running.stepping = pid
@@ -157,9 +174,11 @@ impl Session {
             let waiting = running.queue.len();
             let is_other = running.shown.replace(pid) != Some(pid);
             for event in &mut events {
-                if let Event::Stopped(stop) = event
-                    && (is_other || OF_ITSELF.contains(&stop.reason.as_str()))
-                {
+                let Event::Stopped(stop) = event else {
+                    continue;
+                };
+                running.stops.insert(pid, stop.clone());
+                if is_other || StopKind::of(&stop.reason).is_some() {
                     let name = self.inferiors.get(place).map(|one| one.report.name.clone());
                     stop.process = Some(StoppedProcess { pid, name, waiting });
                 }
@@ -214,6 +233,13 @@ impl Session {
                     fault,
                     standstill,
                 } => self.crashes(pid, tid, &fault, standstill),
+                Happening::Exiting {
+                    pid,
+                    tid,
+                    end,
+                    death,
+                    standstill,
+                } => self.exits(pid, tid, end, death.as_ref(), standstill),
                 Happening::Ended(departure) => self.ended(departure),
             }
         }
@@ -278,6 +304,8 @@ impl Session {
         };
         running.quiet.retain(|quiet| quiet.pid != pid);
         running.queue.retain(|(other, _)| *other != pid);
+        running.stops.remove(&pid);
+        running.shown_before.remove(&pid);
         running.stepping = running.stepping.filter(|(other, _)| *other != pid);
         running.ended += 1;
         let is_root = pid == running.tree.root;
@@ -290,6 +318,7 @@ impl Session {
                 processes: running.ended + still,
                 running: still,
                 failures: running.failures.told().to_vec(),
+                let_pass: running.failures.let_pass,
             }));
         }
     }
@@ -305,8 +334,8 @@ impl Session {
                 Ok(Some(Message::Event(event @ agent::Event::Stopped { .. }))) => {
                     let quiet = running.quiet.swap_remove(place);
                     match stopped(quiet, &running.locator, event, &self.interrupted) {
-                        Ok((inferior, events)) => {
-                            note_stop(&inferior, events, &mut running.queue, &mut running.failures);
+                        Ok((mut inferior, events)) => {
+                            self.events.extend(running.note_stop(&mut inferior, events));
                             let known = self
                                 .inferiors
                                 .iter_mut()
@@ -340,7 +369,7 @@ impl Session {
             }
             match inferior.hear(&self.interrupted) {
                 Ok(events) if inferior.stands_still() => {
-                    note_stop(inferior, events, &mut running.queue, &mut running.failures);
+                    self.events.extend(running.note_stop(inferior, events));
                 }
                 Ok(events) => self.events.extend(events),
                 Err(_) => inferior.held = None,
@@ -372,7 +401,10 @@ impl Session {
             let deadline = Instant::now() + PATIENCE;
             while Instant::now() < deadline && !running.tree.processes().is_empty() {
                 match running.tree.next(BETWEEN_ROUNDS) {
-                    Ok(Some(Happening::Crashing { standstill, .. })) => standstill.end(),
+                    Ok(Some(
+                        Happening::Crashing { standstill, .. }
+                        | Happening::Exiting { standstill, .. },
+                    )) => standstill.end(),
                     Ok(_) => {}
                     Err(_) => return None,
                 }
@@ -381,9 +413,6 @@ impl Session {
         None
     }
 }
-
-/// Why a process stops that nobody asked to.
-const OF_ITSELF: [&str; 4] = ["asked", "set_trace", "raised", "signal"];
 
 impl Running {
     /// Before a process is stopped that has not stopped yet: its agent has been there since its start.
@@ -400,38 +429,6 @@ impl Running {
         inferior.held = Some(Held::arriving(pid, injection, channel));
         Ok(())
     }
-
-    /// The first of those that wait to be shown. While a process makes a step it is the only one.
-    fn next_to_show(&mut self) -> Option<(Pid, Vec<Event>)> {
-        let stepping = self.stepping.filter(|(_, until)| Instant::now() < *until);
-        let place = match stepping {
-            Some((pid, _)) => self.queue.iter().position(|(other, _)| *other == pid)?,
-            None => 0,
-        };
-        let next = self.queue.remove(place)?;
-        self.stepping = None;
-        Some(next)
-    }
-}
-
-/// A process stands still: it waits to be shown.
-fn note_stop(
-    inferior: &Inferior,
-    events: Vec<Event>,
-    queue: &mut VecDeque<(Pid, Vec<Event>)>,
-    failures: &mut Failures,
-) {
-    let Some(pid) = inferior.report.pid else {
-        return;
-    };
-    for event in &events {
-        if let Event::Stopped(stop) = event
-            && stop.reason == "raised"
-        {
-            failures.raised(pid, &inferior.report.name, stop.error.clone());
-        }
-    }
-    queue.push_back((pid, events));
 }
 
 /// Makes an inferior of a process that has stopped.

@@ -1,12 +1,14 @@
 //! The command line: one file per subcommand.
 
 mod attach;
+mod catchers;
 mod completions;
 mod failure;
 mod open;
 mod program;
 mod ps;
 mod run;
+mod selection;
 mod stack;
 
 use std::ffi::OsString;

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use super::Failure;
 use super::attach::{PromptArguments, session_options};
 use super::program::program;
+use super::selection::SelectionArguments;
 use super::stack::palette;
 use crate::faces::repl::{Following, Options, converse, follow, heed_termination, termination};
 use crate::session::{Session, SessionError};
@@ -17,6 +18,7 @@ Examples:
   pmdb run -m package --option                              as `python3 -m package --option`
   pmdb run --batch pytest -n 4                              no prompt: the stack and the variables of each stop
   pmdb run --kill -c where -c 'p x' -- python3 train.py     commands at the first stop, and the end of it all
+  pmdb run --rank 0 --except HTTPError torchrun train.py    one rank alone, and not for these exceptions
   pmdb run --stop-at-entry script.py --epochs 3             as `python3 -m pdb script.py --epochs 3`
   pmdb run --stop-at-entry gunicorn app:app                 a script that names its Python
   pmdb run --stop-at-entry -c 'b 20' -c c a.py              commands first
@@ -41,6 +43,8 @@ pub(super) struct Arguments {
     #[arg(short = 'm')]
     is_module: bool,
     #[command(flatten)]
+    selection: SelectionArguments,
+    #[command(flatten)]
     prompt: PromptArguments,
     /// The program and its arguments. Options of pmdb stand before it.
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
@@ -49,6 +53,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let commands = arguments.prompt.commands()?;
+    let selection = arguments.selection.selection()?;
     let program = program(&arguments.words, arguments.is_module);
     let palette = palette(arguments.prompt.color);
     let options = session_options(&arguments.prompt, palette);
@@ -57,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let started = if arguments.stop_at_entry {
         Session::launch(program, options, interrupted)
     } else {
-        Session::run(program, options, interrupted)
+        Session::run(program, options, selection, interrupted)
     };
     let session = match started {
         Ok(session) => session,

@@ -394,7 +394,7 @@ fn value_text(value: &Value) -> String {
     format!("{}{}", printable::lines(&value.text), remarks(value))
 }
 
-/// `running`, `stopped`, `raised IndexError`, `SIGSEGV`.
+/// `running`, `stopped`, `raised IndexError`, `SIGSEGV`, `exit code 3`.
 fn state_of(entry: &ProcessEntry) -> String {
     match &entry.state {
         ProcessState::Ended => "ended".to_string(),
@@ -404,7 +404,7 @@ fn state_of(entry: &ProcessEntry) -> String {
             let error = error.as_deref().unwrap_or_default();
             format!("raised {}", error.split(':').next().unwrap_or_default())
         }
-        ProcessState::Stopped { reason, error } if reason == "signal" => {
+        ProcessState::Stopped { reason, error } if reason == "signal" || reason == "exit" => {
             error.as_deref().unwrap_or_default().to_string()
         }
         ProcessState::Stopped { .. } => "stopped".to_string(),

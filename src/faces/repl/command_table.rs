@@ -290,6 +290,18 @@ With a number: goes to the frames of its traceback; `thread` leads back.",
         action: Action::Process,
     },
     Command {
+        name: "next-failure",
+        short: &["nf"],
+        arguments: "",
+        help: "\
+Goes to the next process of a command (`pmdb run`) that waits with a failure: an exception, a crash, a bad end. The one that had the prompt
+goes on standing still, and waits behind the others; `continue` comes back to it after them.",
+        example: "next-failure",
+        operand: Operand::None,
+        group: Group::Processes,
+        action: Action::NextFailure,
+    },
+    Command {
         name: "alias",
         short: &[],
         arguments: "[name [command]]",

@@ -26,6 +26,7 @@ pub enum Action {
     Exceptions,
     Processes,
     Process,
+    NextFailure,
     Alias,
     Unalias,
     Interact,

@@ -114,6 +114,11 @@ impl Repl {
                 self.session.ask(Request::SelectProcess { index })?;
                 Request::Frame
             }
+            Action::NextFailure => {
+                self.session.ask(Request::NextFailure)?;
+                self.forget_stop();
+                return self.show_what_happened(out).map(drop);
+            }
             Action::Alias => return self.alias(arguments, out),
             Action::Unalias => {
                 let name = arguments.split_whitespace().next().unwrap_or_default();

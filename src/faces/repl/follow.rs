@@ -67,6 +67,9 @@ impl Repl {
     ) -> io::Result<Ending> {
         let waited = self.wait_for_stop(None, out);
         self.report(waited, out)?;
+        if self.is_to_leave() {
+            return Ok(Ending::Quit);
+        }
         let lines = commands.iter().cloned();
         self.queue.extend(lines.map(Queued::Line));
         let ending = self.work_off(out)?;

@@ -138,14 +138,19 @@ fn members(names: &str, entries: &[ProcessEntry]) -> Result<Vec<usize>, Trouble>
     let labels = process_labels(entries);
     let mut chosen = vec![false; entries.len()];
     for name in names.split(',').map(str::trim) {
-        let found: Vec<usize> = (0..entries.len())
-            .filter(|&index| {
-                let label = labels.get(index).map_or("", String::as_str);
-                entries
-                    .get(index)
-                    .is_some_and(|entry| is_in(name, label, entry))
-            })
-            .collect();
+        let those = |is_meant: &dyn Fn(&str, &ProcessEntry) -> bool| -> Vec<usize> {
+            let of_index = |index: &usize| {
+                let label = labels.get(*index).map_or("", String::as_str);
+                let entry = entries.get(*index);
+                entry.is_some_and(|entry| is_meant(label, entry))
+            };
+            (0..entries.len()).filter(of_index).collect()
+        };
+        let mut found = those(&|label, entry| is_in(name, label, entry));
+        if found.is_empty() {
+            // Where the ranks are no names, since several processes have the same.
+            found = those(&|_, entry| has_rank(name, entry));
+        }
         if found.is_empty() && !STATES.contains(&name) {
             return Err(Trouble::Words(format!(
                 "No process '{name}'; `procs` lists them, and @all, @stopped, @raised and @running are sets of them"
@@ -185,6 +190,17 @@ fn is_in(name: &str, label: &str, entry: &ProcessEntry) -> bool {
                     number.is_some_and(|number| numbers.contains(&number))
                 })
         }
+    }
+}
+
+/// `rank3`, `rank0..3`: by the rank that a process has from its launcher.
+fn has_rank(name: &str, entry: &ProcessEntry) -> bool {
+    let Some(rank) = entry.report.rank.map(u64::from) else {
+        return false;
+    };
+    match numbered(name) {
+        Some((prefix, ranks)) => prefix == "rank" && ranks.contains(&rank),
+        None => name.strip_prefix("rank") == Some(rank.to_string().as_str()),
     }
 }
 

@@ -22,6 +22,7 @@ impl Writer<'_> {
                 let signal = stop.error.as_deref().unwrap_or("a signal");
                 format!("is about to die of {signal}")
             }
+            ("exit", _) => format!("is about to {}", stop.error.as_deref().unwrap_or("end")),
             ("raised", _) => format!("raised {}", stop.error.as_deref().unwrap_or_default()),
             (_, [number, ..]) => format!("stops at breakpoint {number}"),
             _ => "stands still".to_string(),
@@ -57,6 +58,10 @@ impl Writer<'_> {
             let verb = if summary.running == 1 { "runs" } else { "run" };
             text += &format!(", of which {} still {verb}", summary.running);
         }
+        if summary.let_pass > 0 {
+            let failures = count(summary.let_pass, "failure was", "failures were");
+            text += &format!("; {failures} let pass");
+        }
         self.line(&self.palette.paint(Role::Faint, text).to_string())?;
         let is_answer = |failure: &&Failure| failure.answers_shell;
         let (answers, failures): (Vec<&Failure>, Vec<&Failure>) =
@@ -80,7 +85,10 @@ impl Writer<'_> {
 fn told(failure: &Failure) -> String {
     let who = who(failure.name.as_deref(), failure.pid);
     let raised = failure.raised.as_ref();
-    let raised = raised.map(|error| format!("raised {error}"));
+    let raised = raised.map(|error| match failure.times {
+        0 | 1 => format!("raised {error}"),
+        times => format!("raised {error}, {times} times"),
+    });
     let ended = failure.how.as_ref().map(|how| {
         let lived = failure
             .lived_ms
@@ -91,8 +99,10 @@ fn told(failure: &Failure) -> String {
             None => format!("ended with {how}{lived}"),
         }
     });
-    let stands = (failure.raised.is_none() && failure.how.is_none())
-        .then(|| "is about to die of a signal".to_string());
+    let stands = (failure.raised.is_none() && failure.how.is_none()).then(|| match failure.why {
+        Some(_) => "is about to die of a signal".to_string(),
+        None => "is about to end".to_string(),
+    });
     let parts: Vec<String> = [raised, ended, stands].into_iter().flatten().collect();
     let why = failure.why.as_ref().map(|why| format!(": {why}"));
     format!("{who} {}{}", parts.join(", and "), why.unwrap_or_default())

@@ -40,6 +40,8 @@ pub(super) enum Change {
     /// It has made a process or a thread, `PTRACE_EVENT_FORK`, `…_VFORK` or `…_CLONE`.
     GaveBirth(i32),
     Executed,
+    /// About to end, with all that it has still there: `PTRACE_EVENT_EXIT`.
+    Exiting,
     Signal(SignalNumber),
     /// A stop that is of no interest.
     Other,
@@ -63,6 +65,7 @@ pub(super) fn next_change() -> Option<(Tid, Change)> {
             Change::GaveBirth(event)
         }
         libc::PTRACE_EVENT_EXEC => Change::Executed,
+        libc::PTRACE_EVENT_EXIT => Change::Exiting,
         0 if signal != libc::SIGTRAP | SYSTEM_CALL_MARK => Change::Signal(SignalNumber(signal)),
         _ => Change::Other,
     };

@@ -1,6 +1,7 @@
 //! From a program's first instruction to the agent in its Python, before the first line of its main program runs.
 
 use std::fs;
+use std::sync::Arc;
 
 use nix::libc;
 
@@ -8,6 +9,7 @@ use super::AgentError;
 use super::channel::Channel;
 use super::inject::{Injection, exported};
 use super::script::Runner;
+use super::wanted_stops::WantedStops;
 use crate::model::{Addr, Pid, Tid};
 use crate::process::live::LiveProcess;
 use crate::process::trace::{Custody, Hold, Orders, TraceError, Trap};
@@ -25,12 +27,12 @@ pub struct Arrival {
 }
 
 /// What the agent is brought in for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
     /// To stop at the first line of the main program. The process is not followed any more then.
     StopAtEntry,
     /// To stop where something goes wrong, in it and in those that it forks.
-    Watch,
+    Watch(Arc<WantedStops>),
 }
 
 /// What the process comes to next.
@@ -97,15 +99,17 @@ impl Arrival {
         tid: Tid,
     ) -> Result<Result<(Injection, Channel), AgentError>, TraceError> {
         let pid = self.pid;
-        match self.purpose {
+        match &self.purpose {
             Purpose::StopAtEntry => {
                 let runner = Runner::BeforeMainProgram;
-                let enter = |hold: &mut Hold| enter(hold, Custody::Nobody, runner);
+                let wanted = WantedStops::default();
+                let enter = |hold: &mut Hold| enter(hold, Custody::Nobody, runner, &wanted);
                 orders.ask(|follower| follower.hold_and_release(pid, tid, enter))?
             }
-            Purpose::Watch => {
+            Purpose::Watch(wanted) => {
                 let custody = Custody::Tracer(orders.clone());
-                let enter = |hold: &mut Hold| enter(hold, custody, Runner::BeforeMainProgramInTree);
+                let runner = Runner::BeforeMainProgramInTree;
+                let enter = |hold: &mut Hold| enter(hold, custody, runner, wanted);
                 orders.ask(|follower| follower.hold_standing(pid, tid, enter))?
             }
         }
@@ -137,10 +141,11 @@ fn enter(
     hold: &mut Hold,
     custody: Custody,
     runner: Runner,
+    wanted: &WantedStops,
 ) -> Result<(Injection, Channel), AgentError> {
     let pid = hold.pid();
     let failed = |why: String| AgentError::NotLaunched { pid, why };
     let process = LiveProcess::open(pid).map_err(|error| failed(error.to_string()))?;
     let located = locate(&process).map_err(|error| failed(error.to_string()))?;
-    Injection::begin_in(hold, custody, &process, &located, runner)
+    Injection::begin_in(hold, custody, &process, &located, runner, wanted)
 }

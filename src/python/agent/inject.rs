@@ -5,6 +5,7 @@ use super::furniture::{Furniture, HELPER_TEXT_AT};
 use super::helper::{self, Helper};
 use super::ring::{Placed, Ring};
 use super::script::Runner;
+use super::wanted_stops::WantedStops;
 use super::{AgentError, script};
 use crate::model::{Addr, Pid, Tid};
 use crate::process::elf::{Elf, load_bias};
@@ -58,7 +59,15 @@ impl Injection {
     ) -> Result<(Injection, Channel), AgentError> {
         let custody = Custody::Nobody;
         custody.hold(pid, |hold| {
-            Injection::begin_in(hold, Custody::Nobody, process, located, Runner::Main)
+            let wanted = WantedStops::default();
+            Injection::begin_in(
+                hold,
+                Custody::Nobody,
+                process,
+                located,
+                Runner::Main,
+                &wanted,
+            )
         })?
     }
 
@@ -69,6 +78,7 @@ impl Injection {
         process: &dyn Process,
         located: &Located,
         runner: Runner,
+        wanted: &WantedStops,
     ) -> Result<(Injection, Channel), AgentError> {
         let pid = hold.pid();
         let functions = Functions::of(process, pid)?;
@@ -81,7 +91,7 @@ impl Injection {
         // Made now, so that it has read nothing before the process stood still.
         let look = Look::new(process, located);
         let ring = look.pending_calls(pid)?;
-        let source = script::source(look.layout());
+        let source = script::source(look.layout(), wanted);
         let (furniture, channel) = Furniture::bring(hold, source.as_bytes())?;
         let text = script::entrance(furniture.ends, source.len(), runner);
         let placed = place(hold, &look, &ring, &furniture, &text, functions.run);

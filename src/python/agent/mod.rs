@@ -13,6 +13,7 @@ mod launch;
 mod message;
 mod ring;
 mod script;
+mod wanted_stops;
 
 pub use arrival::{Arrival, Purpose, Sprung};
 pub use channel::Channel;
@@ -23,6 +24,7 @@ pub use message::{
     About, Answer, Command, Complaint, Console, Event, Message, Resume, ValueChange,
     WantedBreakpoint,
 };
+pub use wanted_stops::{Catcher, WantedStops};
 
 /// The file that the agent's code says that it is from (`inferior/agent.py`).
 pub(super) const OWN_FILE: &str = "<pmdb>";

@@ -1,5 +1,6 @@
 //! The agent's source, and the few lines that start it.
 
+use super::wanted_stops::WantedStops;
 use crate::python::layout::Layout;
 
 /// The parts, in an order in which each finds what it inherits from.
@@ -41,9 +42,9 @@ const REWRITING: [&str; 3] = [
 const AGENT: &str = include_str!("inferior/agent.py");
 
 /// All of it for one version, one module.
-pub(super) fn source(layout: &Layout) -> String {
+pub(super) fn source(layout: &Layout, wanted: &WantedStops) -> String {
     let mut parts = PARTS.to_vec();
-    let mut constants = String::new();
+    let mut constants = wanted.in_python();
     match &layout.thread.tracing {
         Some(tracing) => {
             let members = [
@@ -57,7 +58,7 @@ pub(super) fn source(layout: &Layout) -> String {
             ];
             let member = |(name, at): (&str, u64)| format!("\"{name}\": {at}");
             let members: Vec<String> = members.into_iter().map(member).collect();
-            constants = format!("LAYOUT = {{{}}}\n", members.join(", "));
+            constants += &format!("LAYOUT = {{{}}}\n", members.join(", "));
             parts.extend(REWRITING);
         }
         None => parts.extend(MONITORING),
@@ -200,7 +201,7 @@ mod tests {
     fn the_source_fits_into_a_pipe() {
         let most = crate::python::agent::furniture::LARGER_PIPE as usize;
         for layout in crate::python::layout::ALL {
-            let length = source(layout).len();
+            let length = source(layout, &WantedStops::default()).len();
             assert!(length < most, "{length}");
         }
     }

@@ -87,6 +87,14 @@ pub enum TraceEvent {
         tid: Tid,
         fault: Fault,
     },
+    /// A process is about to end with another exit code than 0 or of a signal, if that is [wanted](super::Interests::exits). All its threads
+    /// stand still, with all that they have still there, until [`Follower::thaw`](super::Follower::thaw).
+    Exiting {
+        pid: Pid,
+        end: End,
+        /// Who sent the signal that ends it, if the tracer saw that.
+        sender: Option<Sender>,
+    },
     ThreadEnded {
         pid: Pid,
         tid: Tid,

@@ -158,10 +158,14 @@ impl Senders {
         }
     }
 
-    /// Who sent the signal by which a process has ended.
-    pub fn of_end(&mut self, pid: Pid, end: End) -> Option<Sender> {
-        let (sent, sender) = self.0.remove(&pid)?;
-        matches!(end, End::Killed { signal, .. } if signal == sent).then_some(sender)
+    /// Who sent the signal by which a process ends.
+    pub fn of_end(&self, pid: Pid, end: End) -> Option<Sender> {
+        let (sent, sender) = self.0.get(&pid)?;
+        matches!(end, End::Killed { signal, .. } if signal == *sent).then(|| sender.clone())
+    }
+
+    pub fn forget(&mut self, pid: Pid) {
+        self.0.remove(&pid);
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Interests {
     pub signals: BTreeSet<i32>,
     /// Signals that end a process for what it did itself, before they are delivered. Who sends those that end one is noted too.
     pub crashes: bool,
+    /// The end of a process with another exit code than 0, or of a signal.
+    pub exits: bool,
 }
 
 /// How long a parent may take to tell of its child: it does at once, unless it was killed and the child has another one now that is
@@ -41,7 +43,7 @@ struct Unannounced {
 /// The followed processes. Lives on the tracing thread; [`Tracer::ask`](super::Tracer::ask) brings work to it.
 pub struct Follower {
     pub(super) tracees: Tracees,
-    interests: Interests,
+    pub(super) interests: Interests,
     events: Sender<TraceEvent>,
     /// Processes that pmdb started: their end is told also if they are not followed any more.
     pub(super) children: BTreeSet<Pid>,
@@ -55,6 +57,8 @@ pub struct Follower {
     /// The process whose threads are to stand still, and those that do.
     pub(super) holding: Option<Pid>,
     pub(super) held: BTreeSet<Tid>,
+    /// Processes that are about to end in a way that was told, and whether their threads are to stand still until they are let go.
+    pub(super) leaving: BTreeMap<Pid, bool>,
     faults: Faults,
     senders: Senders,
     not_send: PhantomData<*const ()>,
@@ -72,6 +76,7 @@ impl Follower {
             begun_early: BTreeSet::new(),
             holding: None,
             held: BTreeSet::new(),
+            leaving: BTreeMap::new(),
             faults: Faults::default(),
             senders: Senders::default(),
             not_send: PhantomData,
@@ -113,6 +118,7 @@ impl Follower {
                 self.carry_on(tid, None);
             }
             Change::Executed => self.executed(tid),
+            Change::Exiting => self.exiting(tid),
             Change::Signal(signal) => self.about_to_get(tid, signal),
             Change::Other => self.carry_on(tid, None),
         }
@@ -170,9 +176,33 @@ impl Follower {
     fn process_ended(&mut self, pid: Pid, status: i32) {
         self.children.remove(&pid);
         self.tracees.remove_process(pid);
+        self.leaving.remove(&pid);
         let end = End::of_status(status);
         let sender = self.senders.of_end(pid, end);
+        self.senders.forget(pid);
         self.tell(TraceEvent::Ended { pid, end, sender });
+    }
+
+    /// A thread ends, by itself or with its process. One that ends by itself ends with 0: `pthread_exit(3)`; and so do those that an exec
+    /// ends (`do_group_exit`, `kernel/exit.c`).
+    fn exiting(&mut self, tid: Tid) {
+        let pid = self.tracees.get(tid).map(|tracee| tracee.pid);
+        let status = ptrace::getevent(raw(tid)).ok();
+        let status = status.and_then(|status| i32::try_from(status).ok());
+        let (Some(pid), Some(status @ 1..)) = (pid, status) else {
+            return self.carry_on(tid, None);
+        };
+        match self.leaving.get(&pid) {
+            None => {
+                self.leaving.insert(pid, true);
+                self.tracees.note(tid, Doing::Exiting);
+                let end = End::of_status(status);
+                let sender = self.senders.of_end(pid, end);
+                self.tell(TraceEvent::Exiting { pid, end, sender });
+            }
+            Some(true) => self.tracees.note(tid, Doing::Exiting),
+            Some(false) => self.carry_on(tid, None),
+        }
     }
 
     /// A stop that was asked for, the first one of a new thread, or one of its whole process.
@@ -310,9 +340,11 @@ impl Follower {
 
     /// Lets a thread go on that stands still after an event, with its signal or without.
     pub fn go_on(&mut self, tid: Tid, deliver: bool) -> Result<(), TraceError> {
-        let Some(Doing::Waiting(signal)) = self.tracees.get(tid).map(|tracee| tracee.doing) else {
+        let signal = match self.tracees.get(tid).map(|tracee| tracee.doing) {
+            Some(Doing::Waiting(signal)) => signal,
+            Some(Doing::Exiting) => None,
             // It was killed meanwhile, which is told by its own event.
-            return Ok(());
+            _ => return Ok(()),
         };
         self.tracees.note(tid, Doing::Running);
         let signal = signal.filter(|_| deliver).map(SignalNumber);

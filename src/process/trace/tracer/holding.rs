@@ -21,16 +21,19 @@ const MOST_ROUNDS: usize = 100;
 /// no code of the program meanwhile.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What the kernel is to tell of a tracee.
-pub(super) fn options() -> Options {
-    Options::PTRACE_O_TRACESYSGOOD
-        | Options::PTRACE_O_TRACECLONE
-        | Options::PTRACE_O_TRACEFORK
-        | Options::PTRACE_O_TRACEVFORK
-        | Options::PTRACE_O_TRACEEXEC
-}
-
 impl Follower {
+    /// What the kernel is to tell of a tracee.
+    pub(super) fn options(&self) -> Options {
+        let mut options = Options::PTRACE_O_TRACESYSGOOD
+            | Options::PTRACE_O_TRACECLONE
+            | Options::PTRACE_O_TRACEFORK
+            | Options::PTRACE_O_TRACEVFORK
+            | Options::PTRACE_O_TRACEEXEC;
+        // It costs a stop for each thread.
+        options.set(Options::PTRACE_O_TRACEEXIT, self.interests.exits);
+        options
+    }
+
     /// Follows a process that runs already, without stopping it. Threads that are made meanwhile by threads that are not
     /// followed yet are found by reading the list again.
     pub fn follow(&mut self, pid: Pid) -> Result<(), TraceError> {
@@ -40,7 +43,7 @@ impl Follower {
                 break;
             }
             for tid in fresh {
-                match ptrace::seize(raw(tid), options()) {
+                match ptrace::seize(raw(tid), self.options()) {
                     Ok(()) => drop(self.tracees.add(tid, pid, Doing::Running)),
                     Err(Errno::ESRCH) => {}
                     Err(_) if has_ended(pid, tid) => {}
@@ -91,7 +94,7 @@ impl Follower {
         }
         self.begin_hold(pid);
         for (tid, doing) in self.tracees.of_process(pid) {
-            if !matches!(doing, Doing::Waiting(_)) {
+            if !doing.stands_still() {
                 // It fails for one that has ended, which is told next.
                 let _ = ptrace::interrupt(raw(tid));
             }
@@ -118,7 +121,7 @@ impl Follower {
         let threads = self.tracees.of_process(pid);
         threads
             .iter()
-            .any(|(tid, doing)| !matches!(doing, Doing::Waiting(_)) && !self.held.contains(tid))
+            .any(|(tid, doing)| !doing.stands_still() && !self.held.contains(tid))
     }
 
     pub(super) fn forget_hold(&mut self) {
@@ -137,8 +140,10 @@ impl Follower {
             Release::Detach,
         ));
         for (tid, doing) in self.tracees.of_process(pid) {
-            if let Doing::Waiting(signal) = doing {
-                kernel::detach(tid, signal.map(SignalNumber));
+            match doing {
+                Doing::Waiting(signal) => kernel::detach(tid, signal.map(SignalNumber)),
+                Doing::Exiting => kernel::detach(tid, None),
+                Doing::Running | Doing::JobStopped => {}
             }
         }
         self.forget_hold();

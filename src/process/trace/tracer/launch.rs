@@ -17,7 +17,6 @@ use nix::unistd::{self, AccessFlags, access, pipe2};
 
 use super::super::TraceError;
 use super::follower::Follower;
-use super::holding::options;
 use super::tracees::Doing;
 use crate::model::{Pid, Tid};
 
@@ -89,8 +88,11 @@ fn follow_to_start(
     complaints: OwnedFd,
 ) -> Result<(), String> {
     let tid = Tid(pid.0);
-    ptrace::seize(unistd::Pid::from_raw(pid.0.cast_signed()), options())
-        .map_err(|errno| format!("it may not be traced: {errno}"))?;
+    ptrace::seize(
+        unistd::Pid::from_raw(pid.0.cast_signed()),
+        follower.options(),
+    )
+    .map_err(|errno| format!("it may not be traced: {errno}"))?;
     follower.tracees.add(tid, pid, Doing::Running);
     File::from(opener)
         .write_all(b"x")

@@ -10,8 +10,17 @@ pub(super) enum Doing {
     Running,
     /// Stands still after an event, until the session lets it go on; with the signal that it is about to get.
     Waiting(Option<i32>),
+    /// Stands still before its end, with all the others of its process, until the session lets them go on.
+    Exiting,
     /// Stopped with its whole process by a signal such as SIGSTOP, which the kernel is to go on with (`PTRACE_LISTEN`).
     JobStopped,
+}
+
+impl Doing {
+    /// Whether it does nothing until the session wants it to.
+    pub fn stands_still(self) -> bool {
+        matches!(self, Doing::Waiting(_) | Doing::Exiting)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

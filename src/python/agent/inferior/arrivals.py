@@ -45,9 +45,14 @@ class Arrivals:
         """Before the main program of one that pmdb follows with all its processes: it stops where something goes wrong."""
         self.forking = Forking(self)
         self.hooks = Hooks(self)
-        places = [Catcher(*row) for row in CATCHERS]
-        self.breakpoints.catchers = Catchers(places + [Import("bdb.py", self.hooks.debugger_comes)])
-        self.engine.foresee_losses()
+        places = []
+        if WANTED["exceptions"]:
+            places += [Catcher(*row) for row in CATCHERS + WANTED["catchers"]]
+            self.engine.foresee_losses()
+        if WANTED["breakpoints"]:
+            places.append(Import("bdb.py", self.hooks.debugger_comes))
+        if places:
+            self.breakpoints.catchers = Catchers(places)
         self.engine.breakpoints_changed()
 
     def stop_soon(self, frame, reason):

@@ -78,7 +78,24 @@ def is_lost(error):
         isinstance(error, BaseException)
         and error.__traceback__ is not None
         and not any(name_of_class(kind) in ON_PURPOSE for kind in type.mro(type(error)))
+        and not is_excepted(type(error))
     )
+
+
+def is_excepted(kind):
+    """Whether the user does not want to stop at exceptions of a class: it, or one that it is made of, goes by a name that was given, which
+    may have the module in front that defines it, or a package that the module is in.
+    """
+    for wanted in WANTED["except"]:
+        package, _, name = wanted.rpartition(".")
+        for one in type.mro(kind):
+            if name_of_class(one) == name:
+                module = type.__getattribute__(one, "__module__")
+                module = plain(module) if isinstance(module, str) else ""
+                whole = module + "." + qualified_name_of_class(one)
+                if not package or ("." + whole).endswith("." + wanted) or (module + ".").startswith(package + "."):
+                    return True
+    return False
 
 
 def frames_of(error):

@@ -13,10 +13,14 @@ class Hooks:
         self.debugger = None
         # {name in `sys`: (what was there, ours)}
         self.put = {}
-        hooks = (("breakpointhook", self.called_breakpoint), ("excepthook", self.uncaught), ("unraisablehook", self.ignored))
-        for name, ours in hooks:
+        hooks = (
+            ("breakpointhook", self.called_breakpoint, "breakpoints"),
+            ("excepthook", self.uncaught, "exceptions"),
+            ("unraisablehook", self.ignored, "exceptions"),
+        )
+        for name, ours, kind in hooks:
             before = sys.__dict__.get(name)
-            if before is not None:
+            if before is not None and WANTED[kind]:
                 self.put[name] = before, ours
                 sys.__dict__[name] = ours
 

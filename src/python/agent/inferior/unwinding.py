@@ -147,7 +147,7 @@ class Unwinding:
     def fate(self, callee, frame, error):
         """What becomes of an exception that has left `callee`, if it will be lost without anybody having seen it."""
         kinds, kind = mro_of(TYPE(error)), id(TYPE(error))
-        if has_any(kinds, ENDS_ITERATION) or any(name_of_class(one) in ON_PURPOSE for one in kinds):
+        if has_any(kinds, ENDS_ITERATION) or any(name_of_class(one) in ON_PURPOSE for one in kinds) or is_excepted(TYPE(error)):
             self.remember(frame, kind, True)
             return None
         caller, passed, fate = frame, [] if callee is None else [callee], None

@@ -1,0 +1,96 @@
+//! What the agent of a program that is followed stops for, told to it in its source.
+
+use serde::{Deserialize, Serialize};
+
+/// Where an agent that nobody has told anything stops by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedStops {
+    /// At exceptions that are about to be lost with their frames.
+    pub exceptions: bool,
+    /// At `breakpoint()` and `set_trace()`. Otherwise they do what they would without pmdb.
+    pub breakpoints: bool,
+    /// Exceptions of these types, by their names, with or without the module, are let pass.
+    pub except: Vec<String>,
+    /// Beside those that the agent knows (`inferior/catchers.py`).
+    pub catchers: Vec<Catcher>,
+}
+
+impl Default for WantedStops {
+    fn default() -> WantedStops {
+        WantedStops {
+            exceptions: true,
+            breakpoints: true,
+            except: Vec::new(),
+            catchers: Vec::new(),
+        }
+    }
+}
+
+/// A function that is called with an exception in its hands, and only then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catcher {
+    /// The end of the name of its file.
+    pub file: String,
+    /// Its qualified name.
+    pub function: String,
+    /// Which of its arguments is the exception; empty for the one that is being handled.
+    pub argument: String,
+    /// The function that must have called it, if not any.
+    pub caller: String,
+    /// What becomes of the exception.
+    pub fate: String,
+}
+
+impl WantedStops {
+    /// As a line of Python.
+    pub(super) fn in_python(&self) -> String {
+        let row = |catcher: &Catcher| {
+            let Catcher {
+                file,
+                function,
+                argument,
+                caller,
+                fate,
+            } = catcher;
+            tuple([file, function, argument, caller, fate].map(|text| literal(text)))
+        };
+        format!(
+            "WANTED = {{\"exceptions\": {}, \"breakpoints\": {}, \"except\": {}, \"catchers\": {}}}\n",
+            truth(self.exceptions),
+            truth(self.breakpoints),
+            tuple(self.except.iter().map(|text| literal(text))),
+            tuple(self.catchers.iter().map(row)),
+        )
+    }
+}
+
+fn truth(value: bool) -> &'static str {
+    if value { "True" } else { "False" }
+}
+
+/// A text of JSON is one of Python too, as long as no surrogates are written with escapes, which `serde_json` does not do.
+fn literal(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn tuple(items: impl IntoIterator<Item = String>) -> String {
+    let items: String = items.into_iter().map(|item| item + ", ").collect();
+    format!("({items})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_quoted() {
+        let wanted = WantedStops {
+            breakpoints: false,
+            except: vec!["a\"b\\\n\u{2028}é".to_string()],
+            ..WantedStops::default()
+        };
+        let expected = "WANTED = {\"exceptions\": True, \"breakpoints\": False, \
+            \"except\": (\"a\\\"b\\\\\\n\u{2028}é\", ), \"catchers\": ()}\n";
+        assert_eq!(wanted.in_python(), expected);
+    }
+}

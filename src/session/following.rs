@@ -1,0 +1,356 @@
+//! The thread that takes what the tracer tells of the processes of a command.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use nix::libc;
+
+use super::tree::{Departure, Happening, Standstill};
+use crate::model::{Pid, Tid};
+use crate::process::live::memory_group::MemoryGroup;
+use crate::process::trace::{
+    Birth, Custody, End, Orders, Sender as SignalSender, TraceError, TraceEvent, Tracer,
+};
+use crate::python::agent::{
+    AgentError, Arrival, Channel, Heritage, Injection, Purpose, Sprung, WantedStops,
+};
+use crate::waits::{Death, MemoryKills};
+
+/// With what a forked child tells that it has something to say (`inferior/forking.py`).
+pub(super) const BELL: i32 = libc::SIGWINCH;
+
+/// What is known of a process that is followed.
+struct Member {
+    name: String,
+    born: Instant,
+    stage: Stage,
+    memory: Option<MemoryGroup>,
+    runs_shell: bool,
+    /// The one that has forked it was a shell then.
+    is_of_shell: bool,
+}
+
+enum Stage {
+    /// A program without Python, or one whose Python pmdb could not get into.
+    Foreign,
+    Arriving(Arrival),
+    /// The agent is in it, or in the one that it was forked from.
+    Accompanied(Heritage),
+}
+
+pub(super) struct Following {
+    root: Pid,
+    orders: Orders,
+    teller: Sender<Happening>,
+    /// What the agents stop for.
+    wanted: Arc<WantedStops>,
+    members: BTreeMap<Pid, Member>,
+    memory_kills: MemoryKills,
+    keyboard_is_ours: Arc<AtomicBool>,
+}
+
+impl Following {
+    pub fn new(
+        root: Pid,
+        orders: Orders,
+        teller: Sender<Happening>,
+        wanted: WantedStops,
+        keyboard_is_ours: Arc<AtomicBool>,
+    ) -> Following {
+        let mut following = Following {
+            root,
+            orders,
+            teller,
+            wanted: Arc::new(wanted),
+            members: BTreeMap::new(),
+            memory_kills: MemoryKills::default(),
+            keyboard_is_ours,
+        };
+        following.add(root, name_of(root), Stage::Foreign);
+        following
+    }
+
+    /// Until the tracer ends.
+    pub fn run(mut self, tracer: &Tracer) {
+        while let Ok(event) = tracer.events().recv() {
+            // It fails for a process that was killed meanwhile, whose end is told next.
+            let _ = self.take(&event);
+        }
+    }
+
+    fn add(&mut self, pid: Pid, name: String, stage: Stage) {
+        let member = Member {
+            name,
+            born: Instant::now(),
+            stage,
+            memory: None,
+            runs_shell: false,
+            is_of_shell: false,
+        };
+        self.members.insert(pid, member);
+        self.note_memory(pid);
+    }
+
+    /// In which cgroup it is: it may have gone to another one before it executed a program.
+    fn note_memory(&mut self, pid: Pid) {
+        let Some(group) = MemoryGroup::of(pid) else {
+            return;
+        };
+        self.memory_kills.begin(&group);
+        if let Some(member) = self.members.get_mut(&pid) {
+            member.memory = Some(group);
+        }
+    }
+
+    fn begin(&mut self, pid: Pid, stage: Stage) {
+        match self.members.get_mut(&pid) {
+            Some(member) => member.stage = stage,
+            None => self.add(pid, name_of(pid), stage),
+        }
+    }
+
+    fn tell(&self, happening: Happening) {
+        // Nobody listens any more: the session ends.
+        let _ = self.teller.send(happening);
+    }
+
+    fn take(&mut self, event: &TraceEvent) -> Result<(), TraceError> {
+        match *event {
+            TraceEvent::Forked {
+                parent,
+                child,
+                birth,
+            } => {
+                let parent = self.members.get(&parent);
+                let stage = match parent.map(|parent| &parent.stage) {
+                    // Until it executes another program it has but borrowed the memory of its parent (vfork(2)).
+                    Some(Stage::Accompanied(heritage)) if birth != Birth::Vfork => {
+                        Stage::Accompanied(*heritage)
+                    }
+                    _ => Stage::Foreign,
+                };
+                let name = parent.map(|parent| parent.name.clone());
+                let is_of_shell = parent.is_some_and(|parent| parent.runs_shell);
+                self.add(child, name.unwrap_or_default(), stage);
+                if let Some(member) = self.members.get_mut(&child) {
+                    (member.runs_shell, member.is_of_shell) = (is_of_shell, is_of_shell);
+                }
+            }
+            TraceEvent::Executed { pid, .. } => {
+                let arrival =
+                    Arrival::begin(&self.orders, pid, Purpose::Watch(self.wanted.clone()))?;
+                self.begin(pid, Stage::Arriving(arrival));
+                if let Some(member) = self.members.get_mut(&pid) {
+                    member.name = name_of(pid);
+                    member.runs_shell = runs_shell(pid);
+                }
+                self.note_memory(pid);
+                if let Some(program) = executed_without_its_rights(pid) {
+                    self.tell(Happening::Unprivileged { pid, program });
+                }
+            }
+            TraceEvent::Signal {
+                pid,
+                tid,
+                signal,
+                sender,
+            } => self.signalled(pid, tid, signal, sender)?,
+            TraceEvent::Crashing { pid, tid, fault } => {
+                let standstill = Standstill {
+                    pid,
+                    orders: self.orders.clone(),
+                };
+                // If it was killed meanwhile, its end is told next.
+                self.orders.ask(|follower| follower.freeze(pid))??;
+                self.tell(Happening::Crashing {
+                    pid,
+                    tid,
+                    fault,
+                    standstill,
+                });
+            }
+            TraceEvent::Exiting {
+                pid,
+                end,
+                ref sender,
+            } => self.exiting(pid, end, sender.clone())?,
+            TraceEvent::Ended {
+                pid,
+                end,
+                ref sender,
+            } => self.ended(pid, end, sender.clone()),
+            TraceEvent::ThreadStarted { .. }
+            | TraceEvent::ThreadEnded { .. }
+            | TraceEvent::Released { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// A process is about to end otherwise than with exit code 0. Programs without Python have codes for all sorts of answers, as `grep`
+    /// has, and a worker may be ended by its family when it is not needed any more.
+    fn exiting(
+        &mut self,
+        pid: Pid,
+        end: End,
+        sender: Option<SignalSender>,
+    ) -> Result<(), TraceError> {
+        let standstill = Standstill {
+            pid,
+            orders: self.orders.clone(),
+        };
+        let is_python = self
+            .members
+            .get(&pid)
+            .is_some_and(|member| matches!(member.stage, Stage::Accompanied(_)));
+        let is_of_interest = match end {
+            End::Exited { .. } => is_python || pid == self.root,
+            End::Killed { signal, .. } => {
+                signal != libc::SIGTERM || pid == self.root || !self.is_by_family(sender.as_ref())
+            }
+        };
+        if !is_of_interest {
+            standstill.end();
+            return Ok(());
+        }
+        // If it was killed meanwhile, its end is told next.
+        let caller = self.orders.ask(|follower| {
+            follower.freeze(pid)?;
+            Ok(follower.caller_of_exit(pid))
+        })?;
+        self.tell(Happening::Exiting {
+            pid,
+            // A signal ends all of them.
+            tid: caller?.unwrap_or(Tid(pid.0)),
+            end,
+            death: Death::of(end, sender, None),
+            standstill,
+        });
+        Ok(())
+    }
+
+    /// Whether a process of the command has sent a signal, or it is not known who has.
+    fn is_by_family(&self, sender: Option<&SignalSender>) -> bool {
+        match sender {
+            Some(SignalSender::Process { pid, .. }) => self.members.contains_key(pid),
+            _ => true,
+        }
+    }
+
+    fn ended(&mut self, pid: Pid, end: End, sender: Option<SignalSender>) {
+        let by_family = self.is_by_family(sender.as_ref());
+        let member = self.members.remove(&pid);
+        let lived = member
+            .as_ref()
+            .map_or(Duration::ZERO, |it| it.born.elapsed());
+        let answers_shell = member
+            .as_ref()
+            .is_some_and(|it| it.is_of_shell && !matches!(it.stage, Stage::Accompanied(_)));
+        let (name, memory) = member.map_or((String::new(), None), |it| (it.name, it.memory));
+        let is_killed = matches!(end, End::Killed { signal, .. } if signal == libc::SIGKILL);
+        let memory = memory.filter(|_| is_killed);
+        let kills = memory.and_then(|group| self.memory_kills.seen(&group));
+        self.tell(Happening::Ended(Departure {
+            pid,
+            name,
+            end,
+            lived,
+            death: Death::of(end, sender, kills),
+            by_family,
+            answers_shell,
+        }));
+    }
+
+    fn signalled(
+        &mut self,
+        pid: Pid,
+        tid: Tid,
+        signal: i32,
+        sender: Option<Pid>,
+    ) -> Result<(), TraceError> {
+        if signal == libc::SIGINT {
+            let is_kept = sender.is_none() && self.keyboard_is_ours.load(Ordering::Relaxed);
+            return self.orders.go_on(tid, !is_kept);
+        }
+        let stage = self.members.get_mut(&pid).map(|member| &mut member.stage);
+        match stage {
+            Some(Stage::Arriving(arrival)) if signal == libc::SIGTRAP => {
+                match arrival.trapped(&self.orders, tid)? {
+                    Sprung::Foreign => self.orders.go_on(tid, true),
+                    Sprung::OnItsWay => Ok(()),
+                    Sprung::Arrived(arrived) => {
+                        self.arrived(pid, arrived);
+                        Ok(())
+                    }
+                }
+            }
+            Some(Stage::Accompanied(heritage)) if signal == BELL && sender.is_some() => {
+                let custody = Custody::Tracer(self.orders.clone());
+                match Injection::of_child(pid, custody, heritage) {
+                    Ok(Some(arrived)) => {
+                        self.arrived(pid, Ok(arrived));
+                        self.orders.go_on(tid, false)
+                    }
+                    // It has not rung, but sent itself the signal for a reason of its own.
+                    Ok(None) => self.orders.go_on(tid, true),
+                    Err(error) => {
+                        self.arrived(pid, Err(error));
+                        self.orders.go_on(tid, true)
+                    }
+                }
+            }
+            _ => self.orders.go_on(tid, true),
+        }
+    }
+
+    fn arrived(&mut self, pid: Pid, arrived: Result<(Injection, Channel), AgentError>) {
+        match arrived {
+            Ok((injection, channel)) => {
+                let stage = Stage::Accompanied(injection.heritage());
+                self.begin(pid, stage);
+                self.tell(Happening::Arrived {
+                    pid,
+                    injection,
+                    channel,
+                });
+            }
+            Err(why) => {
+                if let Some(member) = self.members.get_mut(&pid) {
+                    member.stage = Stage::Foreign;
+                }
+                self.tell(Happening::Refused { pid, why });
+            }
+        }
+    }
+}
+
+/// The program of a process if it is set-user-ID and the process has not become that user: whoever is traced by a process without
+/// rights over it does not (`execve(2)`, "Effect on privileges").
+fn executed_without_its_rights(pid: Pid) -> Option<PathBuf> {
+    let link = format!("/proc/{pid}/exe");
+    let program = fs::metadata(&link).ok()?;
+    // The owner of these files is the effective user (proc(5)).
+    let process = fs::metadata(format!("/proc/{pid}")).ok()?;
+    let wants_another = program.mode() & libc::S_ISUID != 0 && program.uid() != process.uid();
+    wants_another.then(|| fs::read_link(link).ok())?
+}
+
+/// What the kernel calls it; empty if it has ended.
+fn name_of(pid: Pid) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).trim_end().to_string()
+}
+
+const SHELLS: [&str; 8] = ["ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"];
+
+/// By its executable: a script has a name of its own.
+fn runs_shell(pid: Pid) -> bool {
+    let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    let name = executable.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| SHELLS.contains(&name))
+}
