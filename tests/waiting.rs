@@ -78,7 +78,7 @@ fn go_up_to_wait_for_it(prompt: &mut Conversation) {
 #[test]
 fn statements_run_while_it_waits_and_it_stops_when_it_is_back() {
     on_each_python(|python| {
-        for kind in ["lock", "join", "read", "select", "child"] {
+        for kind in ["lock", "poll", "join", "read", "select", "child"] {
             let mut undisturbed = waiting(python, kind);
             undisturbed.write_line("go");
             assert_eq!(undisturbed.read_line(), "result 2 None");
@@ -128,7 +128,7 @@ fn breakpoints_can_be_set_while_it_waits() {
         let mut fixture = waiting(python, "read");
         let before = state(&mut fixture);
         let mut prompt = attach(&fixture);
-        let set = prompt.ask("break waiting.py:55").join("\n");
+        let set = prompt.ask("break waiting.py:59").join("\n");
         assert!(set.starts_with("Breakpoint 1 at"), "{set}");
         fixture.write_line("go");
         let stop = prompt.ask("continue").join("\n");

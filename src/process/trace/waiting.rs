@@ -2,8 +2,9 @@
 
 use nix::libc::{self, c_long, user_regs_struct};
 
-/// Waits that a program asked for. `futex` is one also inside of libc: see below.
-const WAITS: [c_long; 22] = [
+/// Waits that a program asked for. `futex` is one also inside of libc: see below. A wait with a time that was interrupted, by a hold for
+/// instance, goes on as `restart_syscall`: `poll`, or a `futex` of which libc never waits for its own locks, since those have no time.
+const WAITS: [c_long; 23] = [
     libc::SYS_futex,
     libc::SYS_nanosleep,
     libc::SYS_clock_nanosleep,
@@ -26,6 +27,7 @@ const WAITS: [c_long; 22] = [
     libc::SYS_wait4,
     libc::SYS_waitid,
     libc::SYS_rt_sigtimedwait,
+    libc::SYS_restart_syscall,
 ];
 
 /// Whether a stopped thread may call a function of libc on the side: it waits, and not for a lock of libc itself, which the
