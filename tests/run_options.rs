@@ -319,23 +319,30 @@ fn a_process_stands_still_with_its_frames_before_a_bad_end() {
             "{said}"
         );
         assert_eq!(said.matches(" Thread-").count(), 3, "{said}");
-        // After `sys.exit()` nothing is left of its frames.
-        write_script(
-            &folder.path().join("script.py"),
-            "import sys\nsys.exit(5)\n",
-        );
-        let answer = run_on(
-            python,
-            folder.path(),
-            &["--on", "exit", "-c", "where", "script.py"],
-        );
-        let told = headings(&answer);
-        assert_eq!(
-            told,
-            ["script.py is about to end with exit code 5"],
-            "{answer:#?}"
-        );
-        let left = "has shut its Python down before this: no frames are left\n";
+        // Before 3.12 nothing is left of its frames after `sys.exit()`.
+        let script = "\
+import sys, threading
+def leave(code):
+    sys.exit(code)
+thread = threading.Thread(target=leave, args=(6,))
+thread.start()
+thread.join()
+try:
+    leave(7)
+except SystemExit:
+    leave(5)
+";
+        write_script(&folder.path().join("script.py"), script);
+        let words = ["--on", "exit", "-c", "p code", "script.py"];
+        let answer = run_on(python, folder.path(), &words);
+        let (said, left) = if python.minor < 12 {
+            let left = "has shut its Python down before this: no frames are left\n";
+            ("script.py is about to end with exit code 5", left)
+        } else {
+            let left = "leave()\n-> sys.exit(code)\n5\n";
+            ("script.py raised SystemExit: 5", left)
+        };
+        assert_eq!(headings(&answer), [said], "{answer:#?}");
         assert!(answer.stderr.contains(left), "{answer:#?}");
         assert_eq!(answer.code, Some(5), "{answer:#?}");
     });

@@ -54,7 +54,7 @@ impl StopKind {
             "raised" => Some(StopKind::PythonException),
             "asked" | "set_trace" => Some(StopKind::Breakpoint),
             "signal" => Some(StopKind::Crash),
-            "exit" => Some(StopKind::Exit),
+            "exit" | "exits" => Some(StopKind::Exit),
             _ => None,
         }
     }
@@ -98,6 +98,7 @@ impl Selection {
         WantedStops {
             exceptions: self.has(StopKind::PythonException),
             breakpoints: self.has(StopKind::Breakpoint),
+            exits: self.has(StopKind::Exit),
             except: self.except.clone(),
             catchers: self.catchers.clone(),
         }

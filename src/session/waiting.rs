@@ -80,7 +80,7 @@ impl Running {
             let Event::Stopped(stop) = event else {
                 continue;
             };
-            if stop.reason == "raised" {
+            if ["raised", "exits"].contains(&stop.reason.as_str()) {
                 let name = &inferior.report.name;
                 self.failures.raised(pid, name, stop.error.clone());
             }

@@ -400,7 +400,7 @@ fn state_of(entry: &ProcessEntry) -> String {
         ProcessState::Ended => "ended".to_string(),
         ProcessState::Running => "running".to_string(),
         ProcessState::Core => "core".to_string(),
-        ProcessState::Stopped { reason, error } if reason == "raised" => {
+        ProcessState::Stopped { reason, error } if reason == "raised" || reason == "exits" => {
             let error = error.as_deref().unwrap_or_default();
             format!("raised {}", error.split(':').next().unwrap_or_default())
         }

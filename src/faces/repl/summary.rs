@@ -23,7 +23,9 @@ impl Writer<'_> {
                 format!("is about to die of {signal}")
             }
             ("exit", _) => format!("is about to {}", stop.error.as_deref().unwrap_or("end")),
-            ("raised", _) => format!("raised {}", stop.error.as_deref().unwrap_or_default()),
+            ("raised" | "exits", _) => {
+                format!("raised {}", stop.error.as_deref().unwrap_or_default())
+            }
             (_, [number, ..]) => format!("stops at breakpoint {number}"),
             _ => "stands still".to_string(),
         };

@@ -193,7 +193,7 @@ pub enum Event {
         /// As the process itself numbers it.
         thread: Tid,
         /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked`, `set_trace`,
-        /// `raised`.
+        /// `raised`, `exits`.
         reason: String,
         #[serde(default)]
         breakpoints: Vec<u32>,

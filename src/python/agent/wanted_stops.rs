@@ -9,6 +9,8 @@ pub struct WantedStops {
     pub exceptions: bool,
     /// At `breakpoint()` and `set_trace()`. Otherwise they do what they would without pmdb.
     pub breakpoints: bool,
+    /// Where the main program is left with an exit code other than 0 (from 3.12 on).
+    pub exits: bool,
     /// Exceptions of these types, by their names, with or without the module, are let pass.
     pub except: Vec<String>,
     /// Beside those that the agent knows (`inferior/catchers.py`).
@@ -20,6 +22,7 @@ impl Default for WantedStops {
         WantedStops {
             exceptions: true,
             breakpoints: true,
+            exits: false,
             except: Vec::new(),
             catchers: Vec::new(),
         }
@@ -55,9 +58,10 @@ impl WantedStops {
             tuple([file, function, argument, caller, fate].map(|text| literal(text)))
         };
         format!(
-            "WANTED = {{\"exceptions\": {}, \"breakpoints\": {}, \"except\": {}, \"catchers\": {}}}\n",
+            "WANTED = {{\"exceptions\": {}, \"breakpoints\": {}, \"exits\": {}, \"except\": {}, \"catchers\": {}}}\n",
             truth(self.exceptions),
             truth(self.breakpoints),
+            truth(self.exits),
             tuple(self.except.iter().map(|text| literal(text))),
             tuple(self.catchers.iter().map(row)),
         )
@@ -89,7 +93,7 @@ mod tests {
             except: vec!["a\"b\\\n\u{2028}é".to_string()],
             ..WantedStops::default()
         };
-        let expected = "WANTED = {\"exceptions\": True, \"breakpoints\": False, \
+        let expected = "WANTED = {\"exceptions\": True, \"breakpoints\": False, \"exits\": False, \
             \"except\": (\"a\\\"b\\\\\\n\u{2028}é\", ), \"catchers\": ()}\n";
         assert_eq!(wanted.in_python(), expected);
     }

@@ -48,10 +48,11 @@ class Arrivals:
         places = []
         if WANTED["exceptions"]:
             places += [Catcher(*row) for row in CATCHERS + WANTED["catchers"]]
+        if WANTED["exceptions"] or WANTED["exits"]:
             self.engine.foresee_losses()
         if WANTED["breakpoints"]:
             places.append(Import("bdb.py", self.hooks.debugger_comes))
-        if places:
+        if places or self.unwinding is not None:
             self.breakpoints.catchers = Catchers(places)
         self.engine.breakpoints_changed()
 

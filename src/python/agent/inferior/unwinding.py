@@ -124,6 +124,8 @@ class Unwinding:
         self.told[id(error)] = id(traceback)
         message = self.agent.message_of(error, fate)
         message["about"]["alive"] = True
+        if is_bad_exit(error):
+            message["reason"] = "exits"
         # Kept by who raised it, not for the frames of its traceback.
         del message["raised"]
         message["leaving"] = leaving
@@ -147,7 +149,9 @@ class Unwinding:
     def fate(self, callee, frame, error):
         """What becomes of an exception that has left `callee`, if it will be lost without anybody having seen it."""
         kinds, kind = mro_of(TYPE(error)), id(TYPE(error))
-        if has_any(kinds, ENDS_ITERATION) or any(name_of_class(one) in ON_PURPOSE for one in kinds) or is_excepted(TYPE(error)):
+        is_exit = is_bad_exit(error)
+        is_on_purpose = not is_exit and (not WANTED["exceptions"] or any(name_of_class(one) in ON_PURPOSE for one in kinds))
+        if has_any(kinds, ENDS_ITERATION) or is_on_purpose or is_excepted(TYPE(error)):
             self.remember(frame, kind, True)
             return None
         caller, passed, fate = frame, [] if callee is None else [callee], None
@@ -174,7 +178,8 @@ class Unwinding:
         elif not self.is_certain(passed, frame, error, kinds):
             self.remember(caller, kind, True)
             fate = None
-        return fate
+        # It ends a thread alone, or is turned into an exit code by others.
+        return fate if fate is PROGRAM_ENDS or not is_exit else None
 
     def remember(self, caller, kind, is_kept):
         """At a place: an exception of a class, or with None any, is kept there or not."""
@@ -231,6 +236,11 @@ class Unwinding:
                 if is_asked_in_c or is_of_attribute:
                     return False
         return True
+
+
+def is_bad_exit(error):
+    """Whether the user wants to see that a program is left with an exit code other than 0, and this does that."""
+    return WANTED["exits"] and isinstance(error, SystemExit) and error.code not in (None, 0)
 
 
 def has_any(kinds, wanted):
