@@ -92,6 +92,8 @@ pub enum Request {
     },
     /// Stop the process at the next line of its main thread, which then comes as an event.
     Hold,
+    /// Let the focused process, which has asked for a debugger, come to where it wants to stop; that then comes as an event.
+    Meet,
     /// Let the thread that stands still go on. What comes of it is waited for with `Wait`.
     Resume {
         how: Resume,

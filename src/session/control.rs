@@ -357,6 +357,10 @@ impl Inferior {
         // They are about frames, which the process goes on from.
         self.breakpoints.remove(|one| one.watch.is_some());
         let located = self.located()?.clone();
-        held.end(&*self.process, &located)
+        match held.end(&*self.process, &located) {
+            // Once the agent had left, it went on to its end.
+            Err(error) if self.ends(&error) => Ok(()),
+            other => other,
+        }
     }
 }

@@ -14,6 +14,9 @@ pub enum SessionError {
     /// There is no Python in it, or none that can be read.
     #[error("{who}: {why}")]
     NoPython { who: String, why: String },
+    /// It has asked for a debugger.
+    #[error("{who} has asked for a debugger and does not stop for it any more")]
+    NotMet { who: String },
     #[error("the threads of {who} cannot be read: {why}")]
     NoThreads { who: String, why: String },
     #[error("the process has no thread in Python")]

@@ -274,6 +274,11 @@ impl Session {
                 self.events.extend(events);
                 Response::Done
             }
+            Request::Meet => {
+                let events = inferior.meet(flag)?;
+                self.events.extend(events);
+                Response::Done
+            }
             Request::Resume { how } => {
                 inferior.resume(how)?;
                 self.note_resumed(how);

@@ -107,12 +107,13 @@ impl Session {
         self.running.is_some()
     }
 
-    /// Whether the command that was [run](Session::run) has ended.
+    /// Whether the command that was [run](Session::run) has ended, or the process that had asked for pmdb goes on without it.
     pub fn is_over(&self) -> bool {
         let running = self.running.as_ref();
-        running.is_some_and(|running| {
+        let has_ended = running.is_some_and(|running| {
             running.is_lost || (running.end.is_some() && running.queue.is_empty())
-        })
+        });
+        has_ended || self.is_let_go()
     }
 
     /// The focused process goes on.

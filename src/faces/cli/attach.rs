@@ -133,13 +133,22 @@ pub(super) fn prompt(
         failures.extend(reports.iter().filter_map(unreadable));
         return Err(Failure::Operation(failures));
     }
+    let is_asked_for = session.was_asked_for();
     let options = Options {
         commands,
         palette,
-        has_program: false,
+        // One that has started this pmdb has its standard streams.
+        has_program: is_asked_for,
     };
-    let banner = banner(&reports, palette)?;
+    let banner = if is_asked_for {
+        String::new()
+    } else {
+        banner(&reports, palette)?
+    };
     heed_termination(&session.interrupted())?;
+    if is_asked_for && let Err(error) = session.ask(Request::Meet) {
+        return Err(Failure::Operation(vec![error.to_string()]));
+    }
     for failure in &failures {
         complain(&format!("pmdb: {failure}"));
     }

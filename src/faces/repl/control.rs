@@ -119,6 +119,14 @@ impl Repl {
             | Control::Restart => return Ok(()),
         };
         self.forget_stop();
+        if how == Resume::Continue && self.session.was_asked_for() {
+            self.turn = None;
+            if self.breakpoints()?.is_empty() {
+                // As with `pdb.set_trace()`: there is nothing more to stop it for.
+                self.session.ask(Request::Release)?;
+                return Ok(());
+            }
+        }
         self.session.ask(Request::Resume { how })?;
         self.wait_for_stop(None, out)
     }
@@ -144,7 +152,7 @@ impl Repl {
 
     /// Waits until a thread stands still, showing meanwhile what happens. Ctrl-C stops the process; after that, or with a
     /// `deadline`, the prompt comes back also if the process does not stop. The processes of a command get Ctrl-C themselves, from the
-    /// terminal.
+    /// terminal, and so does one that has started pmdb in its own.
     pub(super) fn wait_for_stop(
         &mut self,
         mut deadline: Option<Instant>,
@@ -153,6 +161,7 @@ impl Repl {
         let interrupted = self.session.interrupted();
         loop {
             let waited = self.session.ask(Request::Wait);
+            self.take_turn();
             if self.show_what_happened(out)? {
                 return Ok(());
             }
@@ -163,6 +172,7 @@ impl Repl {
             if interrupted.swap(false, Ordering::Relaxed)
                 && deadline.is_none()
                 && !self.session.is_about_a_command()
+                && !self.session.shares_keyboard()
             {
                 self.session.ask(Request::Hold)?;
                 deadline = Some(Instant::now() + PATIENCE);

@@ -20,6 +20,7 @@ mod script;
 mod sets;
 mod summary;
 mod termination;
+mod turn;
 
 pub use command_file::commands_in;
 pub use commands::{COMMANDS, Command};

@@ -9,6 +9,7 @@ use super::commands::{self, Action, Command};
 use super::help;
 use super::line::{Aliases, split_command, split_first};
 use super::termination;
+use super::turn::Turn;
 use crate::faces::render::palette::Palette;
 use crate::faces::render::printable;
 use crate::session::{Request, Response, Session, SessionError};
@@ -48,6 +49,8 @@ pub struct Repl {
     pub(super) queue: VecDeque<Queued>,
     /// What the next line belongs to.
     pub(super) awaited: Awaited,
+    /// If a process of several has asked for this prompt, and the others have to wait.
+    pub(super) turn: Option<Turn>,
     /// Commands since a line was typed or the process stopped.
     count: usize,
 }
@@ -97,6 +100,7 @@ impl Repl {
             last: String::new(),
             queue: VecDeque::new(),
             awaited: Awaited::Command,
+            turn: None,
             count: 0,
         }
     }
@@ -118,6 +122,7 @@ impl Repl {
     /// Runs lines before anything is typed, and then shows where a process has stopped meanwhile.
     pub(super) fn begin(&mut self, lines: Vec<String>, out: &mut dyn Write) -> io::Result<Ending> {
         self.queue.extend(lines.into_iter().map(Queued::Line));
+        self.take_turn();
         let shown = self.show_what_happened(out).map(drop);
         let ending = self.report(shown, out)?;
         Ok(ending.and(self.work_off(out)?))
@@ -153,6 +158,18 @@ impl Repl {
             }
         }
         Ok(ending)
+    }
+
+    /// Before a stop is shown: waits until no other process that has asked for a prompt has it in this terminal.
+    pub(super) fn take_turn(&mut self) {
+        if self.turn.is_none() && self.session.was_asked_for() && self.session.stands_still() {
+            let session = &mut self.session;
+            self.turn = Turn::wait(|| {
+                // A process that was killed needs no prompt.
+                let _ = session.ask(Request::Refresh);
+                session.is_over() || termination::signal().is_some()
+            });
+        }
     }
 
     /// Whether there is nothing more to be talked about, or nobody to talk to.

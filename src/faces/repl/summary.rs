@@ -39,13 +39,13 @@ impl Writer<'_> {
         let painted = self.palette.paint(Role::Problem, text).to_string();
         self.line(&painted)?;
         match &stop.fate {
-            Some(fate) => {
+            Some(fate) if !fate.is_empty() => {
                 let text = format!("       nobody will catch it: {fate}");
                 let text = printable::one_line(&text);
                 let painted = self.palette.paint(Role::Faint, text).to_string();
                 self.line(&painted)
             }
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 

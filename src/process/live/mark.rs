@@ -15,9 +15,11 @@ const MOST_FILES: usize = 1 << 16;
 pub enum Wish {
     /// To be looked at, and then to be let go: a Rust program that has panicked (`hook::wait`).
     ToBeSeen,
+    /// To be stopped once the agent is in: a Python program that has called `pmdb.set_trace()` or its like (`python/pmdb`).
+    ToStop,
 }
 
-const NAMES: &[(&str, Wish)] = &[("pmdb-waits", Wish::ToBeSeen)];
+const NAMES: &[(&str, Wish)] = &[("pmdb-waits", Wish::ToBeSeen), ("pmdb-asks", Wish::ToStop)];
 
 /// The file that says it.
 #[derive(Debug)]

@@ -101,3 +101,26 @@ class Arrivals:
             return
         command, selected = deferred
         self.go_on(frame, Step.of(command, selected))
+
+    def set_trace(self, wanted):
+        """The program's own module `pmdb` wants this thread to stop, and `wanted`, a frame that has led here, to be looked at."""
+        frame = getframe(1)
+        caller, up = frame, 0
+        while caller is not wanted and caller is not None:
+            caller, up = caller.f_back, up + 1
+        return self.asks(frame, {"reason": "set_trace", "about": {"up": up if caller is not None else 0}})
+
+    def post_mortem(self, error, fate):
+        """The same, to show the frames of an exception; `fate` is what becomes of it, if anything does."""
+        return self.asks(getframe(1), self.message_of(error, fate))
+
+    def asks(self, frame, message):
+        """The program has asked for a stop. Gives back whether there was anybody to stop for."""
+        if _thread.get_ident() in self.busy:
+            # A condition, or what was typed at the prompt: all stands still.
+            return True
+        try:
+            return self.stop(frame, message)
+        except BaseException as error:
+            self.survives(error)
+            return True

@@ -77,6 +77,7 @@ def is_lost(error):
     return (
         isinstance(error, BaseException)
         and error.__traceback__ is not None
+        and not was_shown(error)
         and not any(name_of_class(kind) in ON_PURPOSE for kind in type.mro(type(error)))
         and not is_excepted(type(error))
     )
@@ -96,6 +97,12 @@ def is_excepted(kind):
                 if not package or ("." + whole).endswith("." + wanted) or (module + ".").startswith(package + "."):
                     return True
     return False
+
+
+def was_shown(error):
+    """The program's own module `pmdb` has stopped for it already, in this process."""
+    shown = BaseException.__dict__["__dict__"].__get__(error).get("_pmdb_shown")
+    return type(shown) is int and shown == posix.getpid()
 
 
 def frames_of(error):

@@ -3,7 +3,7 @@ exceptions that have left the program or are ignored. And `Bdb.set_trace`, to wh
 """
 
 # What the program may name in PYTHONBREAKPOINT and means a prompt with: pmdb's is one.
-PROMPTS = ("", "pdb.set_trace", "ipdb.set_trace")
+PROMPTS = ("", "pdb.set_trace", "ipdb.set_trace", "pmdb.set_trace")
 
 
 class Hooks:
@@ -34,7 +34,7 @@ class Hooks:
 
     def called_breakpoint(self, *arguments, **named):
         wanted = environment_variable("PYTHONBREAKPOINT")
-        if wanted != "0" and (wanted not in PROMPTS or not self.stops(getframe(1), {"reason": "asked"})):
+        if wanted != "0" and (wanted not in PROMPTS or not self.agent.asks(getframe(1), {"reason": "asked"})):
             return self.put["breakpointhook"][0](*arguments, **named)
 
     def debugger_comes(self, names):
@@ -58,31 +58,19 @@ class Hooks:
             caller, up = caller.f_back, up + 1
         # Who debugs the program already, as `python -m pdb` does, goes on with it.
         is_at_work = getattr(gettrace(), "__self__", None) is debugger
-        if caller is None or is_at_work or not self.stops(getframe(2), {"reason": "set_trace", "about": {"up": up}}):
+        if caller is None or is_at_work or not self.agent.asks(getframe(2), {"reason": "set_trace", "about": {"up": up}}):
             before(debugger, frame)
 
     def uncaught(self, kind, error, traceback):
         if is_lost(error) and not self.agent.was_told(error):
-            self.stops(getframe(), self.agent.message_of(error, PROGRAM_ENDS))
+            self.agent.asks(getframe(), self.agent.message_of(error, PROGRAM_ENDS))
         self.put["excepthook"][0](kind, error, traceback)
 
     def ignored(self, unraisable):
         error = unraisable.exc_value
         if is_lost(error) and not self.agent.was_told(error):
-            self.stops(getframe(), self.agent.message_of(error, IGNORED))
+            self.agent.asks(getframe(), self.agent.message_of(error, IGNORED))
         self.put["unraisablehook"][0](unraisable)
-
-    def stops(self, frame, message):
-        """Gives back whether there was anybody to stop for."""
-        agent = self.agent
-        if _thread.get_ident() in agent.busy:
-            # A condition, or what was typed at the prompt: all stands still.
-            return True
-        try:
-            return agent.stop(frame, message)
-        except BaseException as error:
-            agent.survives(error)
-            return True
 
 
 def environment_variable(name):
