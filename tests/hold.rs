@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::{
-    Conversation, Fixture, any_python, dump_core, on_each_python, pmdb_with_input, told,
+    Conversation, Fixture, PATIENCE, Terminal, any_python, dump_core, on_each_python,
+    pmdb_with_input, told,
 };
 
 /// What the fixture says of itself.
@@ -185,6 +186,39 @@ fn if_pmdb_is_killed_the_process_goes_on() {
         child.wait().expect("it is our child");
         // All but the page of 4 KiB that the text for waking lies in is gone: `tell` would show the rest.
         assert_eq!(state(&mut fixture), before);
+    });
+}
+
+#[test]
+fn if_pmdb_is_killed_while_the_process_runs_nothing_stays_either() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "working.py", &[]);
+        let before = state(&mut fixture);
+        let mut terminal = Terminal::start({
+            let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+            command
+                .args(["attach", &fixture.pid().to_string()])
+                .env("NO_COLOR", "1");
+            command
+        });
+        terminal.wait_for("(pmdb) ");
+        // It never holds, and is hit too seldom for the agent to look whether pmdb is there.
+        terminal.type_keys("b tell, sys is None\r");
+        terminal.wait_for("Breakpoint 1");
+        terminal.wait_for("(pmdb) ");
+        terminal.type_keys("continue\r");
+        // The echo; from here on it runs.
+        terminal.wait_for("\n");
+        kill(terminal.pid(), Signal::SIGKILL).expect("it is our child");
+        terminal.wait();
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let now = state(&mut fixture);
+            if now == before {
+                break;
+            }
+            assert!(std::time::Instant::now() < deadline, "{now} not {before}");
+        }
     });
 }
 

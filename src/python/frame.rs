@@ -15,6 +15,7 @@ use crate::model::{Absence, Addr, Frame, Language, Local, LocalKind, Value};
 const MOST_NAMES: usize = 1_000;
 
 /// One Python frame of a stack.
+#[derive(Clone)]
 pub struct PythonFrame {
     pub address: Addr,
     pub code: Rc<Code>,

@@ -314,10 +314,15 @@ pub enum Event {
     /// The process has ended: what was read last stays.
     Ended {
         pid: Option<Pid>,
-        /// `exit code 3`, of a program that pmdb has started.
+        /// `exit code 3`, if that is known.
         #[serde(default)]
         how: Option<String>,
+        /// pmdb has started it, and can do so again.
+        #[serde(default)]
+        again: bool,
     },
+    /// The process does not run although it may: job control has stopped it.
+    Suspended { pid: Pid },
     /// A process of the command runs without the agent: what goes wrong in its Python is not noticed.
     Unaccompanied { pid: Pid, why: String },
     /// A process of the command has executed a set-user-ID program, which has no rights of its own while pmdb follows it.
@@ -327,7 +332,13 @@ pub enum Event {
     /// The command that was run has ended.
     Finished(Summary),
     /// The process has executed another program.
-    Replaced { pid: Option<Pid>, now: String },
+    Replaced {
+        pid: Option<Pid>,
+        now: String,
+        /// How many breakpoints have gone with the one before.
+        #[serde(default)]
+        breakpoints: usize,
+    },
     /// An expression that is displayed has another value.
     DisplayChanged {
         text: String,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::api::{Event, FrameStep, Stop, ValueChange};
 use super::error::SessionError;
-use super::held::Held;
+use super::held::{Held, is_suspended};
 use super::inferior::Inferior;
 use super::view::{Lost, Subject, View};
 use crate::model::{Addr, Pid, Tid};
@@ -37,6 +37,7 @@ impl Inferior {
             return self.refresh(interrupted);
         }
         match &mut self.held {
+            Some(held) if held.is_suspended(&*self.process) => Err(SessionError::Suspended { pid }),
             Some(held) => {
                 held.interrupt(&*self.process, &located)?;
                 Ok(Vec::new())
@@ -59,13 +60,28 @@ impl Inferior {
 
     /// Whether what went wrong went wrong because the process ends, which may take it a moment.
     fn ends(&self, error: &SessionError) -> bool {
+        matches!(error, SessionError::NotHeld { .. })
+            && self.is_changing(|change| {
+                matches!(
+                    change,
+                    ProcessError::Gone { .. } | ProcessError::Replaced { .. }
+                )
+            })
+    }
+
+    /// Whether the process has ended, or does so now.
+    pub(super) fn is_ending(&self) -> bool {
+        !self.is_core() && self.is_changing(|change| matches!(change, ProcessError::Gone { .. }))
+    }
+
+    fn is_changing(&self, how: impl Fn(&ProcessError) -> bool) -> bool {
         let deadline = Instant::now() + GLANCE;
-        let is_unsaid = matches!(error, SessionError::NotHeld { .. });
-        while is_unsaid && Instant::now() < deadline {
-            if matches!(
-                self.process.has_changed(),
-                Some(ProcessError::Gone { .. } | ProcessError::Replaced { .. })
-            ) {
+        while Instant::now() < deadline {
+            if self
+                .process
+                .has_changed()
+                .is_some_and(|change| how(&change))
+            {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -104,6 +120,13 @@ impl Inferior {
         if matches!(self.raised, Some(Lost::Caught(_))) && how != Resume::Continue {
             return Err(SessionError::FramesAreOver);
         }
+        if let Some(pid) = self.report.pid
+            && !self.stands_still()
+            && !self.is_core()
+            && is_suspended(&*self.process, pid)
+        {
+            return Err(SessionError::Suspended { pid });
+        }
         let frame = self.held_frame().unwrap_or(0);
         if let Resume::Until { line: Some(line) } = how
             && self
@@ -113,6 +136,7 @@ impl Inferior {
             return Err(SessionError::UntilBefore);
         }
         self.held()?.resume(frame, how)?;
+        self.is_suspended = false;
         self.raised = None;
         Ok(())
     }
@@ -126,7 +150,13 @@ impl Inferior {
                 let pid = self.live_pid()?;
                 self.lost(AgentError::Ended { pid }.into(), interrupted)
             }
+            Ok(None) if (self.held.as_ref()).is_some_and(|it| it.is_suspended(&*self.process)) => {
+                let pid = self.live_pid()?;
+                let is_news = !std::mem::replace(&mut self.is_suspended, true);
+                Ok(Vec::from_iter(is_news.then_some(Event::Suspended { pid })))
+            }
             Ok(None) => {
+                self.is_suspended = false;
                 let located = self.located()?.clone();
                 if let Some(held) = &mut self.held {
                     held.glance(&*self.process, &located)?;

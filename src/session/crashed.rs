@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use super::api::{Event, Request, Stop};
+use super::api::{Console, Event, Request, Stop};
 use super::error::SessionError;
 use super::inferior::Inferior;
 use super::launched::describe;
@@ -222,14 +222,38 @@ impl Inferior {
     /// Refuses what would run something in it.
     pub(super) fn may_be_asked(&self, request: &Request) -> Result<(), SessionError> {
         let runs = match request {
-            Request::Resume { how } => *how != Resume::Continue,
-            Request::Jump { .. }
+            Request::Resume { .. }
+            | Request::Jump { .. }
             | Request::SetBreakpoint(_)
+            | Request::ChangeBreakpoint { .. }
             | Request::Hold
+            | Request::Release
             | Request::Console { .. } => true,
+            Request::Returned => self.returned.is_none(),
             _ => false,
         };
-        if runs { self.may_run() } else { Ok(()) }
+        // Whoever stands before a signal may have been killed meanwhile, and others of the command are still to be shown.
+        let lets_crash = self.crashed.is_some()
+            && matches!(
+                request,
+                Request::Resume {
+                    how: Resume::Continue
+                }
+            );
+        let ends = matches!(request, Request::Console { what: Console::End });
+        if !runs || ends || lets_crash {
+            return Ok(());
+        }
+        self.still_there()?;
+        match request {
+            Request::Resume {
+                how: Resume::Continue,
+            }
+            | Request::ChangeBreakpoint { .. }
+            | Request::Returned
+            | Request::Release => Ok(()),
+            _ => self.may_run(),
+        }
     }
 
     pub(super) fn may_run(&self) -> Result<(), SessionError> {

@@ -66,7 +66,7 @@ impl Inferior {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Displays(Vec<(FrameKey, Display)>);
 
 impl Displays {

@@ -5,6 +5,20 @@ use thiserror::Error;
 
 use crate::model::{Pid, Tid};
 
+/// How something has ended, behind that it has.
+pub fn with(how: &Option<String>) -> String {
+    (how.as_ref()).map_or(String::new(), |how| format!(" with {how}"))
+}
+
+/// What can be done about the end of a program.
+pub fn starting_again(again: bool) -> &'static str {
+    if again {
+        ", and `run` starts it again"
+    } else {
+        ""
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[serde(tag = "error", rename_all = "snake_case")]
 pub enum SessionError {
@@ -33,8 +47,14 @@ pub enum SessionError {
     NewestFrame,
     #[error("No frame {number}: the frames are 0 (newest) to {last} (oldest)")]
     NoSuchFrame { number: i64, last: usize },
-    #[error("process {pid} has ended; only its stack as last seen is left")]
-    Ended { pid: Pid },
+    #[error("process {pid} has ended{}; only its stack as last seen is left{}", with(how), starting_again(*again))]
+    Ended {
+        pid: Pid,
+        /// `exit code 3`, if that is known.
+        how: Option<String>,
+        /// pmdb has started it, and can do so again.
+        again: bool,
+    },
     #[error("could not get source code: {why}")]
     NoSource { why: String },
     #[error("No exception with that number")]
@@ -81,6 +101,10 @@ pub enum SessionError {
         "process {pid} is stopped by a signal: what pmdb has put into it leaves when it goes on (`kill -CONT {pid}`)"
     )]
     LeftStopped { pid: Pid },
+    #[error(
+        "process {pid} is stopped by a signal of job control (SIGSTOP, Ctrl-Z): it can be looked at, and nothing runs in it until it goes on with `kill -CONT {pid}`"
+    )]
+    Suspended { pid: Pid },
     /// It was to be started by pmdb.
     #[error("{program} {why}: {how}")]
     NoProgram {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
+use super::guardian;
 use super::tree::{Departure, Happening, Standstill};
 use crate::model::{Pid, Tid};
 use crate::process::live::memory_group::MemoryGroup;
@@ -135,6 +136,9 @@ impl Following {
                     }
                     _ => Stage::Foreign,
                 };
+                if let Stage::Accompanied(heritage) = &stage {
+                    guardian::look_after(heritage.foothold(child));
+                }
                 let name = parent.map(|parent| parent.name.clone());
                 let is_of_shell = parent.is_some_and(|parent| parent.runs_shell);
                 self.add(child, name.unwrap_or_default(), stage);

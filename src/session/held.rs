@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::SessionError;
+use super::guardian::{self, Presence};
 use crate::model::{GilState, Pid, ThreadState, Tid};
-use crate::process::{Process, ThreadStatus};
+use crate::process::trace::TraceError;
+use crate::process::{Process, ThreadStatus, live};
 use crate::python::agent::{
     AgentError, Answer, Channel, Command, Event, Injection, Message, Resume,
 };
@@ -46,6 +48,8 @@ pub(super) struct Held {
     injection: Injection,
     channel: Channel,
     standing: Option<Standing>,
+    /// No guardian comes in as long as pmdb is in.
+    _presence: Option<Presence>,
     /// When the main thread was asked to stop, until a helper speaks for it.
     asked: Option<Instant>,
     /// A command that was given up, and does not end.
@@ -53,7 +57,10 @@ pub(super) struct Held {
 }
 
 /// Whether the whole process stands still because of SIGSTOP or its like, so that nothing in it can answer.
-fn is_stopped_by_a_signal(process: &dyn Process) -> bool {
+pub(super) fn is_suspended(process: &dyn Process, pid: Pid) -> bool {
+    if !live::may_be_suspended(pid) {
+        return false;
+    }
     let stopped = |thread: &ThreadStatus| thread.state == ThreadState::Stopped;
     process
         .threads()
@@ -96,13 +103,20 @@ impl Held {
         pid: Pid,
         interrupted: &AtomicBool,
     ) -> Result<(Held, Event), SessionError> {
+        if is_suspended(process, pid) {
+            return Err(SessionError::Suspended { pid });
+        }
         let deadline = Instant::now() + PATIENCE;
         loop {
             let begun = Held::begin_once(process, located, pid, interrupted)?;
             match begun {
                 Ok(begun) => return Ok(begun),
                 // An agent that has lost its pipes, and is about to leave.
-                Err(session) if session == std::process::id() && Instant::now() < deadline => {
+                // Or one that takes out what a pmdb has left that was killed.
+                Err(session)
+                    if (session == std::process::id() || guardian::is_one(session))
+                        && Instant::now() < deadline =>
+                {
                     std::thread::sleep(GLANCE);
                 }
                 Err(session) => return Err(AgentError::Taken { pid, session }.into()),
@@ -122,12 +136,22 @@ impl Held {
         } else {
             PATIENCE
         };
-        let (injection, channel) = Injection::begin(process, located, pid)?;
+        let presence = Presence::begin(pid);
+        let (injection, channel) = match Injection::begin(process, located, pid) {
+            Err(AgentError::Trace(TraceError::TracedByAnother { tracer, .. }))
+                if guardian::is_one(tracer.0) =>
+            {
+                return Ok(Err(tracer.0));
+            }
+            begun => begun?,
+        };
+        guardian::look_after(injection.foothold());
         let mut held = Held {
             pid,
             injection,
             channel,
             standing: None,
+            _presence: Some(presence),
             asked: None,
             unanswered: None,
         };
@@ -161,6 +185,9 @@ impl Held {
                     return Ok(Err(session));
                 }
                 Some(_) => {}
+                None if is_suspended(process, pid) => {
+                    failed = Some(SessionError::Suspended { pid });
+                }
                 None => failed = held.help_if_it_waits(process, located).err(),
             }
             if is_in || held.injection.still_waits(process, located).unwrap_or(true) {
@@ -203,11 +230,13 @@ impl Held {
 
     /// An agent that stops the program by itself, at the first line of its main program.
     pub fn arriving(pid: Pid, injection: Injection, channel: Channel) -> Held {
+        guardian::look_after(injection.foothold());
         Held {
             pid,
             injection,
             channel,
             standing: None,
+            _presence: None,
             asked: None,
             unanswered: None,
         }
@@ -241,6 +270,11 @@ impl Held {
             self.asked = None;
         }
         Ok(())
+    }
+
+    /// Whether job control has stopped the process, so that nothing in it can answer.
+    pub fn is_suspended(&self, process: &dyn Process) -> bool {
+        is_suspended(process, self.pid) || self.injection.is_suspended()
     }
 
     /// Whether the pipes to the agent have ended.
@@ -302,6 +336,9 @@ impl Held {
         if self.standing.is_none() {
             return Err(SessionError::Running { pid: self.pid });
         }
+        if self.is_suspended(process) {
+            return Err(SessionError::Suspended { pid: self.pid });
+        }
         let mut printed = String::new();
         if let Some(id) = self.unanswered
             && self.answer_in_time(id, GLANCE, &mut printed)?.is_none()
@@ -324,6 +361,11 @@ impl Held {
             }
             if self.injection.is_crashing() {
                 return Err(SessionError::Crashed { pid: self.pid });
+            }
+            if self.is_suspended(process) {
+                // It is answered, and its answer passed over, once the process goes on.
+                self.unanswered = Some(id);
+                return Err(SessionError::Suspended { pid: self.pid });
             }
         }
         self.unanswered = Some(id);
@@ -404,7 +446,7 @@ impl Held {
 
     /// Takes the agent out again, and lets the process go on. Gives back whether it is out: a thread in C code cannot be asked.
     pub fn end(mut self, process: &dyn Process, located: &Located) -> Result<(), SessionError> {
-        if is_stopped_by_a_signal(process) {
+        if self.is_suspended(process) {
             // It leaves when it reads this, or finds that the pipes have ended.
             if self.standing.is_some() {
                 self.channel.send(&Command::Leave { abandon: false })?;

@@ -13,8 +13,9 @@ use super::stack::{Target, identify, thread_facts, why_no_python};
 use super::tasks::add_tasks;
 use super::view::{Lost, View};
 use super::who::{note_of, who};
-use crate::model::{Addr, Frame, ProcessReport, Tid};
+use crate::model::{Addr, Frame, Pid, ProcessReport, Tid};
 use crate::process::core::CoreProcess;
+use crate::process::live::ending::Ending;
 use crate::process::live::mark::Mark;
 use crate::process::{Process, ProcessError, Source};
 use crate::python::locate::{Effort, Locator};
@@ -33,6 +34,12 @@ pub(super) struct Inferior {
     /// The thread that got the signal which ended the process.
     pub(super) signalled: Option<Tid>,
     pub ended: bool,
+    /// It was said that job control has stopped it, since it was to go on last.
+    pub is_suspended: bool,
+    /// `exit code 3`, once it has ended and if that is known.
+    pub how: Option<String>,
+    /// By which that is found if pmdb has not started it.
+    ending: Option<Ending>,
     pub view: Option<View>,
     /// If the agent is in it.
     pub held: Option<Held>,
@@ -51,6 +58,14 @@ pub(super) struct Inferior {
     pub returned: Option<String>,
     /// What a command printed before it failed.
     pub printed: String,
+}
+
+/// The pid of a live process.
+fn pid_of(target: &Target) -> Option<Pid> {
+    match target {
+        Target::Live(pid) => Some(*pid),
+        Target::Core { .. } => None,
+    }
 }
 
 impl Inferior {
@@ -103,6 +118,9 @@ impl Inferior {
             has_no_interpreter,
             signalled,
             ended: false,
+            is_suspended: false,
+            how: None,
+            ending: pid_of(target).map(Ending::of),
             view: None,
             held: None,
             standing_thread: None,
@@ -151,7 +169,11 @@ impl Inferior {
 
     pub(super) fn still_there(&self) -> Result<(), SessionError> {
         match self.report.pid {
-            Some(pid) if self.ended => Err(SessionError::Ended { pid }),
+            Some(pid) if self.ended => Err(SessionError::Ended {
+                pid,
+                how: self.how.clone(),
+                again: self.launched.is_some(),
+            }),
             _ => Ok(()),
         }
     }
@@ -200,17 +222,48 @@ impl Inferior {
         if self.ended || (self.is_core() && self.view.is_some()) {
             return Ok(Vec::new());
         }
-        let pid = self.report.pid;
         match self.process.has_changed() {
-            Some(ProcessError::Gone { .. }) => {
-                self.ended = true;
-                let how = self.how_it_ended();
-                return Ok(vec![Event::Ended { pid, how }]);
-            }
+            Some(ProcessError::Gone { .. }) => return Ok(vec![self.note_end()]),
             Some(ProcessError::Replaced { .. }) => return self.open_again(interrupted),
             _ => {}
         }
         let mut events = Vec::new();
+        let before = self.view.clone();
+        let has_frames = |view: &View| !view.frames.is_empty();
+        let looked = self.look_at_threads(interrupted, &mut events);
+        let is_empty = looked.is_err() || !self.view.as_ref().is_some_and(has_frames);
+        if is_empty && before.as_ref().is_some_and(has_frames) && self.is_ending() {
+            // What was read meanwhile is that of a process without memory.
+            self.view = before;
+            return Ok(vec![self.note_end()]);
+        }
+        looked.map(|()| events)
+    }
+
+    /// The process has ended: nothing stands still in it any more.
+    fn note_end(&mut self) -> Event {
+        self.ended = true;
+        self.held = None;
+        self.standing_thread = None;
+        self.how = match &self.ending {
+            _ if self.launched.is_some() => self.how_it_ended(),
+            Some(ending) => ending.how(),
+            None => None,
+        };
+        Event::Ended {
+            pid: self.report.pid,
+            how: self.how.clone(),
+            again: self.launched.is_some(),
+        }
+    }
+
+    /// Reads the threads, and the stack of the focused one.
+    fn look_at_threads(
+        &mut self,
+        interrupted: &AtomicBool,
+        events: &mut Vec<Event>,
+    ) -> Result<(), SessionError> {
+        let pid = self.report.pid;
         let threads = match self.threads(interrupted) {
             Err(error) if self.crashed.is_some() => {
                 let is_over = match error {
@@ -229,14 +282,14 @@ impl Inferior {
             other => other?,
         };
         events.extend(self.find_thread(&threads, interrupted)?);
-        self.read_frames(interrupted, &mut events)?;
-        Ok(events)
+        self.read_frames(interrupted, events)
     }
 
     /// It has executed another program.
     fn open_again(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
         let opened = Inferior::open(&self.target, &Locator::default());
         let launched = self.launched.take();
+        let breakpoints = self.breakpoints.list().len();
         *self = opened.map_err(|error| SessionError::NotOpened {
             why: error.to_string(),
         })?;
@@ -246,7 +299,11 @@ impl Inferior {
             Err(why) => why.clone(),
         };
         let pid = self.report.pid;
-        let mut events = vec![Event::Replaced { pid, now }];
+        let mut events = vec![Event::Replaced {
+            pid,
+            now,
+            breakpoints,
+        }];
         if self.python.is_ok() {
             events.extend(self.refresh(interrupted)?);
         }

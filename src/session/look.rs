@@ -157,8 +157,8 @@ impl Session {
         inferior.may_be_asked(&request)?;
         Ok(match request {
             Request::Refresh => {
-                self.library.look_again();
                 let events = inferior.refresh(flag)?;
+                self.library.look_again();
                 self.events.extend(events);
                 if inferior.held_frame().is_none() {
                     self.events.extend(changed_displays(inferior, &asking));

@@ -17,6 +17,7 @@ mod evaluate;
 mod failures;
 mod focus;
 mod following;
+pub mod guardian;
 mod held;
 mod inferior;
 mod interrupt;
@@ -44,7 +45,7 @@ pub use api::{
     Stop, StoppedProcess, Summary, ThreadEntry,
 };
 pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Watch};
-pub use error::SessionError;
+pub use error::{SessionError, starting_again, with};
 pub use launched::Program;
 pub use look::{Session, SessionOptions};
 pub use selection::{Selection, StopKind};

@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use super::api::{Event, Resume, Stop, StoppedProcess, Summary};
 use super::error::SessionError;
 use super::failures::Failures;
+use super::guardian;
 use super::held::Held;
 use super::inferior::Inferior;
 use super::launched::describe;
@@ -54,6 +55,8 @@ pub(super) struct Running {
     is_lost: bool,
     /// How many processes have ended.
     ended: usize,
+    /// It was said that job control has stopped all of them.
+    is_suspended: bool,
     pub(super) failures: Failures,
     /// Which processes stop by themselves, and for what.
     pub(super) selection: Selection,
@@ -87,6 +90,7 @@ impl Session {
             end: None,
             is_lost: false,
             ended: 0,
+            is_suspended: false,
             failures: Failures::default(),
             selection,
             has_failed: false,
@@ -149,7 +153,19 @@ impl Session {
                 return Ok(());
             }
         }
+        self.note_suspension();
         Ok(())
+    }
+
+    /// Says once that nothing will happen, since job control has stopped all processes.
+    fn note_suspension(&mut self) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let suspended = running.tree.suspended();
+        let is_news = !std::mem::replace(&mut running.is_suspended, !suspended.is_empty());
+        let told = suspended.into_iter().filter(|_| is_news);
+        self.events.extend(told.map(|pid| Event::Suspended { pid }));
     }
 
     fn keep_keyboard(&self, is_ours: bool) {
@@ -209,6 +225,7 @@ impl Session {
                     injection,
                     channel,
                 } => {
+                    guardian::look_after(injection.foothold());
                     let quiet = Quiet {
                         pid,
                         injection,
@@ -300,6 +317,11 @@ impl Session {
             self.events.push(Event::Killed { pid, name, how });
         }
         self.forget(pid);
+        for inferior in &mut self.inferiors {
+            if inferior.report.pid == Some(pid) {
+                inferior.how = Some(describe(end));
+            }
+        }
         let Some(running) = &mut self.running else {
             return;
         };

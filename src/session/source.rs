@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use nix::fcntl::OFlag;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::stack::milliseconds;
 use super::syntax::SyntaxMap;
@@ -153,6 +153,8 @@ pub struct Sources {
     /// What a live process calls a file. Where that is takes system calls to find, and a stack names few files often.
     by_name: FxHashMap<Pid, FxHashMap<String, Option<Arc<SourceFile>>>>,
     by_id: HashMap<FileId, Option<Arc<SourceFile>>>,
+    /// Processes that mean the same by a path as pmdb. When one has ended, its root can no longer be asked for.
+    neighbours: FxHashSet<Pid>,
 }
 
 impl Sources {
@@ -174,7 +176,14 @@ impl Sources {
         if let Some(known) = known {
             return known.clone();
         }
-        let source = self.at(&live::path_of(pid, Path::new(file)));
+        let path = Path::new(file);
+        match live::has_root_of_pmdb(pid) {
+            Some(true) => drop(self.neighbours.insert(pid)),
+            Some(false) => drop(self.neighbours.remove(&pid)),
+            None if path.is_absolute() && self.neighbours.contains(&pid) => return self.at(path),
+            None => {}
+        }
+        let source = self.at(&live::path_of(pid, path));
         let names = self.by_name.entry(pid).or_default();
         names.insert(file.to_string(), source.clone());
         source

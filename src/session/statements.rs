@@ -174,6 +174,7 @@ impl Inferior {
     pub fn why_nothing_runs(&self, if_running: SessionError) -> SessionError {
         match self.held.as_ref().and_then(Held::standing) {
             _ if self.is_core() => SessionError::Dead { who: self.who() },
+            _ if self.ended => self.still_there().err().unwrap_or(if_running),
             Some(standing) => SessionError::Elsewhere {
                 thread: self.tid_of_standing().unwrap_or(standing.thread),
             },

@@ -140,6 +140,16 @@ impl Tree {
         asked.unwrap_or_default()
     }
 
+    /// Those that are followed, if job control has stopped all of them.
+    pub fn suspended(&self) -> Vec<Pid> {
+        let asked = self.orders.ask(|follower| {
+            let processes = follower.processes();
+            let all = processes.iter().all(|pid| follower.is_suspended(*pid));
+            if all { processes } else { Vec::new() }
+        });
+        asked.unwrap_or_default()
+    }
+
     /// The next that has happened; nothing if nothing does in time.
     pub fn next(&self, patience: Duration) -> Result<Option<Happening>, SessionError> {
         match self.happenings.recv_timeout(patience) {

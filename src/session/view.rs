@@ -5,6 +5,7 @@ use crate::model::{Addr, ColumnRange, Frame, Tid};
 use crate::python::{Look, PythonFrame};
 
 /// A frame as it was read.
+#[derive(Clone)]
 pub(super) struct Seen {
     pub frame: PythonFrame,
     /// Without variables. In a traceback, at the line that raised.
@@ -94,6 +95,7 @@ impl Subject {
     }
 }
 
+#[derive(Clone)]
 pub(super) struct View {
     /// The thread state.
     pub thread: Addr,

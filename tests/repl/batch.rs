@@ -230,7 +230,7 @@ run()
         fixture.wait();
         let ended = prompt.ask("p count");
         assert!(
-            ended[0].ends_with("has ended; its stack as last seen is left]"),
+            ended[0].ends_with("has ended with signal SIGKILL; its stack as last seen is left]"),
             "{ended:?}"
         );
         assert!(ended[1].starts_with("*** process"), "{ended:?}");

@@ -20,6 +20,8 @@ use clap::{Parser, Subcommand};
 
 pub use failure::Failure;
 
+use crate::session::guardian;
+
 const EXAMPLES: &str = "\
 Examples:
   pmdb ps
@@ -65,6 +67,12 @@ impl Command {
 
 /// Does what the words say, and gives the exit code: 0 done, 1 the operation failed, 2 wrong usage.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = words.into_iter().collect();
+    if words.get(1).is_some_and(|word| word == guardian::WORD) {
+        guardian::serve();
+        return ExitCode::SUCCESS;
+    }
+    guardian::want();
     let outcome = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments.command.run(),
         Err(error) => Err(answer_of_parser(&error)),

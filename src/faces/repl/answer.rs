@@ -14,7 +14,7 @@ use crate::model::{Absence, Frame, Language, Local, ProcessReport, Value};
 use crate::session::source::Sources;
 use crate::session::{
     Breakpoint, Display, Event, ExceptionEntry, FrameEntry, Listing, ListingLine, ProcessEntry,
-    ProcessState, StackListing, Stop, ThreadEntry,
+    ProcessState, StackListing, Stop, ThreadEntry, starting_again, with,
 };
 
 /// Characters of an exception in a list, as in pdb.
@@ -350,15 +350,17 @@ impl Writer<'_> {
             Event::ExceptionGone => "[the exception is gone]".to_string(),
             Event::Ended {
                 pid: Some(pid),
-                how: Some(how),
+                how,
+                again,
             } => format!(
-                "[process {pid} has ended with {how}; its stack as last seen is left, and `run` starts it again]"
+                "[process {pid} has ended{}; its stack as last seen is left{}]",
+                with(how),
+                starting_again(*again)
             ),
-            Event::Ended {
-                pid: Some(pid),
-                how: None,
-            } => format!("[process {pid} has ended; its stack as last seen is left]"),
             Event::Ended { pid: None, .. } => "[the process has ended]".to_string(),
+            Event::Suspended { pid } => format!(
+                "[process {pid} is stopped by a signal of job control (SIGSTOP, Ctrl-Z); it goes on with `kill -CONT {pid}`]"
+            ),
             Event::Finished(summary) => return self.summary(summary),
             Event::Killed { pid, name, how } => {
                 format!("[{name} (pid {pid}), which stood still, has ended with {how}]")
@@ -371,9 +373,14 @@ impl Writer<'_> {
                     "[process {pid} has no more rights than before: {program} is set-user-ID, which the kernel passes over where somebody without rights follows a program; run pmdb as root, or that one without pmdb]"
                 )
             }
-            Event::Replaced { now, .. } => {
-                format!("[the process has executed another program: {now}]")
-            }
+            Event::Replaced {
+                now,
+                breakpoints: 0,
+                ..
+            } => format!("[the process has executed another program: {now}]"),
+            Event::Replaced { now, .. } => format!(
+                "[the process has executed another program, so that its breakpoints are gone: {now}]"
+            ),
             Event::DisplayChanged { text, value, old } => {
                 let (value, old) = (printable::lines(value), printable::lines(old));
                 return writeln!(self.out, "display {text}: {value}  [old: {old}]");

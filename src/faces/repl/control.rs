@@ -11,7 +11,7 @@ use super::commands::Control;
 use super::run::{Queued, Repl, Trouble};
 use super::termination;
 use crate::faces::render::printable;
-use crate::session::{Event, Request, Response, Resume, Stop};
+use crate::session::{Event, Request, Response, Resume, SessionError, Stop};
 
 /// How long a process that was asked to stop may take until the prompt comes back without it.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -40,6 +40,14 @@ impl Repl {
                 return self.wait_for_stop(None, out);
             }
             Control::Continue if !self.session.stands_still() => {
+                // One that has ended or is kept from running does not run.
+                let how = Resume::Continue;
+                let refused = self.session.ask(Request::Resume { how });
+                if let Err(why @ (SessionError::Ended { .. } | SessionError::Suspended { .. })) =
+                    refused
+                {
+                    return Err(why.into());
+                }
                 let why = "the process is running; `stop` stops it, `quit` leaves it as it is";
                 return Err(Trouble::Words(why.to_string()));
             }

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use super::prompt::{catch_interrupts, prompt};
 use super::run::{Ending, Queued, Repl, Trouble};
 use super::script::{Options, Outcome, answers, end, terminal};
+use super::termination;
+use crate::faces::complaint::Unheeded;
 use crate::session::{FrameStep, Request, Response, Resume, Session};
 
 /// How a command is followed beside that.
@@ -32,7 +34,7 @@ pub fn follow(session: Session, options: &Options, following: Following) -> io::
     let mut out = if in_terminal {
         answers(options)
     } else {
-        Box::new(io::stderr()) as Box<dyn Write>
+        Box::new(Unheeded(termination::to_standard_error()))
     };
     catch_interrupts(&interrupted);
     let talked = if in_terminal {

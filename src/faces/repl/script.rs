@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -161,10 +160,7 @@ pub(super) fn answers(options: &Options) -> Box<dyn Write> {
     {
         return termination::output(terminal);
     }
-    match io::stdout().as_fd().try_clone_to_owned() {
-        Ok(output) => termination::output(File::from(output)),
-        Err(_) => Box::new(io::stdout()),
-    }
+    termination::to_standard_output()
 }
 
 /// Runs lines to their end.

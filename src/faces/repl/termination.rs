@@ -176,6 +176,20 @@ pub(super) fn input(at_once: usize) -> io::Result<BufReader<impl Read>> {
     Ok(BufReader::with_capacity(at_once, Mortal(input)))
 }
 
+pub(super) fn to_standard_output() -> Box<dyn Write> {
+    match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(file) => output(File::from(file)),
+        Err(_) => Box::new(io::stdout()),
+    }
+}
+
+pub(super) fn to_standard_error() -> Box<dyn Write> {
+    match io::stderr().as_fd().try_clone_to_owned() {
+        Ok(file) => output(File::from(file)),
+        Err(_) => Box::new(io::stderr()),
+    }
+}
+
 /// A file for answers, written line by line.
 pub(super) fn output(file: File) -> Box<dyn Write> {
     Box::new(LineWriter::new(Mortal(file)))

@@ -4,6 +4,7 @@
 //! may change between two reads: `docs/internals/reading-memory.md`.
 
 pub(in crate::process) mod disposition;
+pub mod ending;
 mod file;
 mod maps;
 pub mod mark;
@@ -35,7 +36,7 @@ use super::{
     Identity, Mapping, Mappings, Piece, Process, ProcessError, ReadError, ReadMemory, Source,
     SystemCall, ThreadStatus,
 };
-use crate::model::{Addr, Pid, Tid};
+use crate::model::{Addr, Pid, ThreadState, Tid};
 
 /// Command lines and environments are cut here: more than the kernel lets a program be started with by default
 /// (6 MiB, execve(2)). Bytes.
@@ -221,6 +222,17 @@ impl Process for LiveProcess {
 /// A file of a process as pmdb can open it, for when all that is known of the process is its pid.
 pub fn path_of(pid: Pid, path: &Path) -> PathBuf {
     root::resolve(Tid(pid.0), path)
+}
+
+/// Whether the leader of a process stands still since job control has stopped it; true also if it has ended, so that the other threads
+/// are to be asked.
+pub fn may_be_suspended(pid: Pid) -> bool {
+    Stat::of_process(pid).is_ok_and(|stat| stat.state == ThreadState::Stopped || stat.has_ended())
+}
+
+/// Whether a process has pmdb's root, so that both mean the same by a path; nothing if it cannot be known.
+pub fn has_root_of_pmdb(pid: Pid) -> Option<bool> {
+    root::is_pmdbs_root(Tid(pid.0))
 }
 
 /// Hands bytes to every reader of a text of `/proc`, for tests that damage them. Gives how many mappings they tell of.

@@ -57,18 +57,25 @@ pub(super) fn unsuitable(pid: Pid, stat: &Stat) -> Option<ProcessError> {
 }
 
 /// The wait status in words. The kernel shows it only to those who may read the process, and 0 to all others.
-fn how_it_ended(pid: Pid, status: i32) -> String {
-    let signal = status & 0x7f;
-    if signal != 0 {
-        return match nix::sys::signal::Signal::try_from(signal) {
-            Ok(signal) => format!("signal {}", signal.as_str()),
-            Err(_) => format!("signal {signal}"),
-        };
-    }
+/// Of a zombie, by what its `/proc/PID/stat` shows, which is 0 to those who may not know.
+pub(super) fn how_it_ended(pid: Pid, status: i32) -> String {
     let is_known = geteuid().is_root() || Status::of(pid).is_some_and(|status| status.is_ours());
-    match (status >> 8) & 0xff {
-        0 if !is_known => "an exit status that only its user may see".to_owned(),
-        code => format!("exit code {code}"),
+    if status == 0 && !is_known {
+        "an exit status that only its user may see".to_owned()
+    } else {
+        end_of(status)
+    }
+}
+
+/// What a status of `waitpid(2)` means.
+pub(super) fn end_of(status: i32) -> String {
+    let signal = status & 0x7f;
+    if signal == 0 {
+        return format!("exit code {}", (status >> 8) & 0xff);
+    }
+    match nix::sys::signal::Signal::try_from(signal) {
+        Ok(signal) => format!("signal {}", signal.as_str()),
+        Err(_) => format!("signal {signal}"),
     }
 }
 

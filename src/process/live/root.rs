@@ -20,7 +20,7 @@ pub(super) fn below_root(task: Tid, path: &Path) -> PathBuf {
 
 /// The same with symbolic links followed as the process would. The kernel starts absolute ones anew at pmdb's root.
 pub(super) fn resolve(task: Tid, path: &Path) -> PathBuf {
-    if !path.is_absolute() || is_pmdbs_root(task) {
+    if !path.is_absolute() || is_pmdbs_root(task) == Some(true) {
         return below_root(task, path);
     }
     let root = root_of(task);
@@ -66,11 +66,11 @@ fn reversed(path: &Path) -> Vec<OsString> {
     names.collect()
 }
 
-fn is_pmdbs_root(task: Tid) -> bool {
+pub(super) fn is_pmdbs_root(task: Tid) -> Option<bool> {
     let root = |process: &str| {
         let root = fs::metadata(format!("/proc/{process}/root")).ok()?;
         let mounts = fs::read_link(format!("/proc/{process}/ns/mnt")).ok()?;
         Some((root.dev(), root.ino(), mounts))
     };
-    root("self") == root(&task.to_string())
+    Some(root("self")? == root(&task.to_string())?)
 }

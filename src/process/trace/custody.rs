@@ -26,6 +26,17 @@ impl Custody {
         }
     }
 
+    /// Whether job control has stopped a process that is followed: its threads look as if they were held.
+    pub fn is_suspended(&self, pid: Pid) -> bool {
+        match self {
+            Custody::Nobody => false,
+            Custody::Tracer(orders) => {
+                let asked = orders.ask(|follower| follower.is_suspended(pid));
+                asked.unwrap_or(false)
+            }
+        }
+    }
+
     /// Whether the process stands still before a signal that will end it: nothing in it answers any more.
     pub fn is_crashing(&self, pid: Pid) -> bool {
         match self {

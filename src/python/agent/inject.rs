@@ -39,12 +39,33 @@ pub struct Injection {
     source_length: usize,
 }
 
+/// What tells whether an agent is in a process: an end of its pipe of commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Foothold {
+    pub pid: Pid,
+    /// The file descriptor in the process, and the inode of the pipe.
+    pub end: i32,
+    pub inode: u64,
+}
+
 /// What a forked child has of its parent's agent: a copy of all that lies in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Heritage {
     functions: Functions,
     furniture: Furniture,
     source_length: usize,
+}
+
+impl Heritage {
+    /// In the process itself, or in one that it has forked.
+    pub fn foothold(&self, pid: Pid) -> Foothold {
+        let ends = self.furniture.ends;
+        Foothold {
+            pid,
+            end: ends.commands,
+            inode: ends.commands_inode,
+        }
+    }
 }
 
 impl Injection {
@@ -117,6 +138,10 @@ impl Injection {
         }
     }
 
+    pub fn foothold(&self) -> Foothold {
+        self.heritage().foothold(self.pid)
+    }
+
     /// Whether the main thread has come by. Asked while the process runs.
     pub fn is_begun(&self, process: &dyn Process, located: &Located) -> Result<bool, AgentError> {
         let look = Look::new(process, located);
@@ -153,6 +178,11 @@ impl Injection {
             source_length: heritage.source_length,
         };
         Ok(Some((injection, channel)))
+    }
+
+    /// Whether job control has stopped a process that pmdb follows.
+    pub fn is_suspended(&self) -> bool {
+        self.custody.is_suspended(self.pid)
     }
 
     /// Whether the process stands still before a signal that will end it.

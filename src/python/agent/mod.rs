@@ -18,7 +18,7 @@ mod wanted_stops;
 pub use arrival::{Arrival, Purpose, Sprung};
 pub use channel::Channel;
 pub use error::AgentError;
-pub use inject::{Heritage, Injection};
+pub use inject::{Foothold, Heritage, Injection};
 pub use launch::{Launch, Start};
 pub use message::{
     About, Answer, Command, Complaint, Console, Event, Message, Resume, ValueChange,

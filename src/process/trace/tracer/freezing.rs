@@ -49,6 +49,13 @@ impl Follower {
         ending.find(has_asked)
     }
 
+    /// Whether job control has stopped all of it.
+    pub fn is_suspended(&self, pid: Pid) -> bool {
+        let threads = self.tracees.of_process(pid);
+        let is_stopped = |doing: &Doing| matches!(doing, Doing::JobStopped);
+        !threads.is_empty() && threads.iter().all(|(_, doing)| is_stopped(doing))
+    }
+
     /// Whether a thread of it stands before a signal that will end it, or before its end.
     pub fn is_crashing(&self, pid: Pid) -> bool {
         let threads = self.tracees.of_process(pid);

@@ -82,6 +82,18 @@ class Agent(Commands, Arrivals):
         """Whether the pipes are there. If another thread stands still or waits, it is that one which finds that they are not."""
         return self.channel.is_whole() or self.stopped_at is not None or bool(self.queue)
 
+    def is_forsaken(self):
+        """Whether pmdb is gone, and the agent with it. A thread that stands still notices by itself."""
+        if not self.at_prompt.acquire(False):
+            return False
+        try:
+            if not self.channel.session_is_gone():
+                return False
+        finally:
+            self.at_prompt.release()
+        self.leave()
+        return True
+
     def is_left_to_parent(self, frame, reason):
         """Whether a child is about to stop for a step that its parent began: it goes on, and steps no more."""
         if self.forking is None or reason not in OF_A_STEP or posix.getpid() == self.pid:
@@ -117,8 +129,8 @@ class Agent(Commands, Arrivals):
                 # As in pdb: the first that holds stops, and the others have not been reached.
                 continue
             count = next(breakpoint.counter)
-            # A forked child that never comes to a stop shall not go on counting.
-            if not count & 1023 and not self.is_ours():
+            # A forked child that never comes to a stop shall not go on counting, nor anybody for a pmdb that was killed.
+            if not count & 1023 and (not self.is_ours() or self.is_forsaken()):
                 return None
             holds, complaint = breakpoint.holds_in(frame, self.errands)
             if not holds:

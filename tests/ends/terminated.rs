@@ -1,18 +1,16 @@
 //! SIGTERM, SIGHUP and a terminal that is closed: pmdb leaves as with `quit`.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use crate::support::{
+    Fixture, PATIENCE, Terminal, any_python, fixture_path, on_each_python, with_usual_signals,
+};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{
-    Fixture, PATIENCE, Terminal, any_python, fixture_path, on_each_python, with_usual_signals,
-};
 
 /// What the fixture says of itself.
 fn state(fixture: &mut Fixture) -> String {
@@ -216,6 +214,15 @@ fn a_program_that_was_to_stop_at_its_first_line_ends_too() {
     kill(terminal.pid(), Signal::SIGHUP).expect("it is our child");
     ended_by(terminal.wait(), Signal::SIGHUP);
     wait_for_end(&pid);
+}
+
+#[test]
+fn a_command_is_followed_to_its_end_although_nobody_reads_what_is_said() {
+    let mut command = pmdb(&["run", "--batch", "--", "sh", "-c", "exit 7"]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let status = command.stdin(Stdio::null()).stderr(writer).status();
+    assert_eq!(status.expect("it was built").code(), Some(7));
 }
 
 #[test]

@@ -1,0 +1,183 @@
+//! A small process of pmdb's own that outlives it.
+//!
+//! An agent notices that pmdb was killed when it has something to say. What it has put into the program stays until then: breakpoints whose
+//! conditions do not hold, monitoring tools, the ends of the pipes. The kernel tells nobody in the program, and a thread that waits for
+//! pmdb's end, or a signal, would be something that the program could notice. So another process waits: one more pmdb, at the end of a pipe whose
+//! other end pmdb holds. It does what a person would do: it attaches, and leaves again.
+
+use std::fs;
+use std::io::{BufRead, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::libc;
+
+use super::inferior::Inferior;
+use super::stack::Target;
+use crate::model::Pid;
+use crate::python::agent::Foothold;
+use crate::python::locate::Locator;
+
+/// The word that makes pmdb a guardian. It is no command of a user.
+pub const WORD: &str = "--guardian";
+/// What the kernel then calls the process, so that another pmdb waits for it.
+const NAME: &std::ffi::CStr = c"pmdb-guardian";
+/// How long an agent has to leave by itself: a thread that stands still notices at once.
+const BEFORE_COMING: Duration = Duration::from_millis(100);
+/// How often it is tried, and for how long: a process may be stopped by job control, or compute in C code.
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// After how many more processes those are forgotten that have ended.
+const MANY: usize = 1024;
+
+/// How long pmdb waits for a guardian to be out of a process.
+const LONGEST_VISIT: Duration = Duration::from_secs(5);
+
+/// Whether this process is one.
+static IS_GUARDIAN: AtomicBool = AtomicBool::new(false);
+static GUARDIAN: Mutex<Post> = Mutex::new(Post::Vacant);
+
+enum Post {
+    /// The program that this is has not said that it can be its own guardian.
+    Vacant,
+    Wanted,
+    /// It is there: what is written to it is looked after.
+    Filled(Child),
+}
+
+/// Allows this process to start a guardian once it puts something into a process.
+pub fn want() {
+    *GUARDIAN.lock().unwrap_or_else(PoisonError::into_inner) = Post::Wanted;
+}
+
+/// An agent is in a process, or about to be.
+pub(super) fn look_after(foothold: Foothold) {
+    let mut post = GUARDIAN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Post::Wanted = *post {
+        *post = match start() {
+            Ok(child) => Post::Filled(child),
+            // It works without.
+            Err(_) => Post::Vacant,
+        };
+    }
+    if let Post::Filled(child) = &mut *post
+        && let Some(orders) = &mut child.stdin
+    {
+        let Foothold { pid, end, inode } = foothold;
+        // If somebody has killed it, pmdb works without.
+        let _ = orders.write_all(format!("{pid} {end} {inode}\n").as_bytes());
+    }
+}
+
+fn start() -> std::io::Result<Child> {
+    Command::new("/proc/self/exe")
+        .arg(WORD)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+}
+
+/// That a pmdb is in a process, or on its way: an address of sockets, which nobody else can have and which the kernel frees with the process.
+pub(super) struct Presence {
+    _address: Option<UnixListener>,
+}
+
+impl Presence {
+    /// Waits for a guardian to be out, and keeps others from coming in.
+    pub fn begin(pid: Pid) -> Presence {
+        if IS_GUARDIAN.load(Ordering::Relaxed) {
+            return Presence { _address: None };
+        }
+        // Where another pmdb has it, that is said by whoever is in the process.
+        let address = claim("pmdb", pid);
+        let deadline = Instant::now() + LONGEST_VISIT;
+        while claim("guardian", pid).is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Presence { _address: address }
+    }
+}
+
+/// An address for what is done to a process, if nobody has it.
+fn claim(who: &str, pid: Pid) -> Option<UnixListener> {
+    let name = format!("pmdb/{who}/{pid}");
+    let address = SocketAddr::from_abstract_name(name).ok()?;
+    UnixListener::bind_addr(&address).ok()
+}
+
+/// Whether a process is a guardian, which does not stay.
+pub(super) fn is_one(pid: u32) -> bool {
+    let name = fs::read(format!("/proc/{pid}/comm"));
+    name.is_ok_and(|name| name.trim_ascii_end() == NAME.to_bytes())
+}
+
+/// What a guardian does: it waits until pmdb is gone, and takes out what that has left.
+pub fn serve() {
+    IS_GUARDIAN.store(true, Ordering::Relaxed);
+    // What ends the others of its terminal is not for it.
+    let _ = nix::unistd::setsid();
+    // SAFETY: there is one thread, which has opened nothing; the name ends in a zero byte.
+    unsafe {
+        libc::close_range(3, libc::c_uint::MAX, 0);
+        libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
+    }
+    let lines = std::io::stdin().lock().lines().map_while(Result::ok);
+    let mut left: Vec<Foothold> = Vec::new();
+    for foothold in lines.filter_map(|line| parse(&line)) {
+        left.push(foothold);
+        // A command may fork without end.
+        if left.len().is_multiple_of(MANY) {
+            left.retain(Foothold::is_there);
+        }
+    }
+    std::thread::sleep(BEFORE_COMING);
+    let deadline = Instant::now() + LONGEST;
+    loop {
+        left.retain(|foothold| foothold.is_there() && !take_out(foothold.pid));
+        if left.is_empty() || Instant::now() > deadline {
+            return;
+        }
+        std::thread::sleep(BETWEEN_TRIES);
+    }
+}
+
+fn parse(line: &str) -> Option<Foothold> {
+    let mut words = line.split(' ');
+    Some(Foothold {
+        pid: Pid(words.next()?.parse().ok()?),
+        end: words.next()?.parse().ok()?,
+        inode: words.next()?.parse().ok()?,
+    })
+}
+
+impl Foothold {
+    /// Whether the process still has the end of the pipe.
+    fn is_there(&self) -> bool {
+        let found = fs::metadata(format!("/proc/{}/fd/{}", self.pid, self.end));
+        found.is_ok_and(|found| found.file_type().is_fifo() && found.ino() == self.inode)
+    }
+}
+
+/// An agent that comes in finds the other, whose pmdb is gone, and sends it away.
+fn take_out(pid: Pid) -> bool {
+    let Some(_visit) = claim("guardian", pid) else {
+        return false;
+    };
+    // Another pmdb sends the agent away itself. The address is free again at once.
+    if claim("pmdb", pid).is_none() {
+        return false;
+    }
+    let Ok(mut inferior) = Inferior::open(&Target::Live(pid), &Locator::default()) else {
+        return false;
+    };
+    let held = inferior.hold(&AtomicBool::new(false));
+    held.and_then(|_| inferior.release()).is_ok()
+}

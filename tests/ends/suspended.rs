@@ -1,0 +1,100 @@
+//! A process that job control has stopped: pmdb says so instead of waiting in silence, and loses nothing.
+
+use std::process::Command;
+
+use crate::support::{Conversation, Fixture, Terminal, on_each_python};
+use nix::sys::signal::Signal;
+
+const SAID: &str = "is stopped by a signal of job control";
+
+/// What the fixture says of itself.
+fn state(fixture: &mut Fixture) -> String {
+    fixture.write_line("tell");
+    fixture.read_line()
+}
+
+/// Stops a process, all of it.
+fn suspend(fixture: &Fixture) {
+    fixture.signal(Signal::SIGSTOP);
+    let tasks = format!("/proc/{}/task", fixture.pid());
+    let is_stopped = |task: std::io::Result<std::fs::DirEntry>| {
+        let status = task.map(|task| std::fs::read_to_string(task.path().join("status")));
+        status.is_ok_and(|text| text.is_ok_and(|text| text.contains("State:\tT")))
+    };
+    while !std::fs::read_dir(&tasks).expect("it lives").all(is_stopped) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn before_pmdb_comes_and_at_its_prompt() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "working.py", &[]);
+        let before = state(&mut fixture);
+        suspend(&fixture);
+        let mut prompt = Conversation::start(&["attach", &fixture.pid().to_string()]);
+        let where_it_is = prompt.ask("where").join("\n");
+        assert!(where_it_is.contains("main()"), "{where_it_is}");
+        let refused = prompt.ask("stop").join("\n");
+        assert!(refused.contains(SAID), "{refused}");
+        fixture.signal(Signal::SIGCONT);
+
+        prompt.ask("tbreak 12, x == 5");
+        assert!(prompt.ask("continue").join("\n").contains("double()"));
+        suspend(&fixture);
+        for command in ["p x", "!x = 77", "b 13"] {
+            let refused = prompt.ask(command).join("\n");
+            assert!(refused.contains(SAID), "{command}: {refused}");
+        }
+        fixture.signal(Signal::SIGCONT);
+        // The statement was refused, not put off.
+        assert_eq!(prompt.ask("p x"), ["5"]);
+        prompt.ask("detach");
+        assert_eq!(state(&mut fixture), before);
+    });
+}
+
+#[test]
+fn while_it_is_waited_for() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python(python, "working.py", &[]);
+        let before = state(&mut fixture);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+        command
+            .args(["attach", &fixture.pid().to_string()])
+            .env("NO_COLOR", "1");
+        let mut terminal = Terminal::start(command);
+        terminal.wait_for("(pmdb) ");
+        terminal.type_keys("tbreak 12, x == 5\rcontinue\r");
+        terminal.wait_for("Deleted breakpoint 1");
+        terminal.wait_for("(pmdb) ");
+        suspend(&fixture);
+        terminal.type_keys("continue\r");
+        terminal.wait_for(SAID);
+        // The prompt comes back, and the process goes on when it may.
+        terminal.type_keys("\x03");
+        terminal.wait_for("(pmdb) ");
+        terminal.type_keys("continue\r");
+        terminal.wait_for("until it goes on with");
+        fixture.signal(Signal::SIGCONT);
+        terminal.type_keys("stop\r");
+        terminal.wait_for("\n-> ");
+        terminal.wait_for("(pmdb) ");
+
+        terminal.type_keys("b 12, x == -1\r");
+        terminal.wait_for("Breakpoint 2");
+        terminal.wait_for("(pmdb) ");
+        terminal.type_keys("continue\r");
+        // The echo; from here on it runs.
+        terminal.wait_for("\n");
+        suspend(&fixture);
+        terminal.wait_for(SAID);
+        fixture.signal(Signal::SIGCONT);
+        terminal.type_keys("\x03");
+        terminal.wait_for("\n-> ");
+        terminal.wait_for("(pmdb) ");
+        terminal.type_keys("quit\r");
+        terminal.wait();
+        assert_eq!(state(&mut fixture), before);
+    });
+}
