@@ -235,6 +235,42 @@ work('of the daemon')
 }
 
 #[test]
+fn the_agent_comes_into_a_process_and_not_into_what_it_forks_meanwhile() {
+    let forking = "\
+import os, sys, threading, warnings
+warnings.simplefilter('ignore')
+def step(n):
+    x = n * 2
+    return x
+def fork():
+    for n in range(1 << 60):
+        child = os.fork()
+        if child == 0:
+            step(n)
+            os._exit(n % 100)
+        if os.waitpid(child, 0)[1] != n % 100 << 8:
+            os._exit(1)
+        step(n)
+print('ready', flush=True)
+for work in (fork, fork):
+    threading.Thread(target=work).start()
+fork()
+";
+    on_each_python(|python| {
+        let mut fixture = Fixture::python_text(python, forking, &[]);
+        let pid = fixture.pid();
+        for _ in 0..3 {
+            let commands = ["break step", "continue", "next", "p x - 2 * n", "clear 1"];
+            let told = session(pid, &[&commands[..], &["detach"]].concat());
+            assert!(told.contains("\n0\nDeleted breakpoint 1"), "{told}");
+        }
+        // Its children have ended as they should all the time.
+        let status = read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+        assert!(!status.contains("State:\tZ"), "{:?}", fixture.wait());
+    });
+}
+
+#[test]
 fn a_program_that_gets_no_rights_since_it_is_followed_is_told() {
     if !nix::unistd::geteuid().is_root() {
         return skip("another user", "only root can become another user");

@@ -114,7 +114,8 @@ impl Injection {
         let ring = look.pending_calls(pid)?;
         let source = script::source(look.layout(), wanted);
         let (furniture, channel) = Furniture::bring(hold, source.as_bytes())?;
-        let text = script::entrance(furniture.ends, source.len(), runner);
+        let inner = inner_pid(process, pid);
+        let text = script::entrance(furniture.ends, source.len(), inner, runner);
         let placed = place(hold, &look, &ring, &furniture, &text, functions.run);
         match placed {
             Ok(placed) => {
@@ -251,7 +252,8 @@ impl Injection {
         let sent = helper::hold_after_end(&custody, self.pid, &before, |hold| {
             let look = Look::new(process, located);
             let ring = look.pending_calls(self.pid)?;
-            let text = |runner| script::entrance(before.ends, self.source_length, runner);
+            let inner = inner_pid(process, self.pid);
+            let text = |runner| script::entrance(before.ends, self.source_length, inner, runner);
             self.helpers += 1;
             let (of, serial) = (ring.main, self.helpers);
             let rejoin = text(Runner::MainAfterHelper { serial });
@@ -320,6 +322,13 @@ impl Injection {
             Ok(true)
         })?
     }
+}
+
+/// The number that a process has for itself: it may live in a pid namespace of its own.
+fn inner_pid(process: &dyn Process, pid: Pid) -> Pid {
+    let threads = process.threads().unwrap_or_default();
+    let leader = threads.iter().find(|thread| thread.tid.0 == pid.0);
+    leader.map_or(pid, |leader| Pid(leader.inner_tid.0))
 }
 
 fn place(

@@ -1,6 +1,7 @@
 //! The agent's source, and the few lines that start it.
 
 use super::wanted_stops::WantedStops;
+use crate::model::Pid;
 use crate::python::layout::Layout;
 
 /// The parts, in an order in which each finds what it inherits from.
@@ -132,9 +133,11 @@ pub(super) enum Runner {
 /// What `PyRun_SimpleString` runs. Its `except` need no names, which the program may have taken away. It ends in a NUL, binds no name in `__main__`, and lets no exception out: one would reach the code
 /// that it interrupted.
 ///
+/// A child that is forked before the call is made has it in its ring too: only the process that calls itself `inner` is meant.
+///
 /// The first who runs one brings the agent in, which it reads from the pipe, so that little has to lie in the memory of the
 /// process; the lock, which all find under the same name, makes others wait for it.
-pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
+pub(super) fn entrance(ends: Ends, length: usize, inner: Pid, runner: Runner) -> Vec<u8> {
     let Ends {
         commands,
         answers,
@@ -153,16 +156,20 @@ pub(super) fn entrance(ends: Ends, length: usize, runner: Runner) -> Vec<u8> {
     let program = format!(
         "import sys, posix, _thread\n\
          ours = lambda: getattr(sys.__dict__.get('_pmdb_agent'), 'inode', 0) == {commands_inode}\n\
-         with sys.__dict__.setdefault('_pmdb_entrance', _thread.allocate_lock()):\n\
-         \x20if not ours() and posix.fstat({commands}).st_ino == {commands_inode}:\n\
-         \x20 exec(compile(posix.read({commands}, {length}), '<pmdb>', 'exec'), {{'__name__': '__pmdb__', \
+         if posix.getpid() == {inner}:\n\
+         \x20with sys.__dict__.setdefault('_pmdb_entrance', _thread.allocate_lock()):\n\
+         \x20 if not ours() and posix.fstat({commands}).st_ino == {commands_inode}:\n\
+         \x20  exec(compile(posix.read({commands}, {length}), '<pmdb>', 'exec'), {{'__name__': '__pmdb__', \
          'commands': {commands}, 'answers': {answers}, 'kept': {kept}, 'session': {session}}})\n\
-         if ours(): sys._pmdb_agent.{then}"
+         \x20if ours(): sys._pmdb_agent.{then}\n\
+         elif not ours():\n\
+         \x20for end in ({commands}, {answers}, {kept}):\n\
+         \x20 if posix.fstat(end).st_ino in ({commands_inode}, {answers_inode}): posix.close(end)"
     );
     let program = program.replace('\n', "\\n");
     format!(
         "try:\n exec(compile(\"{program}\", '<pmdb>', 'exec'), {{}})\nexcept:\n try: \
-         __import__('posix').fstat({answers}).st_ino == {answers_inode} and \
+         __import__('posix').getpid() == {inner} and __import__('posix').fstat({answers}).st_ino == {answers_inode} and \
          __import__('posix').write({answers}, ('{{\"event\": \"failed\", \"text\": \"%s\"}}\\n' \
          % ascii(__import__('sys').exc_info()[1]).replace('\\\\', '/').replace('\"', \"'\")).encode())\n \
          except: pass\n\0"
@@ -217,7 +224,7 @@ mod tests {
             answers_inode: u64::MAX,
         };
         let (of, serial) = (u64::MAX, u64::MAX);
-        let text = entrance(ends, 60_000, Runner::Helper { of, serial });
+        let text = entrance(ends, 60_000, Pid(u32::MAX), Runner::Helper { of, serial });
         assert!(text.len() < 1500, "{}", text.len());
     }
 }
