@@ -284,3 +284,16 @@ fn a_missing_program_is_said_and_the_python_program_goes_on() {
     terminal.wait_for("it returned 10");
     assert!(terminal.wait().success());
 }
+
+#[test]
+fn it_knows_the_ranks_that_the_debugger_knows() {
+    let Some(python) = any_python() else {
+        return;
+    };
+    let program = "from pmdb import _ranks; print(*_ranks.VARIABLES)";
+    let output = with_package(python).args(["-c", program]).output();
+    let output = output.expect("it starts");
+    let known = String::from_utf8_lossy(&output.stdout);
+    let known: Vec<&str> = known.split_whitespace().collect();
+    assert_eq!(known, pmdb::ranks::RANK_VARIABLES);
+}
