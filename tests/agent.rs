@@ -103,6 +103,7 @@ fn breakpoint(line: u32, condition: Option<&str>) -> Command {
             temporary: false,
             log: None,
             watch: None,
+            catch: None,
             enabled: true,
         }],
     }

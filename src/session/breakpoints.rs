@@ -17,6 +17,8 @@ pub enum Place {
     Function(String),
     /// Wherever the value of an expression changes.
     Change(String),
+    /// Wherever an exception of the class is raised that an expression gives, or will give.
+    Raise(String),
     /// The bodies of all functions whose qualified names a regular expression is found in, also of those that are made later.
     Pattern(String),
 }
@@ -43,7 +45,7 @@ pub struct Breakpoint {
     /// If it is in all functions with such a name.
     #[serde(default)]
     pub pattern: Option<String>,
-    /// How many functions had such a name when it was set.
+    /// How many functions, or classes of exceptions, had such a name when it was set.
     #[serde(default)]
     pub matching: Option<u64>,
     pub condition: Option<String>,
@@ -60,6 +62,9 @@ pub struct Breakpoint {
     /// If it stops where a value changes, and nowhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<Watch>,
+    /// The class of exceptions, if it stops where they are raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catch: Option<String>,
 }
 
 /// What a watchpoint is about.
@@ -75,6 +80,9 @@ pub struct Watch {
 impl Breakpoint {
     /// `/srv/app.py:12`, the function's name, `/pattern/`, or the expression.
     pub fn place(&self) -> String {
+        if let Some(class) = &self.catch {
+            return class.clone();
+        }
         if let Some(watch) = &self.watch {
             return watch.expression.clone();
         }
@@ -165,6 +173,10 @@ impl Breakpoints {
                 }),
                 _ => None,
             },
+            catch: match &request.place {
+                Place::Raise(class) => Some(class.clone()),
+                _ => None,
+            },
         };
         self.list.push(breakpoint.clone());
         breakpoint
@@ -202,6 +214,13 @@ impl Breakpoints {
         let one = self.list.iter_mut().find(|one| one.number == number)?;
         let watch = one.watch.as_mut()?;
         (watch.function, watch.value) = (function, value);
+        Some(one.clone())
+    }
+
+    /// Says of a catchpoint how many classes it is about so far.
+    pub fn finds(&mut self, number: u32, classes: u64) -> Option<Breakpoint> {
+        let one = self.list.iter_mut().find(|one| one.number == number)?;
+        one.matching = Some(classes);
         Some(one.clone())
     }
 
@@ -277,6 +296,7 @@ impl Breakpoints {
                 temporary: breakpoint.temporary,
                 log: breakpoint.log.clone(),
                 watch: (breakpoint.watch.as_ref()).map(|watch| watch.expression.clone()),
+                catch: breakpoint.catch.clone(),
                 enabled: breakpoint.enabled,
             })
             .collect()

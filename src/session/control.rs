@@ -7,7 +7,7 @@ use super::api::{Event, FrameStep, Stop, ValueChange};
 use super::error::SessionError;
 use super::held::{Held, is_suspended};
 use super::inferior::Inferior;
-use super::view::{Lost, Subject, View};
+use super::view::{Subject, Thrown, View};
 use crate::model::{Addr, Pid, Tid};
 use crate::process::ProcessError;
 use crate::python::agent::{self, About, AgentError, Answer, Command, Resume};
@@ -102,7 +102,7 @@ impl Inferior {
     pub fn held_frame(&self) -> Option<u32> {
         let standing = self.held.as_ref()?.standing()?;
         let view = self.view.as_ref()?;
-        let subject = self.raised.map_or(Subject::Thread, Lost::subject);
+        let subject = self.raised.map_or(Subject::Thread, Thrown::subject);
         let is_focused = self.standing_thread == Some(view.thread) && view.subject == subject;
         (is_focused && standing.thread.0 != 0).then(|| u32::try_from(view.selected).ok())?
     }
@@ -117,7 +117,7 @@ impl Inferior {
             self.let_crash();
             return Ok(());
         }
-        if matches!(self.raised, Some(Lost::Caught(_))) && how != Resume::Continue {
+        if matches!(self.raised, Some(Thrown::Lost(_))) && how != Resume::Continue {
             return Err(SessionError::FramesAreOver);
         }
         if let Some(pid) = self.report.pid
@@ -253,8 +253,8 @@ impl Inferior {
                         fate,
                         alive,
                     }) => {
-                        let lost = if alive { Lost::Raised } else { Lost::Caught };
-                        (Some(lost(Addr(address))), Some(fate), 0)
+                        let thrown = if alive { Thrown::Raised } else { Thrown::Lost };
+                        (Some(thrown(Addr(address))), fate, 0)
                     }
                     Some(About::Caller { up }) => (None, None, up),
                     None => (None, None, 0),
@@ -323,7 +323,7 @@ impl Inferior {
         let standing = standing.ok_or(SessionError::NoSuchThread)?;
         let tid = standing.status.as_ref().map(|status| status.tid);
         let mut view = View::new(standing.address, tid);
-        view.subject = self.raised.map_or(Subject::Thread, Lost::subject);
+        view.subject = self.raised.map_or(Subject::Thread, Thrown::subject);
         if let Some(old) = self.view.take() {
             view.displays = old.displays;
         }
@@ -366,7 +366,7 @@ impl Inferior {
 
     pub fn jump(&mut self, line: u32, interrupted: &AtomicBool) -> Result<(), SessionError> {
         let frame = self.required_frame()?;
-        if matches!(self.raised, Some(Lost::Caught(_))) {
+        if matches!(self.raised, Some(Thrown::Lost(_))) {
             return Err(SessionError::FramesAreOver);
         }
         if frame != 0 {

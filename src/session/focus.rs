@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::api::{Event, ExceptionEntry, FrameStep};
 use super::error::SessionError;
 use super::inferior::Inferior;
-use super::view::{Lost, Seen, Subject, View};
+use super::view::{Seen, Subject, Thrown, View};
 use crate::model::{Addr, Tid};
 use crate::python::{Limits, Look, PythonThread};
 
@@ -205,7 +205,7 @@ impl Inferior {
     /// The exception that a thread is raising where it stands still.
     fn being_raised(&self, thread: Addr) -> Option<Addr> {
         match self.raised {
-            Some(Lost::Raised(exception)) if self.standing_thread == Some(thread) => {
+            Some(Thrown::Raised(exception)) if self.standing_thread == Some(thread) => {
                 Some(exception)
             }
             _ => None,
@@ -219,7 +219,7 @@ impl Inferior {
         });
         view.subject
             .exception()
-            .or_else(|| raised.map(Lost::exception))
+            .or_else(|| raised.map(Thrown::exception))
     }
 
     /// The exceptions of a thread, the oldest first; of one that stands still at an exception, that and what led to it.

@@ -11,7 +11,7 @@ use super::interrupt::Interruptible;
 use super::launched::Launched;
 use super::stack::{Target, identify, thread_facts, why_no_python};
 use super::tasks::add_tasks;
-use super::view::{Lost, View};
+use super::view::{Thrown, View};
 use super::who::{note_of, who};
 use crate::model::{Addr, Frame, Pid, ProcessReport, Tid};
 use crate::process::core::CoreProcess;
@@ -47,8 +47,8 @@ pub(super) struct Inferior {
     pub standing_thread: Option<Addr>,
     /// Why it stood still last: the reason and what was raised.
     pub why_stopped: Option<(String, Option<String>)>,
-    /// The exception that the stop is about, if nobody will catch it.
-    pub raised: Option<Lost>,
+    /// The exception that the stop is about.
+    pub raised: Option<Thrown>,
     /// If it stands still before a signal that will end it.
     pub crashed: Option<Crashed>,
     /// If it waits for a debugger by itself.

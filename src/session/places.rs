@@ -19,6 +19,11 @@ impl Inferior {
         let spot = self.find_place(&request.place, library, interrupted)?;
         let breakpoint = self.breakpoints.add(request, spot);
         match self.send_breakpoints(interrupted) {
+            Ok(answer) if breakpoint.catch.is_some() => {
+                let classes = answer.length.unwrap_or_default();
+                let found = self.breakpoints.finds(breakpoint.number, classes);
+                Ok(found.unwrap_or(breakpoint))
+            }
             Ok(answer) => {
                 let value = answer.text.unwrap_or_default();
                 let begun = self
@@ -42,7 +47,7 @@ impl Inferior {
         interrupted: &AtomicBool,
     ) -> Result<Spot, SessionError> {
         match place {
-            Place::Change(_) => {
+            Place::Change(_) | Place::Raise(_) => {
                 self.required_frame()?;
                 Ok(Spot { ..Spot::default() })
             }

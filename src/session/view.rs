@@ -50,26 +50,26 @@ impl Seen {
     }
 }
 
-/// An exception that nobody will catch, at which a thread stands still.
+/// The exception at which a thread stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(super) enum Thrown {
     /// It is being raised: the stack of the thread is that which it is about to leave.
     Raised(Addr),
-    /// It has left its frames, which its traceback keeps.
-    Caught(Addr),
+    /// Nobody has caught it, and it has left its frames, which its traceback keeps.
+    Lost(Addr),
 }
 
-impl Lost {
+impl Thrown {
     pub fn exception(self) -> Addr {
-        let (Lost::Raised(exception) | Lost::Caught(exception)) = self;
+        let (Thrown::Raised(exception) | Thrown::Lost(exception)) = self;
         exception
     }
 
     /// What is looked at when the thread stops.
     pub fn subject(self) -> Subject {
         match self {
-            Lost::Raised(_) => Subject::Thread,
-            Lost::Caught(exception) => Subject::Raised(exception),
+            Thrown::Raised(_) => Subject::Thread,
+            Thrown::Lost(exception) => Subject::Raised(exception),
         }
     }
 }

@@ -285,6 +285,11 @@ impl Writer<'_> {
         match stop.reason.as_str() {
             "call" => self.line("--Call--"),
             "return" => self.line("--Return--"),
+            "catch" => {
+                let numbers: Vec<String> = stop.breakpoints.iter().map(u32::to_string).collect();
+                let error = stop.error.as_deref().unwrap_or_default();
+                self.text(&format!("Catchpoint {}: {error}", numbers.join(", ")))
+            }
             "exception" => self.text(stop.error.as_deref().unwrap_or_default()),
             "waiting" => self.line("[the main thread is in C code: it stops when it is back]"),
             _ => Ok(()),
@@ -299,11 +304,16 @@ impl Writer<'_> {
         self.line("Num Type         Disp Enb   Where")?;
         for one in list {
             let kind = match (&one.watch, &one.log) {
+                _ if one.catch.is_some() => "catchpoint",
                 (Some(_), _) => "watchpoint",
                 (None, Some(_)) => "log point",
                 (None, None) => "breakpoint",
             };
-            let at = if one.watch.is_some() { "" } else { "at " };
+            let at = if one.watch.is_some() || one.catch.is_some() {
+                ""
+            } else {
+                "at "
+            };
             let disposition = if one.temporary { "del " } else { "keep" };
             let enabled = if one.enabled { "yes" } else { "no " };
             let place = printable::one_line(&one.place()).into_owned();
@@ -331,7 +341,10 @@ impl Writer<'_> {
             }
             if one.hits > 0 {
                 let times = if one.hits == 1 { "time" } else { "times" };
-                let what = one.watch.as_ref().map_or("breakpoint", |_| "watchpoint");
+                let what = match one.log {
+                    Some(_) => "breakpoint",
+                    None => kind,
+                };
                 writeln!(self.out, "\t{what} already hit {} {times}", one.hits)?;
             }
         }

@@ -23,6 +23,13 @@ impl Repl {
         Ok(())
     }
 
+    pub(super) fn list_catchpoints(&mut self, out: &mut dyn Write) -> Result<(), Trouble> {
+        let mut list = self.breakpoints()?;
+        list.retain(|one| one.catch.is_some());
+        self.writer(out).breakpoints(&list)?;
+        Ok(())
+    }
+
     pub(super) fn set_breakpoint(
         &mut self,
         request: BreakpointRequest,
@@ -42,6 +49,15 @@ impl Repl {
                     let scope = scope_of(watch);
                     let number = breakpoint.number;
                     let text = format!("Watchpoint {number}: {expression} = {value}, {scope}");
+                    self.writer(out).text(&text)?;
+                    continue;
+                }
+                if let Some(class) = &breakpoint.catch {
+                    let pending = match breakpoint.matching {
+                        Some(0) => " (pending: whatever class of that name is raised)",
+                        _ => "",
+                    };
+                    let text = format!("Catchpoint {}: {class}{pending}", breakpoint.number);
                     self.writer(out).text(&text)?;
                     continue;
                 }
@@ -186,6 +202,7 @@ pub(super) fn title_of(breakpoint: &Breakpoint) -> String {
     let (number, place) = (breakpoint.number, breakpoint.place());
     match breakpoint.watch {
         Some(_) => format!("watchpoint {number}: {place}"),
+        None if breakpoint.catch.is_some() => format!("catchpoint {number}: {place}"),
         None => format!("breakpoint {number} at {place}"),
     }
 }
@@ -218,6 +235,31 @@ pub(super) fn watch_request(expression: &str) -> BreakpointRequest {
     BreakpointRequest {
         place: Place::Change(expression.trim().to_string()),
         condition: None,
+        temporary: false,
+        log: None,
+    }
+}
+
+/// A class of exceptions, or several in brackets, and a condition behind a comma.
+pub(super) fn catch_request(arguments: &str) -> BreakpointRequest {
+    let mut depth = 0_usize;
+    let comma = arguments.find(|character| {
+        match character {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        character == ',' && depth == 0
+    });
+    let (class, condition) = match comma {
+        Some(at) => (&arguments[..at], Some(arguments[at + 1..].trim())),
+        None => (arguments, None),
+    };
+    BreakpointRequest {
+        place: Place::Raise(class.trim().to_string()),
+        condition: condition
+            .filter(|text| !text.is_empty())
+            .map(str::to_string),
         temporary: false,
         log: None,
     }

@@ -408,6 +408,21 @@ runs many times slower.",
         group: Group::Control,
         action: Action::Control(Control::Watch),
     },
+    Command {
+        name: "catch",
+        short: &[],
+        arguments: "[class[, condition]]",
+        help: "\
+Stops wherever an exception of a class or of one derived from it is raised, in all threads, whether it is handled or not; several
+classes are written in brackets. `$_exception` is the exception. A class that is not there yet is
+known by its name when one is raised. From Python 3.12 on what else is raised takes a little longer; up to 3.11 every
+line is traced meanwhile, and Python runs many times slower. Without an argument: lists the catchpoints. `clear` with
+its number deletes one.",
+        example: "catch (KeyError, json.JSONDecodeError), key == 'rate'",
+        operand: Operand::Expression,
+        group: Group::Control,
+        action: Action::Control(Control::Catch),
+    },
     control(
         "clear",
         &["cl"],

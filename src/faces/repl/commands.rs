@@ -52,6 +52,7 @@ pub enum Control {
     BreakOnce,
     Log,
     Watch,
+    Catch,
     Clear,
     Disable,
     Enable,

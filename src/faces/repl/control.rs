@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::awaited::Awaited;
-use super::breakpoints::{breakpoint_request, line_number, watch_request};
+use super::breakpoints::{breakpoint_request, catch_request, line_number, watch_request};
 use super::commands::Control;
 use super::run::{Queued, Repl, Trouble};
 use super::termination;
@@ -32,6 +32,7 @@ impl Repl {
             Control::Break | Control::BreakOnce if arguments.is_empty() => {
                 return self.list_breakpoints(out);
             }
+            Control::Catch if arguments.is_empty() => return self.list_catchpoints(out),
             Control::Commands => return self.begin_list(arguments),
             Control::Restart => return self.restart(arguments, out),
             Control::Continue
@@ -107,6 +108,10 @@ impl Repl {
             }
             Control::Watch => {
                 let request = watch_request(arguments);
+                return self.set_breakpoint(request, out);
+            }
+            Control::Catch => {
+                let request = catch_request(arguments);
                 return self.set_breakpoint(request, out);
             }
             Control::Clear if arguments.is_empty() => {

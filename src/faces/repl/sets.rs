@@ -121,6 +121,7 @@ fn control(line: &str) -> Option<Control> {
             Control::Break
             | Control::BreakOnce
             | Control::Log
+            | Control::Catch
             | Control::Disable
             | Control::Enable
             | Control::Ignore

@@ -26,6 +26,7 @@ impl Writer<'_> {
             ("raised" | "exits", _) => {
                 format!("raised {}", stop.error.as_deref().unwrap_or_default())
             }
+            ("catch", _) => "stops where it raises an exception".to_string(),
             (_, [number, ..]) => format!("stops at breakpoint {number}"),
             _ => "stands still".to_string(),
         };

@@ -18,7 +18,8 @@ pub enum Resume {
     Return,
 }
 
-/// One place to stop at: `file` and `line`, `function`, or `pattern`; or the expression in `watch`, wherever it changes.
+/// One place to stop at: `file` and `line`, `function`, or `pattern`; or the expression in `watch`, wherever it changes; or where exceptions are raised of
+/// the class in `catch`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedBreakpoint {
     pub number: u32,
@@ -35,6 +36,7 @@ pub struct WantedBreakpoint {
     /// The text of a log point: an f-string without its quotes. It prints, and does not stop.
     pub log: Option<String>,
     pub watch: Option<String>,
+    pub catch: Option<String>,
     /// Of what is disabled, the agent has to know watchpoints alone: their frames may return meanwhile.
     pub enabled: bool,
 }
@@ -164,12 +166,12 @@ pub struct Complaint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum About {
-    /// An exception that nobody will see with its frames.
+    /// An exception.
     Exception {
         /// Where it lies.
         address: u64,
-        /// What becomes of it.
-        fate: String,
+        /// What becomes of it, if nobody will see it with its frames.
+        fate: Option<String>,
         /// It is being raised: its frames are those of the thread. Else they are left, and those of its traceback.
         #[serde(default)]
         alive: bool,
@@ -193,7 +195,7 @@ pub enum Event {
         /// As the process itself numbers it.
         thread: Tid,
         /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked`, `set_trace`,
-        /// `raised`, `exits`.
+        /// `raised`, `exits`, `catch`.
         reason: String,
         #[serde(default)]
         breakpoints: Vec<u32>,

@@ -12,6 +12,7 @@ const PARTS: &[&str] = &[
     include_str!("inferior/catchers.py"),
     include_str!("inferior/breakpoints.py"),
     include_str!("inferior/errands.py"),
+    include_str!("inferior/catches.py"),
     include_str!("inferior/stepping.py"),
     include_str!("inferior/compiling.py"),
     include_str!("inferior/awaiting.py"),

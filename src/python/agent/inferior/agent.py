@@ -23,6 +23,7 @@ class Agent(Commands, Arrivals):
         self.inode = channel.inodes[channel.commands]
         self.breakpoints = Breakpoints()
         self.watches = Watches(self)
+        self.catches = Catches(self)
         self.errands = Errands(self)
         self.evaluator = Evaluator(channel.send, self.errands)
         # Frames in which something is displayed, each with a number.
@@ -158,8 +159,7 @@ class Agent(Commands, Arrivals):
         kind, value, traceback = argument
         inner = "Internal " if traceback is None and kind is StopIteration else ""
         error = value if isinstance(value, BaseException) else kind(value)
-        self.evaluator.variables["_exception"] = error
-        self.stop(frame, {"reason": "exception", "error": inner + describe_error(error)})
+        self.stop(frame, {"reason": "exception", "error": inner + describe_error(error), "thrown": error})
 
     def is_lost_at(self, frame, argument):
         """Where an exception is raised in a thread that steps: stops if it will be lost, and gives back whether it did."""
@@ -171,8 +171,8 @@ class Agent(Commands, Arrivals):
 
     def message_of(self, error, fate):
         """Of the stop at an exception that nobody will see with its frames: it is about those, not about the thread's own."""
-        self.evaluator.variables["_exception"] = error
-        return {"reason": "raised", "error": describe_error(error), "about": {"address": id(error), "fate": fate}, "raised": error}
+        about = {"address": id(error), "fate": fate}
+        return {"reason": "raised", "error": describe_error(error), "about": about, "thrown": error, "raised": error}
 
     def returned_from(self, frame, value, news=((), ())):
         self.evaluator.scope(frame)[1]["__return__"] = value
@@ -244,6 +244,9 @@ class Agent(Commands, Arrivals):
         raised, lost, leaving = None, message.pop("raised", None), message.pop("leaving", None)
         try:
             self.leaving = leaving
+            if "thrown" in message:
+                # Now that it is this thread's turn: before, there may have been another's.
+                self.evaluator.variables["_exception"] = message.pop("thrown")
             if lost is not None:
                 self.lost_frames = frames_of(lost)
             if "breakpoints" in message:
@@ -354,6 +357,8 @@ class Agent(Commands, Arrivals):
             return
         self.steps, self.kept = {}, []
         self.has_left = True
+        self.catches.replace([])
+        self.engine.catch(False)
         self.watches.remove()
         self.breakpoints.catchers = None
         self.engine.remove()

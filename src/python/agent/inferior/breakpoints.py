@@ -127,7 +127,7 @@ class Breakpoints:
     def __bool__(self):
         return bool(self.by_number) or self.catchers is not None
 
-    def replace(self, wanted):
+    def replace(self, wanted, catches=()):
         known = self.by_number
         # All of them before the first is taken over: if one is unusable, everything stays as it was.
         made = [Breakpoint(item) for item in wanted]
@@ -142,6 +142,10 @@ class Breakpoints:
                 self.in_function.setdefault(breakpoint.function.rpartition(".")[2], []).append(breakpoint)
             else:
                 self.in_file.setdefault(breakpoint.file, []).append(breakpoint)
+        for breakpoint in catches:
+            if breakpoint.number in known:
+                breakpoint.counter = known[breakpoint.number].counter
+            self.by_number[breakpoint.number] = breakpoint
         self.base_names = {file.rpartition("/")[2] for file in self.in_file}
         self.placed, self.concerned, self.qualified_names = {}, {}, {}
 

@@ -37,17 +37,26 @@ class Commands:
 
     def do_breakpoints(self, frame, command):
         try:
-            watches = self.watches.made([item for item in command["list"] if item.get("watch")], self.selected(frame, command))
-            self.breakpoints.replace([item for item in command["list"] if not item.get("watch")])
+            wanted, selected = command["list"], self.selected(frame, command)
+            watches = self.watches.made([item for item in wanted if item.get("watch")], selected)
+
+            def evaluate(text):
+                return self.errands.run(eval, text, *self.evaluator.scope(selected))
+
+            catches = self.catches.made([item for item in wanted if item.get("catch")], evaluate)
+            self.breakpoints.replace([item for item in wanted if not item.get("watch") and not item.get("catch")], catches)
         except Unusable as error:
             return {"error": str(error)}
+        self.catches.replace(catches)
+        self.engine.catch(bool(catches))
         self.watches.replace(watches)
         self.engine.breakpoints_changed()
         for watch in watches.values():
             if watch.is_new:
                 owner = watch.scope.frame
                 return {"text": watch.shown, "scope": owner and getattr(owner.f_code, "co_qualname", owner.f_code.co_name)}
-        return {}
+        # Of the newest, whether there is such a class.
+        return {"length": len(catches[-1].classes or ())} if catches else {}
 
     def do_locate(self, frame, command):
         """Where the body of a function begins: the file and the line of its first instruction behind the `def`."""

@@ -14,6 +14,7 @@ class Monitoring(Tracing):
     def __init__(self, agent):
         super().__init__(agent)
         self.tool = None
+        self.is_catching = False
         self.watched = {}
         # {(id of watched code, offset of a jump back): its line, or -1 if it leads to another}
         self.turns = {}
@@ -24,6 +25,28 @@ class Monitoring(Tracing):
         """Of a program that pmdb follows: stops where an exception is raised that will be lost. Before the tool is taken."""
         if learn_bytecode():
             self.agent.unwinding = Unwinding(self.agent)
+
+    def catch(self, is_wanted):
+        """Has what is raised reported, by the tool of the breakpoints if there is one."""
+        self.is_catching = is_wanted
+        super().catch(is_wanted and self.tool is None and not self.take_tool())
+        if self.tool is not None:
+            self.set_events()
+
+    @guarded
+    def raise_event(self, code, offset, error):
+        traceback = error.__traceback__
+        if traceback is not None and traceback.tb_next is None and traceback.tb_frame.f_code is code and self.agent.catches.list:
+            self.agent.catches.raised(traceback.tb_frame, error, traceback)
+
+    def set_events(self):
+        events = MONITORING.events
+        everywhere = events.PY_START | events.PY_RESUME
+        if self.agent.unwinding is not None:
+            everywhere |= events.PY_UNWIND
+        if self.is_catching:
+            everywhere |= events.RAISE
+        MONITORING.set_events(self.tool, everywhere)
 
     def breakpoints_changed(self):
         monitoring = MONITORING
@@ -56,11 +79,10 @@ class Monitoring(Tracing):
             monitoring.register_callback(tool, event, self.entered)
         monitoring.register_callback(tool, events.LINE, self.line_event)
         monitoring.register_callback(tool, events.JUMP, self.jump_event)
-        everywhere = events.PY_START | events.PY_RESUME
+        monitoring.register_callback(tool, events.RAISE, self.raise_event)
         if self.agent.unwinding is not None:
             monitoring.register_callback(tool, events.PY_UNWIND, self.agent.unwinding.callback())
-            everywhere |= events.PY_UNWIND
-        monitoring.set_events(tool, everywhere)
+        self.set_events()
         return True
 
     def release_tool(self):
@@ -70,7 +92,7 @@ class Monitoring(Tracing):
         monitoring.set_events(self.tool, 0)
         for code in self.watched.values():
             monitoring.set_local_events(self.tool, code, 0)
-        for event in (events.PY_START, events.PY_RESUME, events.PY_THROW, events.LINE, events.JUMP, events.PY_UNWIND):
+        for event in (events.PY_START, events.PY_RESUME, events.PY_THROW, events.LINE, events.JUMP, events.RAISE, events.PY_UNWIND):
             monitoring.register_callback(self.tool, event, None)
         monitoring.free_tool_id(self.tool)
         self.tool, self.watched, self.turns = None, {}, {}

@@ -78,6 +78,8 @@ class Tracing:
         if event == "line":
             return self.line(frame, step)
         if event == "call":
+            if agent.watches.is_catching:
+                agent.watches.glance()
             result = self.call(frame, step)
             if result is not None:
                 # So that it is taken off again if the agent leaves while this frame is there.
@@ -85,9 +87,20 @@ class Tracing:
             return result
         if event == "return":
             return self.returns(frame, step, argument)
-        if event == "exception" and step is not None and not agent.is_lost_at(frame, argument) and step.stops_at_exception(frame, argument):
-            agent.raised(frame, argument)
+        if event == "exception":
+            self.exception(frame, step, argument)
         return self.going_on()
+
+    def exception(self, frame, step, argument):
+        agent = self.agent
+        if agent.catches.list and agent.catches.raised(frame, argument[1], argument[2]):
+            return
+        if step is not None and not agent.is_lost_at(frame, argument) and step.stops_at_exception(frame, argument):
+            agent.raised(frame, argument)
+
+    def catch(self, is_wanted):
+        """Has exceptions reported: by the trace functions of all threads."""
+        self.agent.watches.is_catching = is_wanted
 
     def is_over_in_child(self, frame):
         """In a forked child nothing else may ever ask, and it would be traced for as long as it lives."""

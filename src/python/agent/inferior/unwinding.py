@@ -103,25 +103,33 @@ class Unwinding:
             return
         fate = self.fate(frame, frame.f_back, error)
         if fate is not None and agent.is_ours():
-            self.tell(frame, error, traceback, fate, frame)
+            self.note(error, traceback)
+            self.tell(frame, error, fate, frame)
 
     def raised_in_step(self, frame, argument):
         """The same where it is raised, of a thread that is traced. Gives back whether it has stopped."""
         error, traceback = argument[1], argument[2]
         if not isinstance(error, BaseException) or traceback is None or traceback.tb_next is not None or traceback.tb_frame is not frame:
             return False
-        if self.was_told(error):
-            return False
+        fate = None if self.was_told(error) else self.foreseen(frame, error, traceback)
+        if fate is not None:
+            self.tell(frame, error, fate, None)
+        return fate is not None
+
+    def foreseen(self, frame, error, traceback):
+        """What becomes of an exception, where it is raised, if it will be lost; the stop there is then the only one."""
         fate = self.fate(None, frame, error)
         if fate is not None:
             self.in_step[_thread.get_ident()] = id(error), id(traceback), id(frame)
-            self.tell(frame, error, traceback, fate, None)
-        return fate is not None
+            self.note(error, traceback)
+        return fate
 
-    def tell(self, frame, error, traceback, fate, leaving):
+    def note(self, error, traceback):
         if len(self.told) > MOST_TOLD:
             self.told.clear()
         self.told[id(error)] = id(traceback)
+
+    def tell(self, frame, error, fate, leaving):
         message = self.agent.message_of(error, fate)
         message["about"]["alive"] = True
         if is_bad_exit(error):

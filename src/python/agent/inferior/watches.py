@@ -212,6 +212,8 @@ class Watches:
         # The trace functions have to look, since no tool can.
         self.needs_trace = self.is_everywhere = False
         self.looks = 0
+        # The trace functions report exceptions, too.
+        self.is_catching = False
         # Looking was given up, and is not begun again before the stop that this was for is over.
         self.is_resting = False
 
@@ -224,7 +226,7 @@ class Watches:
         self.needs_trace = bool(made) and not (hasattr(sys, "monitoring") and (self.tool is not None or self.take_tool()))
         # Up to 3.11 every thread that may change a global.
         self.is_everywhere = self.needs_trace and any(watch.scope.frame is None for watch in made.values())
-        self.agent.engine.new_threads.follow(self.is_everywhere)
+        self.agent.engine.new_threads.follow(self.is_everywhere or self.is_catching)
         if self.tool is None:
             return
         monitoring, events = MONITORING, MONITORING.events
@@ -280,14 +282,14 @@ class Watches:
 
     def wants(self, thread):
         """Whether a thread has to be traced."""
-        return self.needs_trace and any(watch.scope.frame is None or watch.scope.thread == thread for watch in self.by_number.values())
+        return self.is_catching or self.needs_trace and any(watch.scope.frame is None or watch.scope.thread == thread for watch in self.by_number.values())
 
     def still_there(self, changes):
         """Those that were not deleted while a thread waited for its turn to tell of them."""
         return [change for change in changes if change["number"] in self.by_number or change["number"] in self.ended]
 
     def wants_calls(self):
-        return self.needs_trace and any(watch.is_on and not watch.scope.is_near for watch in self.by_number.values())
+        return self.is_catching or self.needs_trace and any(watch.is_on and not watch.scope.is_near for watch in self.by_number.values())
 
     def look(self, frame):
         """What has changed, as far as it is to be seen at a line of `frame`; and the complaints of conditions."""
@@ -310,6 +312,12 @@ class Watches:
                 if complaint is not None:
                     complaints.append({"number": watch.number, "error": complaint})
         return changes, complaints
+
+    def glance(self):
+        """At each call, while the trace functions are there for exceptions alone."""
+        self.looks += 1
+        if self.looks % LOOKS_BETWEEN != 0 or not self.is_alone():
+            self.agent.engine.new_threads.look()
 
     def is_alone(self):
         """Leaves if the session is gone, so that a program that is watched does not stay slow."""
