@@ -32,7 +32,10 @@ const MOST_CONSTANTS: u64 = 16;
 
 /// A stack, and why it ends early if it does.
 pub struct Stack {
+    /// The newest first, without pmdb's own.
     pub frames: Vec<PythonFrame>,
+    /// Which of them are below frames of pmdb's own that are not the newest: what is above is code that pmdb runs there.
+    pub below_agent: Vec<usize>,
     pub broken: Option<LookError>,
     /// The thread ran on while its frames were read, at every attempt: callers and callees may be of two moments.
     pub moving: bool,
@@ -105,6 +108,7 @@ impl Look<'_> {
         let (chain, moving) = self.chain_of_one_moment(thread);
         let mut stack = Stack {
             frames: Vec::new(),
+            below_agent: Vec::new(),
             broken: chain.broken,
             moving,
         };
@@ -119,6 +123,11 @@ impl Look<'_> {
                     let is_hidden = is_of_agent(&frame)
                         || (below_entrance && is_text(&frame))
                         || (stack.frames.is_empty() && self.is_entrance(&frame));
+                    let place = stack.frames.len();
+                    if is_of_agent(&frame) && place > 0 && stack.below_agent.last() != Some(&place)
+                    {
+                        stack.below_agent.push(place);
+                    }
                     below_entrance = is_of_agent(&frame) && frame.code.qualname == "<module>";
                     if !is_hidden {
                         stack.frames.push(frame);

@@ -123,6 +123,13 @@ pub enum Request {
     },
     /// What the frame returns at which a thread stands still.
     Returned,
+    /// Run a piece of code in the focused frame of the thread that stands still, and stop at its first line. Until its end, which comes as an
+    /// event, the process stands still where it did, and what is asked for is about the code.
+    Debug {
+        text: String,
+    },
+    /// End the code of the last `Debug`.
+    QuitLevel,
 }
 
 impl Request {
@@ -212,6 +219,9 @@ pub struct ProcessEntry {
     pub report: ProcessReport,
     pub focused: bool,
     pub state: ProcessState,
+    /// How many pieces of code are under way in each other that `Debug` has begun.
+    #[serde(default)]
+    pub levels: usize,
 }
 
 /// What a process of a session does.
@@ -347,10 +357,24 @@ pub enum Event {
     },
     /// A thread stands still, and has the focus.
     Stopped(Stop),
+    /// The code of a `Debug` has come to its end.
+    LevelLeft(LevelLeft),
     /// A log point was passed.
     Logged { number: u32, text: String },
     /// A statement of the user wrote to `sys.stdout`.
     Printed { text: String },
+}
+
+/// How the code of a `Debug` has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelLeft {
+    pub pid: Option<Pid>,
+    /// What it raised.
+    pub error: Option<String>,
+    /// A KeyboardInterrupt has ended it.
+    pub interrupted: bool,
+    /// What it raised ends the program: the thread does not stand still where it did.
+    pub over: bool,
 }
 
 /// What has become of a command and the processes that it made.

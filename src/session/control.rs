@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::api::{Event, FrameStep, Stop, ValueChange};
+use super::api::{Event, FrameStep, LevelLeft, Stop, ValueChange};
 use super::error::SessionError;
 use super::held::{Held, is_suspended};
 use super::inferior::Inferior;
@@ -94,7 +94,7 @@ impl Inferior {
         self.crashed.is_some() || held.is_some_and(|held| held.standing().is_some())
     }
 
-    fn held(&mut self) -> Result<&mut Held, SessionError> {
+    pub(super) fn held(&mut self) -> Result<&mut Held, SessionError> {
         self.held.as_mut().ok_or(SessionError::NotStopped)
     }
 
@@ -182,6 +182,8 @@ impl Inferior {
         error: SessionError,
         interrupted: &AtomicBool,
     ) -> Result<Vec<Event>, SessionError> {
+        // The pipes end a moment before the process does.
+        self.ends(&error);
         match self.refresh(interrupted) {
             Ok(events) if self.ended => {
                 self.held = None;
@@ -284,6 +286,24 @@ impl Inferior {
                     ended,
                 })])
             }
+            agent::Event::Left {
+                error,
+                interrupted: was_interrupted,
+                over,
+                ..
+            } => {
+                self.level_left();
+                let mut events = vec![Event::LevelLeft(LevelLeft {
+                    pid: self.report.pid,
+                    error,
+                    interrupted: was_interrupted,
+                    over,
+                })];
+                if !over {
+                    events.extend(self.refresh(interrupted)?);
+                }
+                Ok(events)
+            }
             agent::Event::Log { number, text, .. } => Ok(vec![Event::Logged { number, text }]),
             agent::Event::Output { text } => Ok(vec![Event::Printed { text }]),
             agent::Event::Failed { text } => {
@@ -291,6 +311,7 @@ impl Inferior {
                     held.forget(&*self.process, located);
                 }
                 self.standing_thread = None;
+                self.levels.clear();
                 let pid = self.live_pid()?;
                 Err(AgentError::Broken { pid, text }.into())
             }
@@ -360,6 +381,7 @@ impl Inferior {
             // It has ended, executed another program, or closed what it did not open: there is nothing to take out by a talk.
             self.held = None;
             self.standing_thread = None;
+            self.levels.clear();
         }
         answer
     }
@@ -384,6 +406,8 @@ impl Inferior {
         };
         self.standing_thread = None;
         self.raised = None;
+        // The code of `debug` goes on to its end, and then the thread from where it stood.
+        self.levels.clear();
         // They are about frames, which the process goes on from.
         self.breakpoints.remove(|one| one.watch.is_some());
         let located = self.located()?.clone();

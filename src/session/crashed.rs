@@ -228,6 +228,7 @@ impl Inferior {
             | Request::ChangeBreakpoint { .. }
             | Request::Hold
             | Request::Release
+            | Request::Debug { .. }
             | Request::Console { .. } => true,
             Request::Returned => self.returned.is_none(),
             _ => false,

@@ -55,8 +55,12 @@ impl Inferior {
             return Ok(());
         };
         let (thread, subject) = (view.thread, view.subject);
-        let raised = self.being_raised(thread);
-        let read = || self.look(interrupted, |look| frames_of(look, thread, subject, raised));
+        let (raised, is_in_level) = (self.being_raised(thread), self.is_in_level(thread));
+        let read = || {
+            self.look(interrupted, |look| {
+                frames_of(look, thread, subject, raised, is_in_level)
+            })
+        };
         let (mut frames, mut note, mut found) = read()?;
         // The process may have been changing its stack. What is cut off now is whole a moment later.
         for _ in 1..MOST_TRIES {
@@ -245,9 +249,10 @@ impl Inferior {
             Some(_) => Subject::Raised(chosen),
             None => Subject::Exception(chosen),
         };
-        let raised = self.being_raised(thread);
-        let (frames, note, found) =
-            self.look(interrupted, |look| frames_of(look, thread, subject, raised))?;
+        let (raised, is_in_level) = (self.being_raised(thread), self.is_in_level(thread));
+        let (frames, note, found) = self.look(interrupted, |look| {
+            frames_of(look, thread, subject, raised, is_in_level)
+        })?;
         if found != subject {
             return Err(SessionError::NoTraceback);
         }
@@ -277,6 +282,7 @@ fn frames_of(
     thread: Addr,
     subject: Subject,
     raised: Option<Addr>,
+    is_in_level: bool,
 ) -> (Vec<Seen>, Option<String>, Subject) {
     if let Some(exception) = subject.exception() {
         let still_there = matches!(subject, Subject::Raised(_))
@@ -298,9 +304,12 @@ fn frames_of(
     }
     let stack = look.stack(thread);
     let note = stack.note();
+    let bottom = stack.below_agent.first().filter(|_| is_in_level);
+    let count = bottom.copied().unwrap_or(stack.frames.len());
     let mut frames: Vec<Seen> = stack
         .frames
         .into_iter()
+        .take(count)
         .map(|frame| Seen::of_stack(look, frame))
         .collect();
     let raising = raised.and_then(|exception| look.raised_frames(exception).into_iter().next());

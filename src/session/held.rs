@@ -293,7 +293,13 @@ impl Held {
 
     /// A thread stands still from now on, if that is what the event tells.
     pub fn note(&mut self, event: &Event) {
-        if let Event::Stopped { thread, .. } = event {
+        if let Event::Stopped { thread, .. }
+        | Event::Left {
+            thread,
+            over: false,
+            ..
+        } = event
+        {
             self.standing = Some(Standing { thread: *thread });
             self.asked = None;
         }
@@ -411,6 +417,20 @@ impl Held {
                 None => return Ok(None),
             }
         }
+    }
+
+    /// The thread that stands still runs code, and stops in it.
+    pub fn runs(&mut self) {
+        self.standing = None;
+    }
+
+    /// Ends the code that the thread which stands still has stopped in.
+    pub fn quit_level(&mut self) -> Result<(), SessionError> {
+        if self.standing.take().is_none() {
+            return Err(SessionError::Running { pid: self.pid });
+        }
+        self.channel.send(&Command::Quit)?;
+        Ok(())
     }
 
     /// Lets the thread that stands still go on.

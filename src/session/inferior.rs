@@ -9,6 +9,7 @@ use super::error::SessionError;
 use super::held::Held;
 use super::interrupt::Interruptible;
 use super::launched::Launched;
+use super::levels::Outer;
 use super::stack::{Target, identify, thread_facts, why_no_python};
 use super::tasks::add_tasks;
 use super::view::{Thrown, View};
@@ -56,6 +57,8 @@ pub(super) struct Inferior {
     pub breakpoints: Breakpoints,
     /// `repr()` of what the frame returned at which a thread stands still.
     pub returned: Option<String>,
+    /// The stops in which code of `debug` is under way, the innermost last.
+    pub(super) levels: Vec<Outer>,
     /// What a command printed before it failed.
     pub printed: String,
 }
@@ -130,6 +133,7 @@ impl Inferior {
             mark,
             breakpoints: Breakpoints::default(),
             returned: None,
+            levels: Vec::new(),
             printed: String::new(),
         })
     }
@@ -243,6 +247,7 @@ impl Inferior {
     /// The process has ended: nothing stands still in it any more.
     fn note_end(&mut self) -> Event {
         self.ended = true;
+        self.levels.clear();
         self.held = None;
         self.standing_thread = None;
         self.how = match &self.ending {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::api::{Event, FrameEntry, ProcessEntry, Request, Response, StackListing};
+use super::api::{Event, FrameEntry, ProcessEntry, Request, Response, Resume, StackListing};
 use super::display::Displays;
 use super::error::SessionError;
 use super::evaluate::Asking;
@@ -313,6 +313,16 @@ impl Session {
                 inferior.jump(line, flag)?;
                 self.focused_frame()?
             }
+            Request::Debug { text } => {
+                inferior.debug(&text, flag)?;
+                self.note_resumed(Resume::Step);
+                Response::Done
+            }
+            Request::QuitLevel => {
+                inferior.quit_level()?;
+                self.note_resumed(Resume::Step);
+                Response::Done
+            }
             Request::Returned => {
                 let text = inferior.returned.clone().ok_or(SessionError::NotReturned)?;
                 Response::Text(text)
@@ -325,6 +335,7 @@ impl Session {
             report: inferior.report.clone(),
             focused: index == self.focus,
             state: inferior.state(),
+            levels: inferior.levels.len(),
         };
         self.inferiors.iter().enumerate().map(entry).collect()
     }

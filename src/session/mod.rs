@@ -22,6 +22,7 @@ mod held;
 mod inferior;
 mod interrupt;
 mod launched;
+mod levels;
 mod listing;
 mod look;
 mod places;
@@ -40,9 +41,9 @@ pub mod who;
 
 pub use crate::python::agent::Catcher;
 pub use api::{
-    Console, ConsoleState, Display, Event, ExceptionEntry, Failure, FrameEntry, FrameStep, Lines,
-    Listing, ListingLine, ProcessEntry, ProcessState, Request, Response, Resume, StackListing,
-    Stop, StoppedProcess, Summary, ThreadEntry,
+    Console, ConsoleState, Display, Event, ExceptionEntry, Failure, FrameEntry, FrameStep,
+    LevelLeft, Lines, Listing, ListingLine, ProcessEntry, ProcessState, Request, Response, Resume,
+    StackListing, Stop, StoppedProcess, Summary, ThreadEntry,
 };
 pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Watch};
 pub use error::{SessionError, starting_again, with};

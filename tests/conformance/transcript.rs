@@ -5,7 +5,9 @@ use std::path::Path;
 use crate::program::END;
 
 /// What pdb prints before it reads a line, also from a pipe.
-const PROMPTS: [&str; 6] = [
+const PROMPTS: [&str; 8] = [
+    "(((Pdb))) ",
+    "((Pdb)) ",
     "(Pdb) ",
     "(com) ",
     "...   ",

@@ -403,6 +403,8 @@ impl Writer<'_> {
                 return writeln!(self.out, "{}", text.trim_end_matches('\n'));
             }
             Event::Stopped(stop) => return self.stop(stop),
+            // The prompt says it, which changes with it.
+            Event::LevelLeft(_) => return Ok(()),
         };
         let text = printable::one_line(&text);
         writeln!(self.out, "{}", self.palette.paint(Role::Faint, text))

@@ -2,7 +2,7 @@
 
 use super::run::{Repl, Trouble};
 use crate::faces::render::label::Labels;
-use crate::model::ProcessReport;
+use crate::model::{Pid, ProcessReport};
 use crate::session::{Lines, ProcessEntry, Request, Response, SessionError, ThreadEntry};
 
 impl Repl {
@@ -74,6 +74,19 @@ impl Repl {
             let pids = named.join(", ");
             format!("Several processes are called '{wanted}': say which of {pids}")
         }))
+    }
+
+    /// How many pieces of code of `debug` are under way in the focused process.
+    pub(super) fn levels(&mut self) -> usize {
+        let entries = self.process_entries();
+        let focused = entries.iter().find(|entry| entry.focused);
+        focused.map_or(0, |entry| entry.levels)
+    }
+
+    pub(super) fn focused_pid(&mut self) -> Option<Pid> {
+        let entries = self.process_entries();
+        let focused = entries.iter().find(|entry| entry.focused);
+        focused.and_then(|entry| entry.report.pid)
     }
 
     /// What stands in the prompt where there is, or may be, more than one process.

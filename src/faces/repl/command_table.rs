@@ -1,6 +1,6 @@
 //! The commands of the prompt: one table, from which parsing, completion, `help` and `docs/guide/prompt.md` are made.
 
-use super::commands::{Action, Command, Control, Group, Hold, Operand};
+use super::commands::{Action, Command, Control, Group, Operand};
 
 const fn control(
     name: &'static str,
@@ -19,25 +19,6 @@ const fn control(
         operand: Operand::None,
         group: Group::Control,
         action: Action::Control(control),
-    }
-}
-
-const fn held(
-    name: &'static str,
-    short: &'static [&'static str],
-    arguments: &'static str,
-    help: &'static str,
-    hold: Hold,
-) -> Command {
-    Command {
-        name,
-        short,
-        arguments,
-        help,
-        example: name,
-        operand: Operand::None,
-        group: Group::Later,
-        action: Action::NeedsHold(hold),
     }
 }
 
@@ -530,6 +511,19 @@ stops the process, before the line is shown. `end` ends them, and so does a comm
         "jump 88",
         Control::Jump,
     ),
+    Command {
+        name: "debug",
+        short: &[],
+        arguments: "code",
+        help: "\
+Runs a piece of code in the current frame and steps through it, while the process stands still where it does. The prompt is `((pmdb))`
+then, and `where` ends where the code begins. When it has come to its end, or at `quit`, the prompt is about the stop before. Breakpoints
+count in it as everywhere; other threads that come to one wait for its end. At `detach` it is run to its end.",
+        example: "debug step(batch)",
+        operand: Operand::Expression,
+        group: Group::Control,
+        action: Action::Control(Control::Debug),
+    },
     control(
         "run",
         &["restart"],
@@ -550,5 +544,4 @@ the same and leaves.",
         "detach",
         Control::Detach,
     ),
-    held("debug", &[], "code", "Steps through a piece of code.", Hold::NotYet),
 ];

@@ -34,14 +34,6 @@ pub enum Action {
     Quit,
     EndOfFile,
     Control(Control),
-    /// pdb has it, and this prompt cannot do it.
-    NeedsHold(Hold),
-}
-
-/// Why this prompt cannot do what pdb can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    NotYet,
 }
 
 /// What stops the process first, if no thread of it stands still.
@@ -67,6 +59,7 @@ pub enum Control {
     Continue,
     Returned,
     Jump,
+    Debug,
     Detach,
 }
 
@@ -94,7 +87,6 @@ pub enum Group {
     Processes,
     Control,
     Prompt,
-    Later,
 }
 
 impl Group {
@@ -105,7 +97,6 @@ impl Group {
         Group::Processes,
         Group::Control,
         Group::Prompt,
-        Group::Later,
     ];
 
     pub fn title(self) -> &'static str {
@@ -116,7 +107,6 @@ impl Group {
             Group::Processes => "Threads, exceptions, processes",
             Group::Control => "Stopping, stepping, breakpoints",
             Group::Prompt => "The prompt",
-            Group::Later => "Commands of pdb that pmdb does not have yet",
         }
     }
 }
@@ -160,15 +150,6 @@ impl Command {
 pub fn find(word: &str) -> Option<&'static Command> {
     let is_named = |command: &&Command| command.names().any(|name| name == word);
     COMMANDS.iter().find(is_named)
-}
-
-impl Hold {
-    /// Why not, in one sentence.
-    pub fn refusal(self, command: &str) -> String {
-        match self {
-            Hold::NotYet => format!("pmdb does not have '{command}' yet"),
-        }
-    }
 }
 
 #[cfg(test)]

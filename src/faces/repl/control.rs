@@ -26,6 +26,7 @@ impl Repl {
         match control {
             Control::Detach => {
                 self.session.ask(Request::Release)?;
+                self.waiting.clear();
                 self.writer(out).line("[the process goes on]")?;
                 return Ok(());
             }
@@ -125,6 +126,7 @@ impl Repl {
             | Control::Condition => {
                 return self.change_breakpoints(control, arguments, out);
             }
+            Control::Debug => return self.debug(arguments, out),
             Control::Stop
             | Control::Returned
             | Control::Detach
@@ -201,13 +203,19 @@ impl Repl {
     /// Shows the events since the last time. Says whether the process stands still by now, or has ended.
     pub(super) fn show_what_happened(&mut self, out: &mut dyn Write) -> Result<bool, Trouble> {
         let mut stopped = None;
-        let mut ended = false;
+        let (mut ended, mut is_back) = (false, false);
         for event in self.session.take_events() {
             ended |= matches!(event, Event::Ended { .. } | Event::Finished(_));
             self.writer(out).event(&event)?;
-            if let Event::Stopped(stop) = event {
-                stopped = Some(stop);
+            match event {
+                Event::Stopped(stop) => stopped = Some(stop),
+                Event::LevelLeft(left) => is_back |= self.level_left(&left, out)?,
+                _ => {}
             }
+        }
+        if ended {
+            // Nothing is under way any more.
+            self.waiting.clear();
         }
         let has_stopped = stopped.is_some();
         if let Some(stop) = stopped {
@@ -225,7 +233,7 @@ impl Repl {
             self.queue.push_back(Queued::ShowStop(stop.value));
             self.queue.extend(rest);
         }
-        Ok(ended || has_stopped)
+        Ok(ended || has_stopped || is_back)
     }
 
     /// The commands of the breakpoint at which the process has stopped.

@@ -16,13 +16,12 @@ impl Repl {
     pub(super) fn command(
         &mut self,
         command: &'static Command,
-        word: &str,
         arguments: &str,
         out: &mut dyn Write,
     ) -> Result<(), Trouble> {
         if command.arguments.is_empty()
             && !arguments.is_empty()
-            && !matches!(command.action, Action::NeedsHold(_) | Action::Interact)
+            && command.action != Action::Interact
         {
             return Err(Trouble::Usage(
                 format!("Invalid argument: {arguments}"),
@@ -30,7 +29,7 @@ impl Repl {
             ));
         }
         let required = !command.arguments.is_empty() && !command.arguments.starts_with('[');
-        if required && arguments.is_empty() && !matches!(command.action, Action::NeedsHold(_)) {
+        if required && arguments.is_empty() {
             return Err(Trouble::Usage(
                 "Argument is required for this command".to_string(),
                 command,
@@ -128,7 +127,6 @@ impl Repl {
             Action::Interact => return self.begin_console(out),
             Action::Help => return self.help(arguments, out),
             Action::Control(control) => return self.control(control, arguments, out),
-            Action::NeedsHold(hold) => return Err(Trouble::Words(hold.refusal(word))),
             Action::Quit | Action::EndOfFile => return Ok(()),
         };
         let response = self.session.ask(request)?;

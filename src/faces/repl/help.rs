@@ -15,14 +15,9 @@ pub(super) fn overview() -> String {
     for group in Group::ALL {
         let members = COMMANDS.iter().filter(|command| command.group == *group);
         let _ = writeln!(text, "{}:", group.title());
-        if *group == Group::Later {
-            let names: Vec<&str> = members.map(|command| command.name).collect();
-            let _ = writeln!(text, "{}", wrapped(&names.join(" "), "  "));
-        } else {
-            for command in members {
-                let first = first_sentence(command.help);
-                let _ = writeln!(text, "  {:<32} {first}", command.usage());
-            }
+        for command in members {
+            let first = first_sentence(command.help);
+            let _ = writeln!(text, "  {:<32} {first}", command.usage());
         }
         text.push('\n');
     }
@@ -33,13 +28,12 @@ pub(super) fn overview() -> String {
 }
 
 pub(super) fn of(command: &Command) -> String {
-    let mut text = format!("Usage: {}\n\n{}\n", command.usage(), command.help);
-    if command.group != Group::Later {
-        let _ = write!(text, "\nExample:\n  (pmdb) {}", command.example);
-    } else {
-        text += "\nThis prompt only looks: it cannot do that.";
-    }
-    text
+    format!(
+        "Usage: {}\n\n{}\n\nExample:\n  (pmdb) {}",
+        command.usage(),
+        command.help,
+        command.example
+    )
 }
 
 pub(super) fn of_expressions() -> String {
@@ -63,38 +57,12 @@ fn first_sentence(text: &str) -> String {
     }
 }
 
-/// Lines of at most 78 characters, each behind a margin.
-fn wrapped(text: &str, margin: &str) -> String {
-    const WIDTH: usize = 78;
-    let mut lines = vec![margin.to_string()];
-    for word in text.split(' ') {
-        let fits = |line: &&mut String| line.len() + word.len() < WIDTH;
-        if let Some(line) = lines.last_mut().filter(fits) {
-            if line.len() > margin.len() {
-                line.push(' ');
-            }
-            *line += word;
-        } else {
-            lines.push(format!("{margin}{word}"));
-        }
-    }
-    lines.join("\n")
-}
-
 /// The commands in Markdown, for `docs/guide/prompt.md`.
 pub fn reference() -> String {
     let mut text = String::new();
     for group in Group::ALL {
         let _ = writeln!(text, "## {}\n", group.title());
         let members = COMMANDS.iter().filter(|command| command.group == *group);
-        if *group == Group::Later {
-            text += "They are known, and say why they do nothing.\n\n";
-            for command in members {
-                let _ = writeln!(text, "- `{}`: {}", command.usage(), command.help);
-            }
-            text.push('\n');
-            continue;
-        }
         for command in members {
             let _ = writeln!(
                 text,

@@ -13,6 +13,7 @@ mod control;
 mod dispatch;
 mod follow;
 mod help;
+mod levels;
 mod line;
 mod prompt;
 mod run;

@@ -161,12 +161,14 @@ fn editor(
     Ok(editor)
 }
 
-/// `(pmdb) `, with the process that has the focus where there is more than one.
+/// `(pmdb) `, with the process that has the focus where there is more than one; in the code of `debug` as pdb has it: `((pmdb)) `.
 fn prompts(repl: &mut Repl) -> (String, String) {
-    let plain = match repl.focus_label() {
-        Some(label) => format!("(pmdb {label}) "),
-        None => "(pmdb) ".to_string(),
+    let words = match repl.focus_label() {
+        Some(label) => format!("(pmdb {label})"),
+        None => "(pmdb)".to_string(),
     };
+    let levels = repl.levels();
+    let plain = format!("{}{words}{} ", "(".repeat(levels), ")".repeat(levels));
     let painted = match repl.palette {
         Palette::Plain => plain.clone(),
         Palette::Ansi => {

@@ -7,6 +7,7 @@ use super::answer::Writer;
 use super::awaited::Awaited;
 use super::commands::{self, Action, Command};
 use super::help;
+use super::levels::Waiting;
 use super::line::{Aliases, split_command, split_first};
 use super::termination;
 use super::turn::Turn;
@@ -51,6 +52,8 @@ pub struct Repl {
     pub(super) awaited: Awaited,
     /// If a process of several has asked for this prompt, and the others have to wait.
     pub(super) turn: Option<Turn>,
+    /// What waits for the end of the code of each `debug`, the innermost last.
+    pub(super) waiting: Vec<Waiting>,
     /// Commands since a line was typed or the process stopped.
     count: usize,
 }
@@ -101,6 +104,7 @@ impl Repl {
             queue: VecDeque::new(),
             awaited: Awaited::Command,
             turn: None,
+            waiting: Vec::new(),
             count: 0,
         }
     }
@@ -261,15 +265,19 @@ impl Repl {
         let split = split_command(&line);
         let command = split.and_then(|(word, arguments)| {
             let command = commands::find(word)?;
-            Some((command, word, arguments))
+            Some((command, arguments))
         });
         let set = split.and_then(|(word, rest)| Some((word.strip_prefix('@')?, rest)));
         if let Some((command, ..)) = command {
             match command.action {
-                Action::Quit => return Ok(Ending::Quit),
-                Action::EndOfFile => {
-                    self.last.clear();
-                    return Ok(Ending::Quit);
+                Action::Quit | Action::EndOfFile => {
+                    if command.action == Action::EndOfFile {
+                        self.last.clear();
+                    }
+                    return match self.is_in_level() {
+                        true => self.quit_level(out),
+                        false => Ok(Ending::Quit),
+                    };
                 }
                 _ => {}
             }
@@ -281,7 +289,7 @@ impl Repl {
             let _ = self.refresh(out)?;
         }
         let result = match command {
-            Some((command, word, arguments)) => self.command(command, word, arguments, out),
+            Some((command, arguments)) => self.command(command, arguments, out),
             None if set.is_some_and(|(names, _)| !names.is_empty()) => {
                 let (names, rest) = set.unwrap_or_default();
                 self.on_set(names, rest, out)

@@ -78,9 +78,9 @@ impl Repl {
 
     fn line_alone(&mut self, line: &str, out: &mut Vec<u8>) -> Result<(), Trouble> {
         let split = split_command(line);
-        let command = split.and_then(|(word, rest)| Some((commands::find(word)?, word, rest)));
+        let command = split.and_then(|(word, rest)| Some((commands::find(word)?, rest)));
         let result = match command {
-            Some((command, word, rest)) => self.command(command, word, rest, out),
+            Some((command, rest)) => self.command(command, rest, out),
             None => self.expression(line.strip_prefix('!').unwrap_or(line).trim(), out),
         };
         self.show_events(out)?;

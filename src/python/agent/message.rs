@@ -116,6 +116,14 @@ pub enum Command {
         #[serde(flatten)]
         how: Resume,
     },
+    /// Runs a piece of code that is stepped through, while the thread goes on standing still where it does. The answer comes before it
+    /// begins; its stops, and its end, are events.
+    Debug {
+        frame: u32,
+        text: String,
+    },
+    /// Ends the code of the last `Debug`.
+    Quit,
     /// Takes everything out of the process again.
     Leave {
         /// The program is to end, from where it stands.
@@ -222,6 +230,20 @@ pub enum Event {
         /// What the user shall look at, if it is not the newest frame of the thread.
         #[serde(default)]
         about: Option<Box<About>>,
+    },
+    /// The code of a `Debug` has come to its end.
+    Left {
+        /// As the process itself numbers it.
+        thread: Tid,
+        /// What it raised.
+        #[serde(default)]
+        error: Option<String>,
+        /// It was ended by a KeyboardInterrupt.
+        #[serde(default)]
+        interrupted: bool,
+        /// The thread does not stand still any more: what was raised ends the program.
+        #[serde(default)]
+        over: bool,
     },
     /// A log point was passed.
     Log {

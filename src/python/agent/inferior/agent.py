@@ -14,7 +14,7 @@ def is_own(frame):
     return name == OWN_FILE or (name == "<string>" and OWN_FILE in frame.f_code.co_consts)
 
 
-class Agent(Commands, Arrivals):
+class Agent(Commands, Levels, Arrivals):
     def __init__(self, channel, session):
         self.channel = channel
         # pmdb's process, as it sees itself.
@@ -54,6 +54,8 @@ class Agent(Commands, Arrivals):
         # Threads that run code on behalf of the session: breakpoints do not count there.
         self.busy = set()
         self.stopped_at = self.speaker = None
+        # The code of `debug` that runs, each within a stop of the one before.
+        self.levels = []
         # While the stop is about an exception: the frames of its traceback, the newest first.
         self.lost_frames = None
         # The frame that an exception is about to leave at which the thread stands.
@@ -240,7 +242,12 @@ class Agent(Commands, Arrivals):
     def stand_still(self, frame, message, thread, news):
         if self.is_left_to_parent(frame, message["reason"]) or not self.is_ours():
             return False
-        self.take_turn(message["reason"] in ("attach", "interrupt", "entry", "waiting"))
+        is_within = self.is_in_level()
+        if is_within:
+            self.leave_level_if_over()
+        else:
+            self.take_turn(message["reason"] in ("attach", "interrupt", "entry", "waiting"))
+        at_prompt = self.at_prompt
         raised, lost, leaving = None, message.pop("raised", None), message.pop("leaving", None)
         try:
             self.leaving = leaving
@@ -281,7 +288,9 @@ class Agent(Commands, Arrivals):
             self.busy.discard(_thread.get_ident())
             self.evaluator.forget_frame()
             raised, self.to_raise = raised or self.to_raise, None
-            self.at_prompt.release()
+            # In a forked child the lock is another one, which nobody may hold.
+            if not is_within:
+                at_prompt.release()
         if raised is not None:
             self.on_its_way = raised
             raise raised
@@ -293,6 +302,8 @@ class Agent(Commands, Arrivals):
         answer = self.obey(frame, command) if command is not None else None
         if answer is None:
             self.channel.answered()
+        if answer is ANSWERED:
+            return True
         if posix.getpid() != self.pid:
             # The command forked, and this is the child: the session is its parent's.
             self.leave()

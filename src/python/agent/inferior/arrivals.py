@@ -9,6 +9,8 @@ class Arrivals:
         if self.stopped_at is not None:
             self.errands.give_up(self.speaker)
             return
+        if self.stops_level_of_other():
+            return
         # Behind the text that calls this.
         frame = getframe(2)
         if frame.f_code is Keyboard.interrupted.__code__:
@@ -18,10 +20,10 @@ class Arrivals:
 
     def stop_behind(self, frame):
         """Stops this thread, which runs `frame`, at the next line that is the program's own doing."""
-        own = frame
-        while own is not None and own.f_code.co_filename != OWN_FILE:
+        own, bottom = frame, self.bottom()
+        while own is not None and own is not bottom and own.f_code.co_filename != OWN_FILE:
             own = own.f_back
-        if own is None:
+        if own is None or own is bottom:
             self.stop_soon(frame, "interrupt")
             return
         # In one of the hooks, or in a condition or a `repr()` that it has called: the thread stops at the first line behind the hook.
@@ -69,6 +71,10 @@ class Arrivals:
         if self.errands.ends(main):
             # It was in a condition or a `repr()`, and stops behind that.
             return
+        if self.stops_level_of_other():
+            return
+        for level in self.levels:
+            level.speakers.add(_thread.get_ident())
         with turn:
             with self.deciding:
                 frame = current_frames().get(main)
@@ -91,7 +97,8 @@ class Arrivals:
             if is_first:
                 self.spoken = serial
         if is_first:
-            self.stop_behind(frame)
+            if not self.stops_level_of_other():
+                self.stop_behind(frame)
             return
         if turn is not None:
             with turn:
@@ -100,6 +107,9 @@ class Arrivals:
         if deferred is None or self.has_left:
             return
         command, selected = deferred
+        if command["do"] == "quit":
+            self.leave_level_soon(frame)
+            return
         self.go_on(frame, Step.of(command, selected))
 
     def set_trace(self, wanted):

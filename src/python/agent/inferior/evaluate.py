@@ -1,6 +1,8 @@
 """Expressions and statements that the user types, run in a frame of the program while its thread is stopped."""
 
 GENERATOR_FLAGS = 0x20 | 0x80 | 0x200
+# The `$name` that pmdb sets at a stop.
+OF_A_STOP = ("_frame", "_asynctask", "_exception", "_retval")
 
 
 class Output:
@@ -96,6 +98,8 @@ class Evaluator:
         self.lent = None
         # While `interact` runs.
         self.console = None
+        # Names of the program that have `$name` for as long as code runs with them.
+        self.lasting = []
 
     def scope(self, frame):
         """The frame's names. Up to 3.12 those of a function are a copy, which is brought up to date here."""
@@ -108,7 +112,7 @@ class Evaluator:
     def forget_frame(self):
         self.locals_of = (None, None)
         self.lent = self.console = None
-        for name in ("_frame", "_asynctask", "_exception", "_retval"):
+        for name in OF_A_STOP:
             self.variables.pop(name, None)
 
     def with_variables(self, frame):
@@ -119,6 +123,10 @@ class Evaluator:
             self.variables["_asynctask"] = task
         global_names["__pdb_convenience_variables"] = self.variables
         return global_names, local_names
+
+    def put_away(self, global_names):
+        if not any([one is global_names for one in self.lasting]):
+            global_names.pop("__pdb_convenience_variables", None)
 
     def evaluate(self, frame, text, limit, width=None, lent=False):
         """`repr()` of an expression, or how `pprint` lays it out. `lent`: the session reads the value itself."""
@@ -134,7 +142,7 @@ class Evaluator:
             except BaseException as error:
                 return {"error": describe_error(error)}
             finally:
-                global_names.pop("__pdb_convenience_variables", None)
+                self.put_away(global_names)
 
     def laid_out(self, value, width):
         import pprint
@@ -166,7 +174,7 @@ class Evaluator:
             except BaseException as error:
                 return {"error": describe_error(error)}
             finally:
-                global_names.pop("__pdb_convenience_variables", None)
+                self.put_away(global_names)
 
     def interact(self, frame, how, text):
         """The console: its beginning, a statement or a line that goes on in another one, a name to be completed, its end."""

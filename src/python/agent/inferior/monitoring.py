@@ -147,7 +147,7 @@ class Monitoring(Tracing):
         return seen is not None and seen[0] is frame and seen[1] == frame.f_lineno and seen[2] == by
 
     def watches(self, thread):
-        return (self.tool is None and bool(self.agent.breakpoints.by_number)) or self.agent.watches.wants(thread)
+        return (self.tool is None and bool(self.agent.breakpoints.by_number)) or self.wants(thread)
 
     def line(self, frame, step):
         if self.was_seen(frame, "event"):

@@ -231,7 +231,7 @@ class Rewriting(Tracing):
 
     def watches(self, thread):
         is_expected = self.watches_all or bool(self.watched.get(thread)) or thread in self.expecting or thread in self.due
-        return is_expected or self.agent.watches.wants(thread)
+        return is_expected or self.wants(thread)
 
     def traces(self, frame):
         return frame.f_trace is self.callback and self.is_set()
@@ -255,7 +255,7 @@ class Rewriting(Tracing):
 
     def resumes(self, frame, step):
         thread = _thread.get_ident()
-        if step is None and self.watches(thread) and not self.agent.watches.wants(thread):
+        if step is None and self.watches(thread) and not self.wants(thread):
             self.forget_frames(thread)
             for watched in self.watched.get(thread, {}).values():
                 self.note(thread, watched)
@@ -299,7 +299,9 @@ class Rewriting(Tracing):
             self.watch(thread, frame)
         if step is not None:
             return super().call(frame, step)
-        if id(frame) in self.watched.get(thread, ()) or (self.agent.watches.wants(thread) and self.agent.watches.wants_calls()):
+        if id(frame) in self.watched.get(thread, ()) or self.agent.is_traced_level(thread):
+            return self.callback
+        if self.agent.watches.wants(thread) and self.agent.watches.wants_calls():
             return self.callback
         self.ease(thread)
         return None

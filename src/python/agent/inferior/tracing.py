@@ -43,7 +43,8 @@ class Tracing:
             self.unset_trace()
             self.forget_frames(thread)
             return
-        while frame is not None:
+        bottom = self.agent.bottom()
+        while frame is not None and frame is not bottom:
             if frame.f_code.co_filename != OWN_FILE:
                 self.note(thread, frame)
             frame = frame.f_back
@@ -52,7 +53,10 @@ class Tracing:
 
     def watches(self, thread):
         """Whether breakpoints or watchpoints need this thread to be traced."""
-        return bool(self.agent.breakpoints) or self.agent.watches.wants(thread)
+        return bool(self.agent.breakpoints) or self.wants(thread)
+
+    def wants(self, thread):
+        return self.agent.watches.wants(thread) or self.agent.is_traced_level(thread)
 
     def breakpoints_changed(self):
         pass
@@ -126,7 +130,8 @@ class Tracing:
 
     def call(self, frame, step):
         if step is None or not step.stops_in(frame):
-            return self.callback if self.agent.watches.wants_calls() or self.agent.breakpoints.lines_in(frame.f_code) else None
+            is_wanted = self.agent.watches.wants_calls() or self.agent.is_traced_level(_thread.get_ident())
+            return self.callback if is_wanted or self.agent.breakpoints.lines_in(frame.f_code) else None
         if step.reason == "step":
             self.agent.stop(frame, {"reason": "call"})
         return self.going_on()
