@@ -33,15 +33,15 @@ fn what_is_handled_stops_where_it_is_raised_in_any_thread() {
             "Catchpoint 2: made.late.Late (pending: whatever class of that name is raised)\n",
             "1   catchpoint   keep yes   Wrong\n2   catchpoint   keep no    made.late.Late\n",
             "Catchpoint 1: Wrong: ",
-            "\n> catching.py(11)check()\n-> raise Wrong(number)\n",
+            "\n> catching.py(12)check()\n-> raise Wrong(number)\n",
             "True\n",
             " Wrong(",
-            "--Return--\n> catching.py(11)check()->None\n",
+            "--Return--\n> catching.py(12)check()->None\n",
             "Wrong: ",
-            "\n> catching.py(20)turn()\n-> check(number)\n",
-            "> catching.py(21)turn()\n-> except ValueError as error:\n",
+            "\n> catching.py(21)turn()\n-> check(number)\n",
+            "> catching.py(22)turn()\n-> except ValueError as error:\n",
             "Catchpoint 2: made.late.Late: ",
-            "\n> catching.py(32)make_late()\n-> raise kind(number)\n",
+            "\n> catching.py(33)make_late()\n-> raise kind(number)\n",
             "(0, 'from there')\n",
             "Deleted catchpoint 2: made.late.Late\n",
             "1   catchpoint   keep no    Wrong\n\tcatchpoint already hit ",
@@ -53,6 +53,30 @@ fn what_is_handled_stops_where_it_is_raised_in_any_thread() {
             let at = at.unwrap_or_else(|| panic!("{part} is not in {rest} of {text}"));
             rest = &rest[at + part.len()..];
         }
+    });
+}
+
+#[test]
+fn each_exception_stops_once_also_where_it_lies_at_the_address_of_the_last() {
+    on_each_python(|python| {
+        let fixture = Fixture::python(python, "catching.py", &[]);
+        let commands = [
+            "catch Wrong",
+            "continue",
+            "!sys.before = number",
+            "continue",
+            "p [number - sys.before]",
+            "continue",
+            "p [number - sys.before]",
+            "next",
+            "next",
+            "continue",
+            "p [number - sys.before]",
+        ];
+        let text = told(&fixture, &commands);
+        assert!(text.contains("\n[1]\n"), "{text}");
+        assert!(text.contains("\n[2]\n"), "{text}");
+        assert!(text.contains("\n[3]\n"), "{text}");
     });
 }
 

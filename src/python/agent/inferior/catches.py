@@ -66,7 +66,7 @@ class Catches:
         self.list = []
         # The trace functions have to look, since no tool can.
         self.needs_trace = False
-        # {thread: ids of the exception that was looked at last where it was raised, and of its traceback}
+        # {thread: ids of an exception and its traceback}, of those at which the trace function has just stopped: `RAISE` comes behind it.
         self.seen = {}
 
     def made(self, wanted, evaluate):
@@ -86,17 +86,12 @@ class Catches:
         # What the import system raises for itself. What fails comes to who imports, without those frames.
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return False
-        key = id(error), id(traceback)
-        if self.seen.get(thread) == key:
-            return True
         hits = [one for one in self.list if one.takes(error)]
         if not hits:
             return False
         message = agent.what_holds(frame, hits)
         if message is None:
             return False
-        # Both hooks may report it. It is kept alive by the stop, and by whoever handles it.
-        self.seen[thread] = key
         fate = agent.unwinding.foreseen(frame, error, traceback) if agent.unwinding is not None else None
         about = {"address": id(error), "fate": fate, "alive": True}
         message.update(reason="catch" if fate is None else "raised", error=describe_error(error), about=about, thrown=error)

@@ -35,9 +35,14 @@ class Monitoring(Tracing):
 
     @guarded
     def raise_event(self, code, offset, error):
-        traceback = error.__traceback__
-        if traceback is not None and traceback.tb_next is None and traceback.tb_frame.f_code is code and self.agent.catches.list:
-            self.agent.catches.raised(traceback.tb_frame, error, traceback)
+        traceback, catches = error.__traceback__, self.agent.catches
+        if traceback is None or traceback.tb_next is not None or traceback.tb_frame.f_code is not code or not catches.list:
+            return
+        # Where it is traced the trace function was told before: of several tools the one with the highest number is the first
+        # (Python/instrumentation.c, `call_instrumentation_vector`).
+        frame, told = traceback.tb_frame, catches.seen.pop(_thread.get_ident(), None)
+        if told != (id(error), id(traceback)) and not (frame.f_trace is self.callback and self.is_set()):
+            catches.raised(frame, error, traceback)
 
     def set_events(self):
         events = MONITORING.events

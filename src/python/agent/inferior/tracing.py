@@ -98,6 +98,8 @@ class Tracing:
     def exception(self, frame, step, argument):
         agent = self.agent
         if agent.catches.list and agent.catches.raised(frame, argument[1], argument[2]):
+            if agent.catches.list:
+                agent.catches.seen[_thread.get_ident()] = id(argument[1]), id(argument[2])
             return
         if step is not None and not agent.is_lost_at(frame, argument) and step.stops_at_exception(frame, argument):
             agent.raised(frame, argument)
