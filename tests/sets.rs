@@ -5,7 +5,7 @@ mod support;
 
 use std::process::Command;
 
-use support::{Fixture, Terminal, any_python, fixture_path, on_each_python, pmdb};
+use support::{Fixture, Terminal, any_python, fixture_path, on_each_python, pmdb, pmdb_alone};
 
 #[test]
 fn equal_answers_are_shown_once_with_the_set_that_gave_them() {
@@ -97,4 +97,51 @@ fn stopped_processes_are_asked_and_go_on_together() {
     terminal.wait_for("w0: *** process ");
     terminal.type_keys("q\r");
     assert!(terminal.wait().success());
+}
+
+/// Under one number in one that runs, without stopping it for longer than a moment, and in all that come, until it is cleared.
+#[test]
+fn breakpoint_for_all_is_in_those_that_come_later_too() {
+    on_each_python(|python| {
+        for method in ["fork", "spawn"] {
+            let mut commands = vec!["@all b work", "c"];
+            if method == "spawn" {
+                commands.extend(["p number", "c"]);
+            }
+            commands.extend(["p number", "b", "@all clear 1", "b", "c"]);
+            let (path, script) = (python.path.display().to_string(), fixture_path("later.py"));
+            let script = script.display().to_string();
+            let mut words = vec!["run"];
+            words.extend(commands.iter().flat_map(|line| ["-c", line]));
+            words.extend(["--", &path, &script, method]);
+            let answer = pmdb_alone(words, "");
+            assert_eq!(answer.code, Some(0), "{answer:#?}");
+            let said = &answer.stderr;
+            let stops: Vec<&str> = said
+                .lines()
+                .filter_map(|line| line.strip_prefix("[pmdb] ")?.split_once(" (pid "))
+                .map(|(name, _)| name)
+                .collect();
+            let expected: &[&str] = match method {
+                "spawn" => &["later.py", "waiting", "w0"],
+                _ => &["later.py", "w0"],
+            };
+            assert_eq!(stops, expected, "{said}");
+            assert!(
+                said.contains("\n[processes that come later have it too]\n"),
+                "{said}"
+            );
+            let values: Vec<&str> = said.lines().filter(|line| line.len() == 1).collect();
+            let expected: &[&str] = if method == "spawn" {
+                &["7", "0"]
+            } else {
+                &["0"]
+            };
+            assert_eq!(values, expected, "{said}");
+            assert!(said.contains("\tbreakpoint already hit 1 time\n"), "{said}");
+            assert!(said.contains("later.py, w0"), "{said}");
+            // Neither the second worker nor anybody else has it any more.
+            assert!(answer.stdout.ends_with("end\n"), "{answer:#?}");
+        }
+    });
 }

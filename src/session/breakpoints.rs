@@ -32,6 +32,30 @@ pub struct BreakpointRequest {
     pub temporary: bool,
     /// The text of a log point, an f-string without its quotes: it is printed, and the process goes on.
     pub log: Option<String>,
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+/// Which processes have a breakpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// The focused one.
+    #[default]
+    One,
+    /// Several, under one number: of the one that has it already, if one does.
+    Several { number: Option<u32> },
+    /// The same, and those of the command that come later.
+    All { number: Option<u32> },
+}
+
+impl Scope {
+    pub(super) fn number(self) -> Option<u32> {
+        match self {
+            Scope::One => None,
+            Scope::Several { number } | Scope::All { number } => number,
+        }
+    }
 }
 
 /// A breakpoint as it is listed.
@@ -141,6 +165,7 @@ impl Breakpoints {
     /// Adds one at a place that has been found.
     pub fn add(
         &mut self,
+        number: u32,
         request: &BreakpointRequest,
         Spot {
             file,
@@ -150,9 +175,9 @@ impl Breakpoints {
             matching,
         }: Spot,
     ) -> Breakpoint {
-        self.last += 1;
+        self.last = self.last.max(number);
         let breakpoint = Breakpoint {
-            number: self.last,
+            number,
             file,
             line,
             function,
@@ -180,6 +205,25 @@ impl Breakpoints {
         };
         self.list.push(breakpoint.clone());
         breakpoint
+    }
+
+    /// The highest number that was given.
+    pub fn last(&self) -> u32 {
+        self.last
+    }
+
+    /// Takes over one that another process has.
+    pub fn adopt(&mut self, breakpoint: Breakpoint) {
+        self.last = self.last.max(breakpoint.number);
+        self.list.retain(|one| one.number != breakpoint.number);
+        self.list.push(breakpoint);
+    }
+
+    /// What a process has that is forked from the one with these: watchpoints are about frames and values of its parent.
+    pub fn inherited(&self) -> Breakpoints {
+        let mut inherited = self.clone();
+        inherited.list.retain(|one| one.watch.is_none());
+        inherited
     }
 
     pub fn list(&self) -> &[Breakpoint] {

@@ -16,7 +16,7 @@ use crate::python::agent::{self, About, AgentError, Answer, Command, Resume};
 const GLANCE: Duration = Duration::from_millis(100);
 
 impl Inferior {
-    fn live_pid(&self) -> Result<Pid, SessionError> {
+    pub(super) fn live_pid(&self) -> Result<Pid, SessionError> {
         match self.report.pid {
             Some(_) if self.is_core() => Err(SessionError::Dead { who: self.who() }),
             Some(pid) => Ok(pid),
@@ -157,22 +157,27 @@ impl Inferior {
             }
             Ok(None) => {
                 self.is_suspended = false;
-                let located = self.located()?.clone();
-                if let Some(held) = &mut self.held {
-                    held.glance(&*self.process, &located)?;
-                }
-                Ok(Vec::new())
+                self.glance()
             }
             // The pipes end when the process does.
             Err(error) => self.lost(error, interrupted),
         }
     }
 
+    /// Nothing is heard: what was asked for may need help.
+    fn glance(&mut self) -> Result<Vec<Event>, SessionError> {
+        let located = self.located()?.clone();
+        if let Some(held) = &mut self.held {
+            held.glance(&*self.process, &located)?;
+        }
+        Ok(Vec::new())
+    }
+
     /// What has happened meanwhile, without waiting.
     pub(super) fn hear(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
         match self.held()?.heard_event()? {
             Some(event) => self.happened(event, interrupted),
-            None => Ok(Vec::new()),
+            None => self.glance(),
         }
     }
 

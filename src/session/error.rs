@@ -134,6 +134,11 @@ pub enum SessionError {
     ShutDown { pid: Pid },
     #[error("no other process waits with a failure; `procs` lists what each does")]
     NoOtherFailure,
+    /// It was to stop for a moment.
+    #[error(
+        "process {pid} runs no line of Python at the moment, so this has changed nothing in it; it stops at its next one"
+    )]
+    NotInTime { pid: Pid },
     /// A forked child that follows its parent's agent.
     #[error(
         "process {pid} was forked and has not stopped yet, so pmdb cannot ask it to: it stops where it loses an exception or calls breakpoint(); it can be looked at"

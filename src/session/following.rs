@@ -19,7 +19,7 @@ use crate::process::trace::{
     Birth, Custody, End, Orders, Sender as SignalSender, TraceError, TraceEvent, Tracer,
 };
 use crate::python::agent::{
-    AgentError, Arrival, Channel, Heritage, Injection, Purpose, Sprung, WantedStops,
+    AgentError, Arrival, Channel, Heritage, Injection, Purpose, Sprung, Wishes,
 };
 use crate::waits::{Death, MemoryKills};
 
@@ -35,6 +35,8 @@ struct Member {
     runs_shell: bool,
     /// The one that has forked it was a shell then.
     is_of_shell: bool,
+    /// If it was forked and has executed nothing since.
+    parent: Option<Pid>,
 }
 
 enum Stage {
@@ -50,7 +52,7 @@ pub(super) struct Following {
     orders: Orders,
     teller: Sender<Happening>,
     /// What the agents stop for.
-    wanted: Arc<WantedStops>,
+    wishes: Wishes,
     members: BTreeMap<Pid, Member>,
     memory_kills: MemoryKills,
     keyboard_is_ours: Arc<AtomicBool>,
@@ -61,14 +63,14 @@ impl Following {
         root: Pid,
         orders: Orders,
         teller: Sender<Happening>,
-        wanted: WantedStops,
+        wishes: Wishes,
         keyboard_is_ours: Arc<AtomicBool>,
     ) -> Following {
         let mut following = Following {
             root,
             orders,
             teller,
-            wanted: Arc::new(wanted),
+            wishes,
             members: BTreeMap::new(),
             memory_kills: MemoryKills::default(),
             keyboard_is_ours,
@@ -93,6 +95,7 @@ impl Following {
             memory: None,
             runs_shell: false,
             is_of_shell: false,
+            parent: None,
         };
         self.members.insert(pid, member);
         self.note_memory(pid);
@@ -128,7 +131,7 @@ impl Following {
                 child,
                 birth,
             } => {
-                let parent = self.members.get(&parent);
+                let (parent, of) = (self.members.get(&parent), parent);
                 let stage = match parent.map(|parent| &parent.stage) {
                     // Until it executes another program it has but borrowed the memory of its parent (vfork(2)).
                     Some(Stage::Accompanied(heritage)) if birth != Birth::Vfork => {
@@ -144,15 +147,17 @@ impl Following {
                 self.add(child, name.unwrap_or_default(), stage);
                 if let Some(member) = self.members.get_mut(&child) {
                     (member.runs_shell, member.is_of_shell) = (is_of_shell, is_of_shell);
+                    member.parent = Some(of);
                 }
             }
             TraceEvent::Executed { pid, .. } => {
                 let arrival =
-                    Arrival::begin(&self.orders, pid, Purpose::Watch(self.wanted.clone()))?;
+                    Arrival::begin(&self.orders, pid, Purpose::Watch(self.wishes.clone()))?;
                 self.begin(pid, Stage::Arriving(arrival));
                 if let Some(member) = self.members.get_mut(&pid) {
                     member.name = name_of(pid);
                     member.runs_shell = runs_shell(pid);
+                    member.parent = None;
                 }
                 self.note_memory(pid);
                 if let Some(program) = executed_without_its_rights(pid) {
@@ -317,8 +322,10 @@ impl Following {
             Ok((injection, channel)) => {
                 let stage = Stage::Accompanied(injection.heritage());
                 self.begin(pid, stage);
+                let parent = self.members.get(&pid).and_then(|member| member.parent);
                 self.tell(Happening::Arrived {
                     pid,
+                    parent,
                     injection,
                     channel,
                 });

@@ -299,15 +299,14 @@ impl Session {
                 Response::Done
             }
             Request::SetBreakpoint(request) => {
-                let library = &mut self.library;
-                Response::Breakpoints(vec![inferior.set_breakpoint(&request, library, flag)?])
+                Response::Breakpoints(vec![self.set_breakpoint(&request)?])
             }
             Request::Breakpoints => Response::Breakpoints(inferior.breakpoints.list().to_vec()),
             Request::Breakpoint { number } => {
                 Response::Breakpoints(vec![inferior.breakpoints.one(number)?.clone()])
             }
             Request::ChangeBreakpoint { number, change } => {
-                Response::Breakpoints(vec![inferior.change_breakpoint(number, &change, flag)?])
+                Response::Breakpoints(vec![self.change_breakpoint(number, &change)?])
             }
             Request::Jump { line } => {
                 inferior.jump(line, flag)?;

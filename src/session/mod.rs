@@ -8,6 +8,7 @@ mod api;
 mod asking;
 mod blocks;
 mod breakpoints;
+mod common_breakpoints;
 mod control;
 mod convenience;
 mod crashed;
@@ -45,7 +46,7 @@ pub use api::{
     LevelLeft, Lines, Listing, ListingLine, ProcessEntry, ProcessState, Request, Response, Resume,
     StackListing, Stop, StoppedProcess, Summary, ThreadEntry,
 };
-pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Watch};
+pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Scope, Watch};
 pub use error::{SessionError, starting_again, with};
 pub use launched::Program;
 pub use look::{Session, SessionOptions};

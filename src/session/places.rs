@@ -12,12 +12,13 @@ impl Inferior {
     /// Sets a breakpoint, which is checked against the source.
     pub fn set_breakpoint(
         &mut self,
+        number: u32,
         request: &BreakpointRequest,
         library: &mut Library,
         interrupted: &AtomicBool,
     ) -> Result<Breakpoint, SessionError> {
         let spot = self.find_place(&request.place, library, interrupted)?;
-        let breakpoint = self.breakpoints.add(request, spot);
+        let breakpoint = self.breakpoints.add(number, request, spot);
         match self.send_breakpoints(interrupted) {
             Ok(answer) if breakpoint.catch.is_some() => {
                 let classes = answer.length.unwrap_or_default();

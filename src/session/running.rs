@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 
 use super::api::{Event, Resume, Stop, StoppedProcess, Summary};
+use super::breakpoints::Breakpoints;
 use super::error::SessionError;
 use super::failures::Failures;
 use super::guardian;
@@ -60,6 +61,8 @@ pub(super) struct Running {
     pub(super) failures: Failures,
     /// Which processes stop by themselves, and for what.
     pub(super) selection: Selection,
+    /// Breakpoints of those that come later.
+    pub(super) later: Breakpoints,
     /// A failure has stopped a process.
     pub(super) has_failed: bool,
 }
@@ -68,6 +71,8 @@ pub(super) struct Quiet {
     pub pid: Pid,
     injection: Injection,
     channel: Channel,
+    /// What its agent has.
+    breakpoints: Breakpoints,
 }
 
 impl Session {
@@ -93,6 +98,7 @@ impl Session {
             is_suspended: false,
             failures: Failures::default(),
             selection,
+            later: Breakpoints::default(),
             has_failed: false,
         };
         Ok(Session {
@@ -222,6 +228,7 @@ impl Session {
             match happening {
                 Happening::Arrived {
                     pid,
+                    parent,
                     injection,
                     channel,
                 } => {
@@ -230,10 +237,13 @@ impl Session {
                         pid,
                         injection,
                         channel,
+                        breakpoints: self.breakpoints_of_new(parent),
                     };
-                    // One that has closed the pipes of the one before has made others.
-                    running.quiet.retain(|one| one.pid != pid);
-                    running.quiet.push(quiet);
+                    if let Some(running) = &mut self.running {
+                        // One that has closed the pipes of the one before has made others.
+                        running.quiet.retain(|one| one.pid != pid);
+                        running.quiet.push(quiet);
+                    }
                     // If it was one before, it has executed another program.
                     self.forget(pid);
                 }
@@ -447,8 +457,12 @@ impl Running {
         let place = self.quiet.iter().position(|quiet| quiet.pid == pid);
         let place = place.ok_or(SessionError::NotReached { pid })?;
         let Quiet {
-            injection, channel, ..
+            injection,
+            channel,
+            breakpoints,
+            ..
         } = self.quiet.swap_remove(place);
+        inferior.breakpoints = breakpoints;
         inferior.held = Some(Held::arriving(pid, injection, channel));
         Ok(())
     }
@@ -465,6 +479,7 @@ fn stopped(
         pid,
         injection,
         channel,
+        breakpoints,
     } = quiet;
     let opened = Inferior::open(&Target::Live(pid), locator);
     let opened = opened.map_err(|error| {
@@ -475,6 +490,7 @@ fn stopped(
     let mut held = Held::arriving(pid, injection, channel);
     held.note(&event);
     inferior.held = Some(held);
+    inferior.breakpoints = breakpoints;
     match inferior.happened(event, interrupted) {
         Ok(events) => Ok((inferior, events)),
         Err(error) => Err((pid, error)),

@@ -101,6 +101,7 @@ impl Selection {
             exits: self.has(StopKind::Exit),
             except: self.except.clone(),
             catchers: self.catchers.clone(),
+            places: Vec::new(),
         }
     }
 

@@ -18,7 +18,7 @@ use super::following::{BELL, Following};
 use super::selection::{Selection, StopKind};
 use crate::model::{Pid, Tid};
 use crate::process::trace::{End, Fault, Interests, Orders, Program, TraceError, Tracer};
-use crate::python::agent::{AgentError, Channel, Injection};
+use crate::python::agent::{AgentError, Channel, Injection, Wishes};
 use crate::waits::Death;
 
 /// What the session must know of.
@@ -26,6 +26,8 @@ pub(super) enum Happening {
     /// The agent is in a process: in a program before its main program, or in a forked child that is about to stop.
     Arrived {
         pid: Pid,
+        /// Of a forked child.
+        parent: Option<Pid>,
         injection: Injection,
         channel: Channel,
     },
@@ -94,6 +96,8 @@ pub(super) struct Tree {
     thread: Option<JoinHandle<()>>,
     /// Somebody is at the prompt: Ctrl-C in the terminal, which all its processes would get, is for pmdb alone.
     pub keyboard_is_ours: Arc<AtomicBool>,
+    /// What the agents get that come from now on.
+    pub wishes: Wishes,
 }
 
 impl Tree {
@@ -112,11 +116,12 @@ impl Tree {
         let root = tracer.launch(program).map_err(failed)?;
         let (teller, happenings) = mpsc::channel();
         let keyboard_is_ours = Arc::new(AtomicBool::new(false));
+        let wishes = Wishes::new(selection.wanted());
         let following = Following::new(
             root,
             orders.clone(),
             teller,
-            selection.wanted(),
+            wishes.clone(),
             keyboard_is_ours.clone(),
         );
         let thread = std::thread::Builder::new()
@@ -131,6 +136,7 @@ impl Tree {
             happenings,
             thread: Some(thread),
             keyboard_is_ours,
+            wishes,
         })
     }
 

@@ -6,7 +6,7 @@ use super::choice::number;
 use super::commands::{self, Control};
 use super::run::{Repl, Trouble};
 use crate::session::{
-    Breakpoint, BreakpointRequest, Change, Place, Request, Response, SessionError, Watch,
+    Breakpoint, BreakpointRequest, Change, Place, Request, Response, Scope, SessionError, Watch,
 };
 
 impl Repl {
@@ -32,7 +32,7 @@ impl Repl {
 
     pub(super) fn set_breakpoint(
         &mut self,
-        request: BreakpointRequest,
+        mut request: BreakpointRequest,
         out: &mut dyn Write,
     ) -> Result<(), Trouble> {
         let kind = if request.log.is_some() {
@@ -40,8 +40,16 @@ impl Repl {
         } else {
             "Breakpoint"
         };
+        request.scope = self.scope;
         if let Response::Breakpoints(made) = self.session.ask(Request::SetBreakpoint(request))? {
             for breakpoint in made {
+                // The next process of the set gets it under the same number.
+                let number = Some(breakpoint.number);
+                self.scope = match self.scope {
+                    Scope::One => Scope::One,
+                    Scope::Several { .. } => Scope::Several { number },
+                    Scope::All { .. } => Scope::All { number },
+                };
                 if let Some(watch) = &breakpoint.watch {
                     let Watch {
                         expression, value, ..
@@ -237,6 +245,7 @@ pub(super) fn watch_request(expression: &str) -> BreakpointRequest {
         condition: None,
         temporary: false,
         log: None,
+        scope: Scope::One,
     }
 }
 
@@ -262,6 +271,7 @@ pub(super) fn catch_request(arguments: &str) -> BreakpointRequest {
             .map(str::to_string),
         temporary: false,
         log: None,
+        scope: Scope::One,
     }
 }
 
@@ -313,5 +323,6 @@ pub(super) fn breakpoint_request(
         condition,
         temporary: control == Control::BreakOnce,
         log,
+        scope: Scope::One,
     })
 }

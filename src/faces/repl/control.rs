@@ -11,7 +11,7 @@ use super::commands::Control;
 use super::run::{Queued, Repl, Trouble};
 use super::termination;
 use crate::faces::render::printable;
-use crate::session::{Event, Request, Response, Resume, SessionError, Stop};
+use crate::session::{Event, Request, Response, Resume, Scope, SessionError, Stop};
 
 /// How long a process that was asked to stop may take until the prompt comes back without it.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -62,10 +62,12 @@ impl Repl {
             _ => {}
         }
         let was_running = !self.session.stands_still();
-        if was_running {
+        // One of a set that runs stops for a moment only.
+        if was_running && self.scope == Scope::One {
             self.stop(out)?;
         }
         if was_running
+            && self.scope == Scope::One
             && !matches!(
                 control,
                 Control::Stop | Control::Step | Control::Next | Control::Return

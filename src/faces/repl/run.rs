@@ -13,7 +13,7 @@ use super::termination;
 use super::turn::Turn;
 use crate::faces::render::palette::Palette;
 use crate::faces::render::printable;
-use crate::session::{Request, Response, Session, SessionError};
+use crate::session::{Request, Response, Scope, Session, SessionError};
 
 /// Commands of one line: an alias may end in itself (`alias a p 1 ;; a`).
 const MOST_COMMANDS: usize = 1_000;
@@ -54,6 +54,8 @@ pub struct Repl {
     pub(super) turn: Option<Turn>,
     /// What waits for the end of the code of each `debug`, the innermost last.
     pub(super) waiting: Vec<Waiting>,
+    /// Which processes get the breakpoints that are set: more than one while a set is asked.
+    pub(super) scope: Scope,
     /// Commands since a line was typed or the process stopped.
     count: usize,
 }
@@ -105,6 +107,7 @@ impl Repl {
             awaited: Awaited::Command,
             turn: None,
             waiting: Vec::new(),
+            scope: Scope::One,
             count: 0,
         }
     }

@@ -10,7 +10,7 @@ use super::run::{Repl, Trouble};
 use crate::faces::render::palette::Role;
 use crate::faces::render::set_label::compress;
 use crate::model::Pid;
-use crate::session::{ProcessEntry, ProcessState, Request, Resume};
+use crate::session::{ProcessEntry, ProcessState, Request, Resume, Scope};
 
 impl Repl {
     /// Runs a command in each process of a set. The focus is where it was afterwards.
@@ -39,14 +39,21 @@ impl Repl {
         let labels = process_labels(&entries);
         let focused = entries.iter().position(|entry| entry.focused);
         let mut answers: Vec<(String, Vec<&str>)> = Vec::new();
+        let number = None;
+        self.scope = match names {
+            "all" => Scope::All { number },
+            _ => Scope::Several { number },
+        };
         for index in chosen {
-            let text = self.answer_of(index, line)?;
+            let text = self.answer_of(index, line);
+            let text = text.inspect_err(|_| self.scope = Scope::One)?;
             let label = labels.get(index).map_or("?", String::as_str);
             match answers.iter_mut().find(|(known, _)| *known == text) {
                 Some((_, givers)) => givers.push(label),
                 None => answers.push((text, vec![label])),
             }
         }
+        let scope = std::mem::replace(&mut self.scope, Scope::One);
         if let Some(index) = focused {
             self.session.ask(Request::SelectProcess { index })?;
         }
@@ -56,6 +63,12 @@ impl Repl {
             let text = text.trim_end_matches('\n');
             let between = if text.contains('\n') { '\n' } else { ' ' };
             writeln!(out, "{givers}{between}{text}")?;
+        }
+        if self.session.is_about_a_command()
+            && let Scope::All { number: Some(_) } = scope
+        {
+            self.writer(out)
+                .line("[processes that come later have it too]")?;
         }
         Ok(())
     }

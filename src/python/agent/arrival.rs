@@ -1,7 +1,6 @@
 //! From a program's first instruction to the agent in its Python, before the first line of its main program runs.
 
 use std::fs;
-use std::sync::Arc;
 
 use nix::libc;
 
@@ -9,7 +8,7 @@ use super::AgentError;
 use super::channel::Channel;
 use super::inject::{Injection, exported};
 use super::script::Runner;
-use super::wanted_stops::WantedStops;
+use super::wanted_stops::{WantedStops, Wishes};
 use crate::model::{Addr, Pid, Tid};
 use crate::process::live::LiveProcess;
 use crate::process::trace::{Custody, Hold, Orders, TraceError, Trap};
@@ -27,12 +26,12 @@ pub struct Arrival {
 }
 
 /// What the agent is brought in for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Purpose {
     /// To stop at the first line of the main program. The process is not followed any more then.
     StopAtEntry,
     /// To stop where something goes wrong, in it and in those that it forks.
-    Watch(Arc<WantedStops>),
+    Watch(Wishes),
 }
 
 /// What the process comes to next.
@@ -106,10 +105,11 @@ impl Arrival {
                 let enter = |hold: &mut Hold| enter(hold, Custody::Nobody, runner, &wanted);
                 orders.ask(|follower| follower.hold_and_release(pid, tid, enter))?
             }
-            Purpose::Watch(wanted) => {
+            Purpose::Watch(wishes) => {
+                let wanted = wishes.now();
                 let custody = Custody::Tracer(orders.clone());
                 let runner = Runner::BeforeMainProgramInTree;
-                let enter = |hold: &mut Hold| enter(hold, custody, runner, wanted);
+                let enter = |hold: &mut Hold| enter(hold, custody, runner, &wanted);
                 orders.ask(|follower| follower.hold_standing(pid, tid, enter))?
             }
         }

@@ -24,7 +24,7 @@ pub use message::{
     About, Answer, Command, Complaint, Console, Event, Message, Resume, ValueChange,
     WantedBreakpoint,
 };
-pub use wanted_stops::{Catcher, WantedStops};
+pub use wanted_stops::{Catcher, WantedStops, Wishes};
 
 /// The file that the agent's code says that it is from (`inferior/agent.py`).
 pub(super) const OWN_FILE: &str = "<pmdb>";

@@ -1,6 +1,10 @@
 //! What the agent of a program that is followed stops for, told to it in its source.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde::{Deserialize, Serialize};
+
+use super::message::WantedBreakpoint;
 
 /// Where an agent that nobody has told anything stops by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +19,29 @@ pub struct WantedStops {
     pub except: Vec<String>,
     /// Beside those that the agent knows (`inferior/catchers.py`).
     pub catchers: Vec<Catcher>,
+    /// Breakpoints that the user has set for all processes.
+    pub places: Vec<WantedBreakpoint>,
+}
+
+/// The same for all processes of a command: what the agents get that come from now on.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes(Arc<Mutex<WantedStops>>);
+
+impl Wishes {
+    pub fn new(wanted: WantedStops) -> Wishes {
+        Wishes(Arc::new(Mutex::new(wanted)))
+    }
+
+    pub fn set_places(&self, places: Vec<WantedBreakpoint>) {
+        // Nothing panics while it has the lock.
+        let mut wanted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.places = places;
+    }
+
+    pub(super) fn now(&self) -> WantedStops {
+        let wanted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.clone()
+    }
 }
 
 impl Default for WantedStops {
@@ -25,6 +52,7 @@ impl Default for WantedStops {
             exits: false,
             except: Vec::new(),
             catchers: Vec::new(),
+            places: Vec::new(),
         }
     }
 }
@@ -58,12 +86,14 @@ impl WantedStops {
             tuple([file, function, argument, caller, fate].map(|text| literal(text)))
         };
         format!(
-            "WANTED = {{\"exceptions\": {}, \"breakpoints\": {}, \"exits\": {}, \"except\": {}, \"catchers\": {}}}\n",
+            "WANTED = {{\"exceptions\": {}, \"breakpoints\": {}, \"exits\": {}, \"except\": {}, \"catchers\": {}, \"places\": {}}}\n",
             truth(self.exceptions),
             truth(self.breakpoints),
             truth(self.exits),
             tuple(self.except.iter().map(|text| literal(text))),
             tuple(self.catchers.iter().map(row)),
+            // As it comes in a command: with the names of JSON.
+            literal(&serde_json::to_string(&self.places).unwrap_or_default()),
         )
     }
 }
@@ -94,7 +124,7 @@ mod tests {
             ..WantedStops::default()
         };
         let expected = "WANTED = {\"exceptions\": True, \"breakpoints\": False, \"exits\": False, \
-            \"except\": (\"a\\\"b\\\\\\n\u{2028}é\", ), \"catchers\": ()}\n";
+            \"except\": (\"a\\\"b\\\\\\n\u{2028}é\", ), \"catchers\": (), \"places\": \"[]\"}\n";
         assert_eq!(wanted.in_python(), expected);
     }
 }

@@ -56,6 +56,8 @@ class Arrivals:
             places.append(Import("bdb.py", self.hooks.debugger_comes))
         if places or self.unwinding is not None:
             self.breakpoints.catchers = Catchers(places)
+        # A text as it would come in a command.
+        self.breakpoints.replace(self.channel.parsed(WANTED["places"].encode()))
         self.engine.breakpoints_changed()
 
     def stop_soon(self, frame, reason):

@@ -373,3 +373,9 @@ def calls_exec(code):
     shift = BYTECODE.get("name_shift", 0)
     name = code.co_names.index("exec")
     return any(one.operation == LOAD_GLOBAL and one.argument >> shift == name for one in decode(code)[0])
+
+
+def leads_to_exec(code):
+    """Whether it makes functions that may run such code: those of `runpy`, when that is imported."""
+    nested = [constant for constant in code.co_consts if type(constant) is type(code)]
+    return any("exec" in one.co_names or leads_to_exec(one) for one in nested)

@@ -122,7 +122,7 @@ class Rewriting(Tracing):
             return known[1]
         self.settled[id(code)] = code, code
         breakpoints = self.agent.breakpoints
-        if id(code) in self.touched or breakpoints.may_be_in(code):
+        if id(code) in self.touched or breakpoints.may_be_in(code) or (breakpoints and leads_to_exec(code)):
             breakpoints.qualified_names[id(code)] = code, qualified_name
             self.settle_constants(code, qualified_name)
         lines, entry = breakpoints.lines_in(code), None
@@ -289,7 +289,7 @@ class Rewriting(Tracing):
         code, thread = frame.f_code, _thread.get_ident()
         if thread in self.expecting and code.co_name == "<module>":
             del self.expecting[thread]
-            if self.agent.breakpoints.may_be_in(code):
+            if self.agent.breakpoints.may_be_in(code) or leads_to_exec(code):
                 self.agent.busy.add(thread)
                 try:
                     self.settle_constants(code, "<module>")
