@@ -15,7 +15,7 @@ use crate::support::{
 };
 use nix::sys::signal::Signal;
 use pmdb::faces::render::palette::Palette;
-use pmdb::faces::repl::{COMMANDS, Repl};
+use pmdb::faces::repl::{Repl, all_commands};
 use pmdb::model::Addr;
 use pmdb::process::core::{CoreOptions, CoreProcess};
 use pmdb::process::elf::{Elf, load_bias};
@@ -306,10 +306,7 @@ fn lines_at_the_prompt() {
     let Some(core) = any_python().and_then(|python| core_of(python, "rich.py")) else {
         return;
     };
-    let words: Vec<&str> = COMMANDS
-        .iter()
-        .flat_map(|command| command.names())
-        .collect();
+    let words: Vec<&str> = all_commands().flat_map(|command| command.names()).collect();
     let arguments = [
         "",
         "1",

@@ -1,6 +1,6 @@
-//! What a command of the prompt is, and how one is found. The commands themselves: `command_table.rs`.
+//! What a command of the prompt is, and how one is found. The commands themselves: `command_table/`.
 
-pub use super::command_table::COMMANDS;
+pub use super::command_table::all;
 
 /// What a command does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl Command {
 /// The command of a name or an abbreviation.
 pub fn find(word: &str) -> Option<&'static Command> {
     let is_named = |command: &&Command| command.names().any(|name| name == word);
-    COMMANDS.iter().find(is_named)
+    all().find(is_named)
 }
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_name_means_one_command() {
-        let mut names: Vec<&str> = COMMANDS.iter().flat_map(Command::names).collect();
+        let mut names: Vec<&str> = all().flat_map(Command::names).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn every_example_is_of_its_command() {
-        for command in COMMANDS {
+        for command in all() {
             let word = command.example.split(' ').next().unwrap_or_default();
             assert!(command.names().any(|name| name == word), "{command:?}");
         }

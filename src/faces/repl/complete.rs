@@ -1,7 +1,7 @@
 //! What the word before the cursor can become.
 
 use super::choice::process_labels;
-use super::commands::{self, COMMANDS, Command, Operand};
+use super::commands::{self, Command, Operand};
 use super::run::Repl;
 use crate::session::{Request, Response};
 
@@ -39,7 +39,7 @@ impl Repl {
     }
 
     fn command_names(&self, word: &str) -> Vec<String> {
-        let of_table = COMMANDS.iter().flat_map(Command::names);
+        let of_table = commands::all().flat_map(Command::names);
         let of_user = self.aliases.iter().map(|(name, _)| name.to_string());
         starting_with(word, of_table.map(str::to_string).chain(of_user))
     }
@@ -49,8 +49,7 @@ impl Repl {
         let names: Vec<String> = match command.operand {
             Operand::Expression => return self.last_name(typed, start),
             Operand::None => Vec::new(),
-            Operand::Command => COMMANDS
-                .iter()
+            Operand::Command => commands::all()
                 .map(|command| command.name.to_string())
                 .collect(),
             Operand::Alias => self

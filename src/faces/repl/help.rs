@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::commands::{COMMANDS, Command, Group};
+use super::commands::{self, Command, Group};
 
 /// Below an error, as pdb prints it.
 pub(super) fn usage_line(command: &Command) -> String {
@@ -13,7 +13,7 @@ pub(super) fn usage_line(command: &Command) -> String {
 pub(super) fn overview() -> String {
     let mut text = String::new();
     for group in Group::ALL {
-        let members = COMMANDS.iter().filter(|command| command.group == *group);
+        let members = commands::all().filter(|command| command.group == *group);
         let _ = writeln!(text, "{}:", group.title());
         for command in members {
             let first = first_sentence(command.help);
@@ -62,7 +62,7 @@ pub fn reference() -> String {
     let mut text = String::new();
     for group in Group::ALL {
         let _ = writeln!(text, "## {}\n", group.title());
-        let members = COMMANDS.iter().filter(|command| command.group == *group);
+        let members = commands::all().filter(|command| command.group == *group);
         for command in members {
             let _ = writeln!(
                 text,

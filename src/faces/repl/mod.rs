@@ -24,7 +24,7 @@ mod termination;
 mod turn;
 
 pub use command_file::commands_in;
-pub use commands::{COMMANDS, Command};
+pub use commands::{Command, all as all_commands};
 pub use follow::{Following, follow};
 pub use help::reference;
 pub use run::{Ending, Repl};
