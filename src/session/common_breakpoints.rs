@@ -8,12 +8,11 @@ use super::error::SessionError;
 use super::inferior::Inferior;
 use super::look::Session;
 use super::running::Running;
+use super::selection::StopKind;
 use crate::model::Pid;
 
 /// How long a process may take to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Stops that were asked for.
-const OURS: [&str; 3] = ["attach", "interrupt", "waiting"];
 
 impl Session {
     /// Sets one in the focused process.
@@ -100,7 +99,13 @@ impl Session {
             .into_iter()
             .partition(|event| matches!(event, Event::Stopped(_)));
         self.events.extend(others);
-        let is_ours = |event: &Event| matches!(event, Event::Stopped(stop) if OURS.contains(&stop.reason.as_str()));
+        let is_step = (self.running.as_ref())
+            .is_some_and(|running| running.stepping.is_some_and(|(of, _)| of == pid));
+        // It may be at any line, or at the end of a function.
+        let is_ours = |event: &Event| {
+            matches!(event, Event::Stopped(stop)
+                if stop.breakpoints.is_empty() && StopKind::of(&stop.reason).is_none() && !is_step)
+        };
         if of_stop.iter().all(is_ours) {
             return Ok(true);
         }

@@ -115,8 +115,18 @@ fn claim(who: &str, pid: Pid) -> Option<UnixListener> {
 
 /// Whether a process is a guardian, which does not stay.
 pub(super) fn is_one(pid: u32) -> bool {
+    name_of(pid) == NAME.to_bytes()
+}
+
+/// Whether it is one, or a pmdb.
+pub(super) fn is_pmdb(pid: u32) -> bool {
+    name_of(pid).starts_with(b"pmdb")
+}
+
+/// What the kernel calls it; empty if it has ended.
+fn name_of(pid: u32) -> Vec<u8> {
     let name = fs::read(format!("/proc/{pid}/comm"));
-    name.is_ok_and(|name| name.trim_ascii_end() == NAME.to_bytes())
+    name.unwrap_or_default().trim_ascii_end().to_vec()
 }
 
 /// What a guardian does: it waits until pmdb is gone, and takes out what that has left.

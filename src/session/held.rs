@@ -33,6 +33,8 @@ const MOST_PRINTED: usize = 8 << 20;
 const LONGEST_SILENCE: Duration = Duration::from_millis(1500);
 /// How long an answer is waited for behind a line that is none, which may have been the answer.
 const AFTER_NONSENSE: Duration = Duration::from_millis(300);
+/// How long another pmdb may hold the process that is to be held.
+const LONGEST_HOLD: Duration = Duration::from_secs(1);
 /// How often a flag is looked at while something is waited for.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -95,6 +97,25 @@ fn waits_in_c(process: &dyn Process, located: &Located, pid: Pid) -> bool {
     !is_about_python
 }
 
+/// Another pmdb that leaves the process, or looks at it, holds it only for a moment.
+fn begin_when_free(
+    process: &dyn Process,
+    located: &Located,
+    pid: Pid,
+) -> Result<(Injection, Channel), AgentError> {
+    let deadline = Instant::now() + LONGEST_HOLD;
+    loop {
+        match Injection::begin(process, located, pid) {
+            Err(AgentError::Trace(TraceError::TracedByAnother { tracer, .. }))
+                if guardian::is_pmdb(tracer.0) && Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            begun => return begun,
+        }
+    }
+}
+
 impl Held {
     /// Brings the agent in and waits until the main thread stands still at a line.
     pub fn begin(
@@ -137,7 +158,7 @@ impl Held {
             PATIENCE
         };
         let presence = Presence::begin(pid);
-        let (injection, channel) = match Injection::begin(process, located, pid) {
+        let (injection, channel) = match begin_when_free(process, located, pid) {
             Err(AgentError::Trace(TraceError::TracedByAnother { tracer, .. }))
                 if guardian::is_one(tracer.0) =>
             {

@@ -215,6 +215,25 @@ mod tests {
         }
     }
 
+    /// All parts run in one namespace: the second of two things with one name would take the place of the first.
+    #[test]
+    fn each_name_is_given_once() {
+        for layout in crate::python::layout::ALL {
+            let mut names = std::collections::BTreeSet::new();
+            for line in source(layout, &WantedStops::default()).lines() {
+                let name = ["class ", "def ", "async def "]
+                    .iter()
+                    .find_map(|word| line.strip_prefix(word))
+                    .map(|rest| rest.split(['(', ':']).next().unwrap_or(rest))
+                    .or_else(|| line.split_once(" = ").map(|(name, _)| name));
+                let is_name = |name: &&str| !name.starts_with(' ');
+                if let Some(name) = name.filter(is_name) {
+                    assert!(names.insert(name.to_string()), "{name}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_texts_fit_into_their_places() {
         let most = i32::MAX;

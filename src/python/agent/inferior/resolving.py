@@ -116,7 +116,7 @@ def is_listed(code):
     return (code.co_filename.rpartition("/")[2], code.co_qualname) in SWALLOW_NOTHING
 
 
-class Scope:
+class Uncalled:
     """In the place of a frame: that of a function which is not called yet."""
 
     f_locals = {}
@@ -159,7 +159,7 @@ class Managers:
         return is_listed(function.__code__) or self.reading(function.__code__).gives_nothing()
 
     def generator_passes(self, function, kinds, depth):
-        reading, scope = self.reading(function.__code__), Scope(function)
+        reading, scope = self.reading(function.__code__), Uncalled(function)
         outcomes = [self.outcome(reading.at(offset), scope, kinds, depth + 1) for offset in reading.offsets_of("YIELD_VALUE")]
         return bool(outcomes) and all(one == LEAVES for one in outcomes)
 
