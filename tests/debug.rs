@@ -5,7 +5,7 @@ mod support;
 
 use std::process::Command;
 
-use support::{Fixture, Terminal, on_each_python, pmdb_with_input, told};
+use support::{Fixture, Terminal, Waiting, on_each_python, pmdb_with_input, told};
 
 #[test]
 fn its_code_is_interrupted_and_left() {
@@ -32,6 +32,7 @@ fn its_code_is_interrupted_and_left() {
         terminal.wait_for("(((pmdb))) ");
         terminal.type_keys("continue\r");
         assert_eq!(fixture.read_line(), "waiting");
+        fixture.wait_until_in(Waiting::is_for_a_lock);
         terminal.type_keys("\x03");
         terminal.wait_for("levels.py(32)wait()");
         terminal.wait_for("(((pmdb))) ");
