@@ -77,7 +77,7 @@ impl Drop for Bomb {
 }
 
 #[test]
-#[ignore = "it is what the others start"]
+#[ignore = "the other tests start it in a process of its own, which panics; alone it is no test"]
 fn inferior() {
     let how = std::env::var("PMDB_TEST_PANIC").unwrap_or_default();
     let chained = how == "chained";
