@@ -1,5 +1,6 @@
 //! Breakpoints that several processes have under one number, and those that come later too.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::api::{Event, Resume};
@@ -57,7 +58,10 @@ impl Session {
         number: u32,
         change: &Change,
     ) -> Result<Breakpoint, SessionError> {
-        let going_on = self.stop_for_a_moment()?;
+        let inferior = (self.inferiors.get(self.focus)).ok_or(SessionError::NoSuchProcess)?;
+        inferior.breakpoints.one(Some(number))?;
+        // The process knows nothing of the commands that a face runs.
+        let going_on = !matches!(change, Change::Commands(_)) && self.stop_for_a_moment()?;
         let inferior = (self.inferiors.get_mut(self.focus)).ok_or(SessionError::NoSuchProcess)?;
         let changed = inferior.change_breakpoint(number, change, &self.interrupted);
         if going_on {
@@ -89,6 +93,9 @@ impl Session {
         let deadline = Instant::now() + PATIENCE;
         let mut events = inferior.hold(&self.interrupted)?;
         while !inferior.stands_still() {
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Err(SessionError::Interrupted);
+            }
             if Instant::now() > deadline {
                 return Err(SessionError::NotInTime { pid });
             }

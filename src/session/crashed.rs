@@ -21,8 +21,10 @@ use crate::waits::{Crash, Death, crash};
 /// How it stands.
 pub(super) struct Crashed {
     tid: Tid,
-    /// `die of SIGSEGV`, `end with exit code 3`.
-    how: String,
+    /// `die of`, `end with`.
+    verb: &'static str,
+    /// `SIGSEGV`, `exit code 3`.
+    what: String,
     standstill: Standstill,
 }
 
@@ -30,21 +32,28 @@ impl Crashed {
     pub fn new(tid: Tid, fault: &Fault, standstill: Standstill) -> Crashed {
         Crashed {
             tid,
-            how: format!("die of {}", crash::signal_name(fault.signal)),
+            verb: "die of",
+            what: crash::signal_name(fault.signal),
             standstill,
         }
     }
 
     fn at_end(tid: Tid, end: End, standstill: Standstill) -> Crashed {
-        let how = match end {
-            End::Exited { .. } => format!("end with {}", describe(end)),
-            End::Killed { signal, .. } => format!("die of {}", crash::signal_name(signal)),
+        let (verb, what) = match end {
+            End::Exited { .. } => ("end with", describe(end)),
+            End::Killed { signal, .. } => ("die of", crash::signal_name(signal)),
         };
         Crashed {
             tid,
-            how,
+            verb,
+            what,
             standstill,
         }
+    }
+
+    /// `die of SIGSEGV`, `end with exit code 3`: what it is about to do.
+    fn how(&self) -> String {
+        format!("{} {}", self.verb, self.what)
     }
 }
 
@@ -129,8 +138,8 @@ impl Session {
         }
         let crashed = Crashed::at_end(tid, end, standstill);
         let why = match death {
-            Some(death) => format!("{}: {death}", crashed.how),
-            None => crashed.how.clone(),
+            Some(death) => format!("{}: {death}", crashed.how()),
+            None => crashed.how(),
         };
         let events = inferior.crash(crashed, "exit", why, &self.interrupted);
         running.queue.push_back((pid, events));
@@ -181,10 +190,7 @@ impl Inferior {
         self.raised = None;
         self.signalled = Some(crashed.tid);
         let tid = crashed.tid;
-        let how = ["die of ", "end with "]
-            .iter()
-            .find_map(|verb| crashed.how.strip_prefix(verb));
-        self.why_stopped = Some((reason.to_string(), how.map(str::to_string)));
+        self.why_stopped = Some((reason.to_string(), Some(crashed.what.clone())));
         self.crashed = Some(crashed);
         let old = self.view.take();
         // If that fails, what is asked of it says why.
@@ -261,7 +267,7 @@ impl Inferior {
         match (&self.crashed, self.report.pid) {
             (Some(crashed), Some(pid)) => Err(SessionError::AboutToDie {
                 pid,
-                how: crashed.how.clone(),
+                how: crashed.how(),
             }),
             _ => Ok(()),
         }

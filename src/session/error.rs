@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::model::{Pid, Tid};
 
 /// How something has ended, behind that it has.
-pub fn with(how: &Option<String>) -> String {
+pub fn ended_with(how: &Option<String>) -> String {
     (how.as_ref()).map_or(String::new(), |how| format!(" with {how}"))
 }
 
@@ -47,7 +47,7 @@ pub enum SessionError {
     NewestFrame,
     #[error("No frame {number}: the frames are 0 (newest) to {last} (oldest)")]
     NoSuchFrame { number: i64, last: usize },
-    #[error("process {pid} has ended{}; only its stack as last seen is left{}", with(how), starting_again(*again))]
+    #[error("process {pid} has ended{}; only its stack as last seen is left{}", ended_with(how), starting_again(*again))]
     Ended {
         pid: Pid,
         /// `exit code 3`, if that is known.

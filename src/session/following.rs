@@ -14,6 +14,7 @@ use nix::libc;
 use super::guardian;
 use super::tree::{Departure, Happening, Standstill};
 use crate::model::{Pid, Tid};
+use crate::process::live::kernel_name;
 use crate::process::live::memory_group::MemoryGroup;
 use crate::process::trace::{
     Birth, Custody, End, Orders, Sender as SignalSender, TraceError, TraceEvent, Tracer,
@@ -75,7 +76,7 @@ impl Following {
             memory_kills: MemoryKills::default(),
             keyboard_is_ours,
         };
-        following.add(root, name_of(root), Stage::Foreign);
+        following.add(root, kernel_name(root), Stage::Foreign);
         following
     }
 
@@ -115,7 +116,7 @@ impl Following {
     fn begin(&mut self, pid: Pid, stage: Stage) {
         match self.members.get_mut(&pid) {
             Some(member) => member.stage = stage,
-            None => self.add(pid, name_of(pid), stage),
+            None => self.add(pid, kernel_name(pid), stage),
         }
     }
 
@@ -155,7 +156,7 @@ impl Following {
                     Arrival::begin(&self.orders, pid, Purpose::Watch(self.wishes.clone()))?;
                 self.begin(pid, Stage::Arriving(arrival));
                 if let Some(member) = self.members.get_mut(&pid) {
-                    member.name = name_of(pid);
+                    member.name = kernel_name(pid);
                     member.runs_shell = runs_shell(pid);
                     member.parent = None;
                 }
@@ -349,12 +350,6 @@ fn executed_without_its_rights(pid: Pid) -> Option<PathBuf> {
     let process = fs::metadata(format!("/proc/{pid}")).ok()?;
     let wants_another = program.mode() & libc::S_ISUID != 0 && program.uid() != process.uid();
     wants_another.then(|| fs::read_link(link).ok())?
-}
-
-/// What the kernel calls it; empty if it has ended.
-fn name_of(pid: Pid) -> String {
-    let bytes = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).trim_end().to_string()
 }
 
 const SHELLS: [&str; 8] = ["ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"];

@@ -20,6 +20,7 @@ use nix::libc;
 use super::inferior::Inferior;
 use super::stack::Target;
 use crate::model::Pid;
+use crate::process::live::kernel_name;
 use crate::python::agent::Foothold;
 use crate::python::locate::Locator;
 
@@ -115,18 +116,12 @@ fn claim(who: &str, pid: Pid) -> Option<UnixListener> {
 
 /// Whether a process is a guardian, which does not stay.
 pub(super) fn is_one(pid: u32) -> bool {
-    name_of(pid) == NAME.to_bytes()
+    kernel_name(Pid(pid)).as_bytes() == NAME.to_bytes()
 }
 
 /// Whether it is one, or a pmdb.
 pub(super) fn is_pmdb(pid: u32) -> bool {
-    name_of(pid).starts_with(b"pmdb")
-}
-
-/// What the kernel calls it; empty if it has ended.
-fn name_of(pid: u32) -> Vec<u8> {
-    let name = fs::read(format!("/proc/{pid}/comm"));
-    name.unwrap_or_default().trim_ascii_end().to_vec()
+    kernel_name(Pid(pid)).starts_with("pmdb")
 }
 
 /// What a guardian does: it waits until pmdb is gone, and takes out what that has left.

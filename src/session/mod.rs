@@ -47,7 +47,7 @@ pub use api::{
     StackListing, Stop, StoppedProcess, Summary, ThreadEntry,
 };
 pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Scope, Watch};
-pub use error::{SessionError, starting_again, with};
+pub use error::{SessionError, ended_with, starting_again};
 pub use launched::Program;
 pub use look::{Session, SessionOptions};
 pub use selection::{Selection, StopKind};

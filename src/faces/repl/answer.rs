@@ -14,7 +14,7 @@ use crate::model::{Absence, Frame, Language, Local, ProcessReport, Value};
 use crate::session::source::Sources;
 use crate::session::{
     Breakpoint, Display, Event, ExceptionEntry, FrameEntry, Listing, ListingLine, ProcessEntry,
-    ProcessState, StackListing, Stop, ThreadEntry, starting_again, with,
+    ProcessState, StackListing, Stop, ThreadEntry, ended_with, starting_again,
 };
 
 /// Characters of an exception in a list, as in pdb.
@@ -367,7 +367,7 @@ impl Writer<'_> {
                 again,
             } => format!(
                 "[process {pid} has ended{}; its stack as last seen is left{}]",
-                with(how),
+                ended_with(how),
                 starting_again(*again)
             ),
             Event::Ended { pid: None, .. } => "[the process has ended]".to_string(),

@@ -47,8 +47,9 @@ impl Repl {
                 let number = Some(breakpoint.number);
                 self.scope = match self.scope {
                     Scope::One => Scope::One,
-                    Scope::Several { .. } => Scope::Several { number },
-                    Scope::All { .. } => Scope::All { number },
+                    Scope::All { .. } if breakpoint.catch.is_none() => Scope::All { number },
+                    // Those that come later have no catchpoints.
+                    Scope::Several { .. } | Scope::All { .. } => Scope::Several { number },
                 };
                 if let Some(watch) = &breakpoint.watch {
                     let Watch {

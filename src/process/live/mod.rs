@@ -6,6 +6,7 @@
 pub(in crate::process) mod disposition;
 pub mod ending;
 mod file;
+mod kernel_name;
 mod maps;
 pub mod mark;
 mod memory;
@@ -29,6 +30,7 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
+pub use self::kernel_name::kernel_name;
 use self::memory::Reader;
 use self::space::AddressSpace;
 use self::stat::Stat;

@@ -1,7 +1,6 @@
 //! Signals that end a process: those that it brings on itself, and who sends the others.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use nix::libc::{self, siginfo_t};
 use nix::sys::ptrace;
@@ -11,6 +10,7 @@ use super::super::registers;
 use super::event::End;
 use crate::model::{Addr, Pid, Tid};
 use crate::process::live::disposition::Disposition;
+use crate::process::live::kernel_name;
 
 /// What a program brings on itself: the kernel raises them for what an instruction did, and `abort()` raises the last.
 const FAULTS: [i32; 5] = [
@@ -178,8 +178,7 @@ fn sender(of: Pid, by: Pid) -> Sender {
     if !is_ours || by.0 == 0 {
         return Sender::Elsewhere;
     }
-    let name = fs::read(format!("/proc/{by}/comm")).unwrap_or_default();
-    let name = String::from_utf8_lossy(&name).trim_end().to_string();
+    let name = kernel_name(by);
     Sender::Process { pid: by, name }
 }
 
