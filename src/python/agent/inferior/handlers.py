@@ -34,6 +34,7 @@ OPERATIONS = {
     "YIELD_VALUE": (150, 118, 120, 119),
     "CALL": (171, 53, 52, 50),
     "CALL_KW": (None, 57, 55, 53),
+    "KW_NAMES": (172, None, None, None),
     "CALL_FUNCTION_EX": (142, 54, 4, 4),
     "BEFORE_WITH": (53, 2, None, None),
     "LOAD_SPECIAL": (None, None, 95, 94),
@@ -235,9 +236,11 @@ class Handlers:
         while arguments < last and place(arguments)[0] == first:
             arguments += 1
         expression, behind = self.expression(begin, arguments)
-        is_plain = all(place(one)[0] != first or self.name(one) == "PUSH_NULL" for one in range(behind, last))
+        # The names of keyword arguments stand where the whole does.
+        has_keywords = self.name(last) == "CALL_KW" or self.name(last - 1) == "KW_NAMES"
+        others = range(behind, last - 1 if has_keywords else last)
+        is_plain = all(place(one)[0] != first or self.name(one) == "PUSH_NULL" for one in others)
         return (expression, True) if is_plain else (None, False)
-
 
     def operation(self, offset):
         """The name of the instruction at an offset, if it is one of those that are told apart."""
