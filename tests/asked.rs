@@ -2,10 +2,9 @@
 
 mod support;
 
-use std::process::Command;
-
 use support::{
-    Answer, Python, Terminal, any_python, fixture_path, on_each_python, pmdb_alone, write_script,
+    Answer, Python, Terminal, any_python, fixture_path, on_each_python, pmdb_alone, pmdb_of_user,
+    write_script,
 };
 
 const CTRL_C: &str = "\x03";
@@ -20,16 +19,11 @@ fn run(python: &Python, options: &[&str], how: &str) -> Answer {
 /// Runs the fixture in a terminal.
 fn in_terminal(python: &Python, how: &str) -> (tempfile::TempDir, Terminal) {
     let home = tempfile::tempdir().expect("a folder");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+    let mut command = pmdb_of_user(["run", "--"], home.path());
     command
-        .args(["run", "--"])
         .arg(&python.path)
         .arg(fixture_path("asking.py"))
-        .arg(how)
-        .env("HOME", home.path())
-        .env_remove("XDG_STATE_HOME")
-        .env("TERM", "xterm-256color")
-        .env("NO_COLOR", "1");
+        .arg(how);
     (home, Terminal::start(command))
 }
 

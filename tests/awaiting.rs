@@ -2,8 +2,6 @@
 
 mod support;
 
-use std::process::Command;
-
 use support::{Fixture, Terminal, on_each_python, told};
 
 const STOP: [&str; 2] = ["tbreak awaiting.py:46", "continue"];
@@ -155,12 +153,7 @@ fn what_is_awaited_without_end_is_given_up_by_an_interrupt() {
     on_each_python(|python| {
         // No other task turns the loop.
         let mut fixture = Fixture::python(python, "awaiting.py", &["quiet"]);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
-        command
-            .args(["attach", &fixture.pid().to_string()])
-            .env("NO_COLOR", "1");
-        let mut terminal = Terminal::start(command);
-        terminal.wait_for("(pmdb) ");
+        let mut terminal = Terminal::attach(&fixture);
         for line in STOP {
             terminal.type_keys(&format!("{line}\r"));
         }

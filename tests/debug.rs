@@ -3,20 +3,13 @@
 
 mod support;
 
-use std::process::Command;
-
 use support::{Fixture, Terminal, Waiting, on_each_python, pmdb_with_input, told};
 
 #[test]
 fn its_code_is_interrupted_and_left() {
     on_each_python(|python| {
         let mut fixture = Fixture::python(python, "levels.py", &[]);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
-        command
-            .args(["attach", &fixture.pid().to_string()])
-            .env("NO_COLOR", "1");
-        let mut terminal = Terminal::start(command);
-        terminal.wait_for("(pmdb) ");
+        let mut terminal = Terminal::attach(&fixture);
         terminal.type_keys("stop\r");
         terminal.wait_for("(pmdb) ");
         terminal.type_keys("debug spin()\r");

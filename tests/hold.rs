@@ -194,14 +194,7 @@ fn if_pmdb_is_killed_while_the_process_runs_nothing_stays_either() {
     on_each_python(|python| {
         let mut fixture = Fixture::python(python, "working.py", &[]);
         let before = state(&mut fixture);
-        let mut terminal = Terminal::start({
-            let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
-            command
-                .args(["attach", &fixture.pid().to_string()])
-                .env("NO_COLOR", "1");
-            command
-        });
-        terminal.wait_for("(pmdb) ");
+        let mut terminal = Terminal::attach(&fixture);
         // It never holds, and is hit too seldom for the agent to look whether pmdb is there.
         terminal.type_keys("b tell, sys is None\r");
         terminal.wait_for("Breakpoint 1");

@@ -287,12 +287,7 @@ fn huge_values_take_little() {
 fn what_takes_without_end_is_given_up_by_an_interrupt() {
     on_each_python(|python| {
         let mut fixture = start(python, "ctypes");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
-        command
-            .args(["attach", &fixture.pid().to_string()])
-            .env("NO_COLOR", "1");
-        let mut terminal = Terminal::start(command);
-        terminal.wait_for("(pmdb) ");
+        let mut terminal = Terminal::attach(&fixture);
         terminal.type_keys("tbreak work\rcontinue\r");
         terminal.wait_for("-> y = x + 1");
         for text in ["!while True: begun()", "p Endless()"] {

@@ -2,8 +2,6 @@
 
 mod support;
 
-use std::process::Command;
-
 use support::{Fixture, Terminal, on_each_python, pmdb, pmdb_with_input, told};
 
 const STOP: [&str; 2] = ["tbreak working.py:12, x == 7", "continue"];
@@ -111,12 +109,7 @@ fn it_is_refused_where_nothing_can_run() {
 fn in_a_terminal_it_completes_and_stays_at_ctrl_c() {
     on_each_python(|python| {
         let mut fixture = Fixture::python(python, "working.py", &[]);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
-        command
-            .args(["attach", &fixture.pid().to_string()])
-            .env("NO_COLOR", "1");
-        let mut terminal = Terminal::start(command);
-        terminal.wait_for("(pmdb) ");
+        let mut terminal = Terminal::attach(&fixture);
         for line in [STOP[0], STOP[1], "interact"] {
             terminal.type_keys(&format!("{line}\r"));
         }

@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::process::Command;
-
 use support::{Fixture, Python, Terminal, on_each_python};
 
 /// A program that calls `work` without end.
@@ -14,12 +12,7 @@ fn start(python: &Python) -> Fixture {
 
 /// A prompt in a terminal, with some commands typed.
 fn attach(fixture: &Fixture, commands: &str) -> Terminal {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
-    command
-        .args(["attach", &fixture.pid().to_string()])
-        .env("NO_COLOR", "1");
-    let mut terminal = Terminal::start(command);
-    terminal.wait_for("(pmdb) ");
+    let mut terminal = Terminal::attach(fixture);
     terminal.type_keys(commands);
     terminal
 }

@@ -3,10 +3,9 @@
 
 mod support;
 
-use std::process::Command;
-
 use support::{
-    Python, Terminal, any_python, fixture_path, on_each_python, pmdb_alone, write_script,
+    Python, Terminal, any_python, fixture_path, on_each_python, pmdb_alone, pmdb_of_user,
+    write_script,
 };
 
 const CTRL_C: &str = "\x03";
@@ -174,15 +173,8 @@ fn scripts_that_name_their_python_are_followed() {
 fn keyboard_of_the_terminal_stops_the_program() {
     let python = any_python().expect("there is a Python");
     let home = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
-    command
-        .args(["run", "--stop-at-entry", "--"])
-        .arg(&python.path)
-        .args([&script(), "read", "count"])
-        .env("HOME", home.path())
-        .env_remove("XDG_STATE_HOME")
-        .env("TERM", "xterm-256color")
-        .env("NO_COLOR", "1");
+    let mut command = pmdb_of_user(["run", "--stop-at-entry", "--"], home.path());
+    command.arg(&python.path).args([&script(), "read", "count"]);
     let mut terminal = Terminal::start(command);
     terminal.wait_for("(1)<module>()");
     terminal.wait_for("(pmdb) ");

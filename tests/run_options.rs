@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use support::{Answer, Python, Terminal, any_python, on_each_python, write_script};
+use support::{Answer, Python, Terminal, any_python, on_each_python, pmdb_of_user, write_script};
 
 /// Raises in a thread, and then waits for its child, which has said who it is.
 const WAITING: &str = "\
@@ -515,16 +515,11 @@ if __name__ == '__main__':
     print([worker.exitcode for worker in workers])
 ";
     let folder = folder_with(script);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+    let mut command = pmdb_of_user(["run"], folder.path());
     command
-        .arg("run")
         .arg(&python.path)
         .arg("script.py")
-        .current_dir(folder.path())
-        .env("HOME", folder.path())
-        .env_remove("XDG_STATE_HOME")
-        .env("TERM", "xterm-256color")
-        .env("NO_COLOR", "1");
+        .current_dir(folder.path());
     let mut terminal = Terminal::start(command);
     terminal.wait_for("(pmdb w");
     loop {

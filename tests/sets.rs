@@ -3,9 +3,9 @@
 
 mod support;
 
-use std::process::Command;
-
-use support::{Fixture, Terminal, any_python, fixture_path, on_each_python, pmdb, pmdb_alone};
+use support::{
+    Fixture, Terminal, any_python, fixture_path, on_each_python, pmdb, pmdb_alone, pmdb_of_user,
+};
 
 #[test]
 fn equal_answers_are_shown_once_with_the_set_that_gave_them() {
@@ -56,16 +56,11 @@ fn equal_answers_are_shown_once_with_the_set_that_gave_them() {
 fn stopped_processes_are_asked_and_go_on_together() {
     let python = any_python().expect("there is a Python");
     let home = tempfile::tempdir().expect("a folder");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+    let mut command = pmdb_of_user(["run", "--"], home.path());
     command
-        .args(["run", "--"])
         .arg(&python.path)
         .arg(fixture_path("ranks.py"))
-        .arg("ask")
-        .env("HOME", home.path())
-        .env_remove("XDG_STATE_HOME")
-        .env("TERM", "xterm-256color")
-        .env("NO_COLOR", "1");
+        .arg("ask");
     let mut terminal = Terminal::start(command);
     terminal.wait_for("(pmdb w");
     // The first has stopped; the other two come in their own time.

@@ -3,7 +3,6 @@
 mod support;
 
 use std::fs;
-use std::process::Command;
 use std::time::Instant;
 
 use nix::libc;
@@ -199,10 +198,7 @@ fn waiting_for_one_that_does_not_come_can_be_given_up() {
         std::fs::read_dir(folder).expect("it lives").count()
     };
     let before = ends();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
-    command.args(["attach", &fixture.pid().to_string()]);
-    let mut terminal = Terminal::start(command);
-    terminal.wait_for("(pmdb)");
+    let mut terminal = Terminal::attach(&fixture);
     terminal.type_keys("stop\r");
     // It has been asked to stop when it has got the pipes.
     let begin = Instant::now();

@@ -1,7 +1,5 @@
 //! A process that job control has stopped: pmdb says so instead of waiting in silence, and loses nothing.
 
-use std::process::Command;
-
 use crate::support::{Conversation, Fixture, Terminal, on_each_python};
 use nix::sys::signal::Signal;
 
@@ -59,12 +57,7 @@ fn while_it_is_waited_for() {
     on_each_python(|python| {
         let mut fixture = Fixture::python(python, "working.py", &[]);
         let before = state(&mut fixture);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
-        command
-            .args(["attach", &fixture.pid().to_string()])
-            .env("NO_COLOR", "1");
-        let mut terminal = Terminal::start(command);
-        terminal.wait_for("(pmdb) ");
+        let mut terminal = Terminal::attach(&fixture);
         terminal.type_keys("tbreak 12, x == 5\rcontinue\r");
         terminal.wait_for("Deleted breakpoint 1");
         terminal.wait_for("(pmdb) ");

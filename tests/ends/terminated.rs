@@ -24,12 +24,6 @@ fn pmdb(arguments: &[&str]) -> Command {
     command
 }
 
-fn attach(fixture: &Fixture) -> Terminal {
-    let mut terminal = Terminal::start(pmdb(&["attach", &fixture.pid().to_string()]));
-    terminal.wait_for("(pmdb) ");
-    terminal
-}
-
 #[track_caller]
 fn ended_by(status: ExitStatus, signal: Signal) {
     assert_eq!(status.code(), Some(128 + signal as i32), "{status:?}");
@@ -53,7 +47,7 @@ fn a_process_that_stands_at_the_prompt_goes_on_untouched() {
     on_each_python(|python| {
         let mut fixture = Fixture::python(python, "working.py", &[]);
         let before = state(&mut fixture);
-        let mut terminal = attach(&fixture);
+        let mut terminal = Terminal::attach(&fixture);
         terminal.type_keys("tbreak 12, x == 5\rcontinue\r");
         terminal.wait_for("Deleted breakpoint 1");
         terminal.wait_for("(pmdb) ");
@@ -68,7 +62,7 @@ fn a_terminal_is_closed_while_a_process_runs_with_breakpoints() {
     let Some(python) = any_python() else { return };
     let mut fixture = Fixture::python(python, "working.py", &[]);
     let before = state(&mut fixture);
-    let mut terminal = attach(&fixture);
+    let mut terminal = Terminal::attach(&fixture);
     terminal.type_keys("log 12 x is {x}\rcontinue\r");
     terminal.wait_for("x is 3");
     terminal.hang_up();
@@ -80,7 +74,7 @@ fn a_terminal_is_closed_while_a_process_runs_with_breakpoints() {
 fn a_statement_that_runs_is_given_up() {
     let Some(python) = any_python() else { return };
     let mut fixture = Fixture::python(python, "hostile.py", &["ctypes"]);
-    let mut terminal = attach(&fixture);
+    let mut terminal = Terminal::attach(&fixture);
     terminal.type_keys("stop\r");
     terminal.wait_for("\n-> ");
     terminal.wait_for("(pmdb) ");

@@ -1,9 +1,6 @@
 //! The prompt in a real terminal: prompting, completion, history, Ctrl-C, colours.
 
-use std::path::Path;
-use std::process::Command;
-
-use crate::support::{Fixture, Terminal, any_python};
+use crate::support::{Fixture, Terminal, any_python, pmdb_of_user};
 
 const UP_ARROW: &str = "\x1b[A";
 const CTRL_C: &str = "\x03";
@@ -14,24 +11,12 @@ fn waiting() -> Fixture {
     Fixture::python(python, "prompt.py", &["wait"])
 }
 
-/// Without colours, so that texts can be compared; with the state of the user in `home`.
-fn pmdb(arguments: &[&str], home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
-    command
-        .args(arguments)
-        .env("HOME", home)
-        .env_remove("XDG_STATE_HOME")
-        .env("TERM", "xterm-256color")
-        .env("NO_COLOR", "1");
-    command
-}
-
 #[test]
 fn prompt_completes_and_remembers() {
     let fixture = waiting();
     let pid = fixture.pid().to_string();
     let home = tempfile::tempdir().unwrap();
-    let mut terminal = Terminal::start(pmdb(&["attach", &pid], home.path()));
+    let mut terminal = Terminal::start(pmdb_of_user(["attach", &pid], home.path()));
     let greeting = terminal.wait_for("(pmdb) ");
     assert!(greeting.contains(&format!("Process {pid}")), "{greeting:?}");
     assert!(greeting.contains("stop()\r\n-> halt()\r\n"), "{greeting:?}");
@@ -61,7 +46,7 @@ fn prompt_completes_and_remembers() {
     terminal.type_keys(CTRL_D);
     assert_eq!(terminal.wait().code(), Some(0), "{:?}", terminal.seen);
 
-    let mut terminal = Terminal::start(pmdb(&["attach", &pid], home.path()));
+    let mut terminal = Terminal::start(pmdb_of_user(["attach", &pid], home.path()));
     terminal.wait_for("(pmdb) ");
     terminal.type_keys(UP_ARROW);
     terminal.wait_for("p number");
@@ -81,7 +66,7 @@ fn several_lines_that_are_pasted_are_run_one_by_one() {
     let fixture = waiting();
     let home = tempfile::tempdir().unwrap();
     let pid = fixture.pid().to_string();
-    let mut terminal = Terminal::start(pmdb(&["attach", &pid], home.path()));
+    let mut terminal = Terminal::start(pmdb_of_user(["attach", &pid], home.path()));
     terminal.wait_for("(pmdb) ");
     terminal.type_keys("\x1b[200~p job\np number\n\x1b[201~\r");
     terminal.wait_for("\n2\r\n7\r\n");
@@ -93,7 +78,10 @@ fn commands_of_options_come_before_the_prompt() {
     let fixture = waiting();
     let home = tempfile::tempdir().unwrap();
     let pid = fixture.pid().to_string();
-    let mut terminal = Terminal::start(pmdb(&["attach", &pid, "-c", "p number"], home.path()));
+    let mut terminal = Terminal::start(pmdb_of_user(
+        ["attach", &pid, "-c", "p number"],
+        home.path(),
+    ));
     let before = terminal.wait_for("(pmdb) ");
     assert!(before.contains("\n7\r\n"), "{before:?}");
 }
@@ -103,7 +91,7 @@ fn prompt_names_the_process_among_several() {
     let (one, other) = (waiting(), waiting());
     let home = tempfile::tempdir().unwrap();
     let (first, second) = (one.pid().to_string(), other.pid().to_string());
-    let mut terminal = Terminal::start(pmdb(&["attach", &first, &second], home.path()));
+    let mut terminal = Terminal::start(pmdb_of_user(["attach", &first, &second], home.path()));
     terminal.wait_for(&format!("(pmdb {first}) "));
     terminal.type_keys(&format!("proc {second}\r"));
     terminal.wait_for(&format!("(pmdb {second}) "));
@@ -118,7 +106,7 @@ fn interrupt_ends_the_command_and_not_the_prompt() {
     let home = tempfile::tempdir().unwrap();
     let pid = fixture.pid().to_string();
     let words = ["attach", &pid, "--limit", "1000000000"];
-    let mut terminal = Terminal::start(pmdb(&words, home.path()));
+    let mut terminal = Terminal::start(pmdb_of_user(words, home.path()));
     terminal.wait_for("(pmdb) ");
     terminal.type_keys("p big\r");
     let shown = terminal.press_until(CTRL_C, "--KeyboardInterrupt--");
@@ -133,11 +121,11 @@ fn colours_are_there_unless_they_are_refused() {
     let fixture = waiting();
     let home = tempfile::tempdir().unwrap();
     let pid = fixture.pid().to_string();
-    let mut plain = Terminal::start(pmdb(&["attach", &pid], home.path()));
+    let mut plain = Terminal::start(pmdb_of_user(["attach", &pid], home.path()));
     plain.wait_for("(pmdb) ");
     plain.type_keys("longlist\r");
     plain.wait_for("def stop(job, total):");
-    let mut command = pmdb(&["attach", &pid], home.path());
+    let mut command = pmdb_of_user(["attach", &pid], home.path());
     command.env_remove("NO_COLOR");
     let mut coloured = Terminal::start(command);
     coloured.wait_for("(pmdb)");

@@ -51,7 +51,7 @@ pub use python::{
     Executable, PROMISED, Python, any_python, on_each_python, on_pythons_from, pythons,
 };
 pub use skip::skip;
-pub use terminal::{Terminal, with_usual_signals};
+pub use terminal::{Terminal, pmdb_of_user, with_usual_signals};
 pub use venv::venv;
 pub use walk::walk_all;
 pub use whereabouts::Waiting;

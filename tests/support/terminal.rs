@@ -1,10 +1,12 @@
 //! A program in a terminal of its own: what a person would see and type.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -18,7 +20,7 @@ use nix::sys::signal::{SigHandler, Signal};
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
-use super::PATIENCE;
+use super::{Fixture, PATIENCE};
 
 pub struct Terminal {
     child: Child,
@@ -33,7 +35,33 @@ pub struct Terminal {
     pub seen: String,
 }
 
+/// pmdb in a terminal with colours, none of which are wanted, so that texts can be compared; with the state of its user in `home`.
+pub fn pmdb_of_user<A: AsRef<OsStr>>(
+    arguments: impl IntoIterator<Item = A>,
+    home: &Path,
+) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+    command
+        .args(arguments)
+        .env("HOME", home)
+        .env_remove("XDG_STATE_HOME")
+        .env("TERM", "xterm-256color")
+        .env("NO_COLOR", "1");
+    command
+}
+
 impl Terminal {
+    /// `pmdb attach` of a fixture, at its first prompt.
+    pub fn attach(fixture: &Fixture) -> Terminal {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+        command
+            .args(["attach", &fixture.pid().to_string()])
+            .env("NO_COLOR", "1");
+        let mut terminal = Terminal::start(command);
+        terminal.wait_for("(pmdb) ");
+        terminal
+    }
+
     /// Starts a command in a pseudo-terminal of 40 lines of 120 columns, which is its controlling one.
     pub fn start(mut command: Command) -> Terminal {
         let size = Winsize {
