@@ -29,6 +29,7 @@ const PARTS: &[&str] = &[
     include_str!("inferior/commands.py"),
     include_str!("inferior/arrivals.py"),
     include_str!("inferior/levels.py"),
+    include_str!("inferior/exception_table.py"),
 ];
 /// How breakpoints are done where `sys.monitoring` is there, and where it is not.
 const MONITORING: [&str; 4] = [

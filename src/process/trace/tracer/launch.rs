@@ -53,8 +53,19 @@ impl Program {
     }
 
     fn needed_file(&self) -> Result<PathBuf, TraceError> {
-        self.file()
-            .ok_or_else(|| self.failed("there is no such command in PATH"))
+        self.file().ok_or_else(|| {
+            let name = Path::new(&self.name);
+            self.failed(if name.is_file() {
+                format!(
+                    "there is no such command in PATH; the file here is ./{}",
+                    name.display()
+                )
+            } else if name.extension().is_some() {
+                "there is no such file here, and no such command in PATH".to_string()
+            } else {
+                "there is no such command in PATH".to_string()
+            })
+        })
     }
 }
 

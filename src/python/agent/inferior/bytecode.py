@@ -305,21 +305,12 @@ class Copy:
                     number(last_column + 1)
         return bytes(table)
 
-    # Objects/exception_handling_notes.txt of 3.11
+    # Handlers of 3.11
 
     def read_handlers(self):
         """(first, behind the last, handler) as indices of instructions, and the depth of the stack with its flag."""
-        handlers, bytes_left = [], iter(getattr(self.code, "co_exceptiontable", b""))
-        for byte in bytes_left:
-            values = []
-            for turn in range(4):
-                byte = next(bytes_left) if turn else byte
-                value = byte & 63
-                while byte & 64:
-                    byte = next(bytes_left)
-                    value = value << 6 | byte & 63
-                values.append(value)
-            start, length, target, depth = values
+        handlers = []
+        for start, length, target, depth in exception_table(self.code):
             handlers.append((self.index_at[start], self.index_at[start + length], self.index_at[target], depth))
         return handlers
 

@@ -96,7 +96,8 @@ class Handlers:
 
     def __init__(self, code):
         self.code = code
-        self.ranges = handler_ranges(code)
+        # (first, behind the last, handler)
+        self.ranges = [(2 * first, 2 * (first + count), 2 * handler) for first, count, handler, _ in exception_table(code)]
         # {offset of a handler: what it does}
         self.known = {}
         # (offset, name, argument, offset behind it and its caches), and {offset: index}.
@@ -265,19 +266,3 @@ class Handlers:
             if index in targets or not is_false or self.code.co_flags & GENERATOR_FLAGS:
                 return False
         return all(not constants[self.instructions[self.index_at[offset]][2]] for offset in self.offsets_of("RETURN_CONST"))
-
-
-def handler_ranges(code):
-    """(first, behind the last, handler), by Objects/exception_handling_notes.txt."""
-    ranges, left = [], iter(code.co_exceptiontable)
-    for byte in left:
-        values = []
-        for turn in range(4):
-            byte = next(left) if turn else byte
-            value = byte & 63
-            while byte & 64:
-                byte = next(left)
-                value = value << 6 | byte & 63
-            values.append(2 * value)
-        ranges.append((values[0], values[0] + values[1], values[2]))
-    return ranges
