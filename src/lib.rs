@@ -4,6 +4,7 @@
 //!
 //! - [`model`]: plain data that every floor speaks,
 //! - [`process`]: a process as identity, memory, mappings and threads, live or dead,
+//! - [`native`]: modules, symbols and stacks of native code,
 //! - [`python`]: CPython read from memory,
 //! - [`waits`]: why a process died,
 //! - [`session`]: the debugger: the set of processes, the focus, the commands,
@@ -21,6 +22,8 @@ pub mod faces;
 pub mod hook;
 #[cfg(feature = "debugger")]
 pub mod model;
+#[cfg(feature = "debugger")]
+pub mod native;
 #[cfg(feature = "debugger")]
 pub mod process;
 #[cfg(feature = "debugger")]

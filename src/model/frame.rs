@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Value;
+use super::{Addr, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -37,6 +37,15 @@ pub struct Frame {
     /// The text of that line, of code that is in no file and whose source the process itself keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Of a native frame: the instruction that it executes next; in a caller, the one that the call returns to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pc: Option<Addr>,
+    /// Of a native frame: the file that its code was loaded from, as the process names it, or `[vdso]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<Arc<str>>,
+    /// The compiler put this function's code into that of its caller, the next older frame. Both have the same `pc`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inlined: bool,
     /// Empty unless locals were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locals: Vec<Local>,

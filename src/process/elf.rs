@@ -31,9 +31,16 @@ const LARGEST: u64 = 16 << 30;
 /// counts their bytes in 32 bits, and takes any shift.
 const MOST_BLOOM_WORDS: u32 = 1 << 24;
 
-/// An ELF file, mapped.
+/// An ELF file, mapped; or its image, copied out of a process that maps a file which cannot be opened.
+#[derive(Debug)]
 pub struct Elf {
-    bytes: Mmap,
+    bytes: Bytes,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    File(Mmap),
+    Copy(Vec<u8>),
 }
 
 /// The headers of an [`Elf`]. Addresses are as linked, that is without the load bias.
@@ -64,14 +71,27 @@ impl Elf {
     pub fn open(file: &File) -> Result<Elf, ElfError> {
         let length = file.metadata()?.len();
         let cut = (length > LARGEST).then_some(LARGEST as usize);
-        let bytes = map(file, cut)?;
+        let bytes = Bytes::File(map(file, cut)?);
         Ok(Elf { bytes })
+    }
+
+    pub fn copied(image: Vec<u8>) -> Elf {
+        let bytes = Bytes::Copy(image);
+        Elf { bytes }
+    }
+
+    /// The whole file.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::File(bytes) => bytes,
+            Bytes::Copy(bytes) => bytes,
+        }
     }
 
     pub fn view(&self) -> Result<ElfView<'_>, ElfError> {
         Ok(ElfView {
-            bytes: &self.bytes,
-            elf: ElfFile64::parse(&*self.bytes)?,
+            bytes: self.bytes(),
+            elf: ElfFile64::parse(self.bytes())?,
         })
     }
 }

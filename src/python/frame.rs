@@ -99,6 +99,9 @@ impl Look<'_> {
             line: frame.position.line,
             columns: frame.position.columns,
             source: (frame.position.line).and_then(|line| self.kept_line(&code.file, line)),
+            pc: None,
+            module: None,
+            inlined: false,
             locals,
             note,
         }

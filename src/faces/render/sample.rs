@@ -54,6 +54,9 @@ pub fn frame(function: &str) -> Frame {
         line: u32::try_from(function.len()).ok(),
         columns: None,
         source: None,
+        pc: None,
+        module: None,
+        inlined: false,
         locals: Vec::new(),
         note: None,
     }

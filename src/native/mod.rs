@@ -1,0 +1,10 @@
+//! Native code: which files a process runs, where a thread is in them, what its frames are called.
+//!
+//! A [`Module`] is parsed once and serves all processes that map the same file. Addresses in a module are as linked
+//! ([`Svma`]); a process adds its load bias to them.
+
+mod module;
+mod source_frame;
+
+pub use module::{Module, Svma};
+pub use source_frame::SourceFrame;
