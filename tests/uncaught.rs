@@ -199,6 +199,24 @@ fn what_is_caught_stops_nothing_however_it_is_caught() {
     });
 }
 
+/// The fixture puts a function of its own before pmdb's callback, and counts.
+#[test]
+fn what_is_caught_again_and_again_is_not_looked_at_again() {
+    on_each_python(|python| {
+        if !is_foreseen(python) {
+            return;
+        }
+        let lines = commands(&["p [kind.__name__]"]);
+        let answer = run_fixture(python, "caught_often.py", &lines, "");
+        let expected = "at_once 1\ndeep 1\nfrom_c 1\nfrom_generator 1\ntwo_classes 2\n";
+        assert_eq!(answer.stdout, expected, "{answer:#?}");
+        let said = &answer.stderr;
+        let is_alive = !said.contains("nothing can be stepped in them");
+        assert!(is_alive && said.contains("refuse()\n"), "{said}");
+        assert!(said.contains("['RuntimeError']\n"), "{said}");
+    });
+}
+
 /// Of the functions of `Losing` in the fixture that run each in a thread.
 const LOSING: usize = 7;
 

@@ -6,6 +6,7 @@ use nix::libc;
 
 use super::AgentError;
 use super::channel::Channel;
+use super::compiled::Compiled;
 use super::inject::{Injection, exported};
 use super::script::Runner;
 use super::wanted_stops::{WantedStops, Wishes};
@@ -102,14 +103,15 @@ impl Arrival {
             Purpose::StopAtEntry => {
                 let runner = Runner::BeforeMainProgram;
                 let wanted = WantedStops::default();
-                let enter = |hold: &mut Hold| enter(hold, Custody::Nobody, runner, &wanted);
+                let enter = |hold: &mut Hold| enter(hold, Custody::Nobody, runner, &wanted, None);
                 orders.ask(|follower| follower.hold_and_release(pid, tid, enter))?
             }
             Purpose::Watch(wishes) => {
                 let wanted = wishes.now();
                 let custody = Custody::Tracer(orders.clone());
                 let runner = Runner::BeforeMainProgramInTree;
-                let enter = |hold: &mut Hold| enter(hold, custody, runner, &wanted);
+                let compiled = Some(&wishes.compiled);
+                let enter = |hold: &mut Hold| enter(hold, custody, runner, &wanted, compiled);
                 orders.ask(|follower| follower.hold_standing(pid, tid, enter))?
             }
         }
@@ -142,10 +144,11 @@ fn enter(
     custody: Custody,
     runner: Runner,
     wanted: &WantedStops,
+    compiled: Option<&Compiled>,
 ) -> Result<(Injection, Channel), AgentError> {
     let pid = hold.pid();
     let failed = |why: String| AgentError::NotLaunched { pid, why };
     let process = LiveProcess::open(pid).map_err(|error| failed(error.to_string()))?;
     let located = locate(&process).map_err(|error| failed(error.to_string()))?;
-    Injection::begin_in(hold, custody, &process, &located, runner, wanted)
+    Injection::begin_in(hold, custody, &process, &located, runner, wanted, compiled)
 }

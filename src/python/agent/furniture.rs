@@ -46,18 +46,13 @@ struct Pipes {
 }
 
 impl Furniture {
-    /// Puts everything into a process that is held. `source` waits in the pipe of commands.
+    /// Puts everything into a process that is held. `source` is given the page, and what it returns waits in the pipe of commands.
     pub(super) fn bring(
         hold: &mut Hold,
-        source: &[u8],
+        source: impl FnOnce(&mut Hold, Addr) -> String,
     ) -> Result<(Furniture, Channel), AgentError> {
-        let protection = (libc::PROT_READ | libc::PROT_WRITE).cast_unsigned().into();
-        let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)
-            .cast_unsigned()
-            .into();
-        let map = call(libc::SYS_mmap, [0, PAGE, protection, flags, u64::MAX, 0]);
-        let text = make(hold, "map a page", &[map])?;
-        let text = Addr(text.first().copied().unwrap_or(0).cast_unsigned());
+        let text = make_page(hold, "map a page", libc::PROT_READ | libc::PROT_WRITE)?;
+        let source = source(hold, text);
         let pipes = Pipes::make(hold, text);
         let opened = pipes.and_then(|pipes| {
             let furniture = |[commands_inode, answers_inode]: [u64; 2]| Furniture {
@@ -71,7 +66,7 @@ impl Furniture {
                     answers_inode,
                 },
             };
-            match pipes.open(hold, source) {
+            match pipes.open(hold, source.as_bytes()) {
                 Ok((channel, inodes)) => Ok((furniture(inodes), channel)),
                 Err(error) => {
                     pipes.close(hold);
@@ -129,13 +124,11 @@ impl Furniture {
         if let Some(code) = self.code {
             return Ok(code);
         }
-        let protection = (libc::PROT_READ | libc::PROT_EXEC).cast_unsigned().into();
-        let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)
-            .cast_unsigned()
-            .into();
-        let map = call(libc::SYS_mmap, [0, PAGE, protection, flags, u64::MAX, 0]);
-        let made = make(hold, "map a page for code", &[map])?;
-        let code = Addr(made.first().copied().unwrap_or(0).cast_unsigned());
+        let code = make_page(
+            hold,
+            "map a page for code",
+            libc::PROT_READ | libc::PROT_EXEC,
+        )?;
         self.code = Some(code);
         Ok(code)
     }
@@ -240,12 +233,16 @@ fn inodes(pid: Pid, files: [&File; 2]) -> Result<[u64; 2], AgentError> {
     Ok([inode(files[0])?, inode(files[1])?])
 }
 
-fn call(number: libc::c_long, arguments: [u64; 6]) -> Call {
+pub(super) fn call(number: libc::c_long, arguments: [u64; 6]) -> Call {
     Call { number, arguments }
 }
 
 /// Makes system calls that must succeed.
-fn make(hold: &mut Hold, action: &'static str, calls: &[Call]) -> Result<Vec<i64>, AgentError> {
+pub(super) fn make(
+    hold: &mut Hold,
+    action: &'static str,
+    calls: &[Call],
+) -> Result<Vec<i64>, AgentError> {
     let pid = hold.pid();
     let results = hold.system_calls(calls)?;
     match results.iter().find(|result| (-4095..0).contains(*result)) {
@@ -256,6 +253,19 @@ fn make(hold: &mut Hold, action: &'static str, calls: &[Call]) -> Result<Vec<i64
         }),
         None => Ok(results),
     }
+}
+
+/// A page of the process's own, for what `protection` allows (mmap(2)).
+pub(super) fn make_page(
+    hold: &mut Hold,
+    action: &'static str,
+    protection: i32,
+) -> Result<Addr, AgentError> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let (protection, flags) = (protection.cast_unsigned(), flags.cast_unsigned());
+    let map = [0, PAGE, protection.into(), flags.into(), u64::MAX, 0];
+    let made = make(hold, action, &[call(libc::SYS_mmap, map)])?;
+    Ok(Addr(made.first().copied().unwrap_or(0).cast_unsigned()))
 }
 
 /// What fails here fails because the process is ending, and then there is nothing to take away.

@@ -1,12 +1,13 @@
 //! Bringing the agent in, and taking away what that needed.
 
 use super::channel::Channel;
+use super::compiled::{Compiled, Interpreter, Store};
 use super::furniture::{Furniture, HELPER_TEXT_AT};
 use super::helper::{self, Helper};
 use super::ring::{Placed, Ring};
 use super::script::Runner;
 use super::wanted_stops::WantedStops;
-use super::{AgentError, script};
+use super::{AgentError, script, unwind_filter};
 use crate::model::{Addr, Pid, Tid};
 use crate::process::elf::{Elf, load_bias};
 use crate::process::trace::{Custody, Hold};
@@ -35,7 +36,7 @@ pub struct Injection {
     has_begun: bool,
     /// Helpers that were sent.
     helpers: u64,
-    /// Bytes of the agent's source, which waits in the pipe.
+    /// Bytes of the agent's source that the text reads from the pipe.
     source_length: usize,
 }
 
@@ -88,11 +89,12 @@ impl Injection {
                 located,
                 Runner::Main,
                 &wanted,
+                None,
             )
         })?
     }
 
-    /// The same for a process that is held already.
+    /// The same for a process that is held already, with what others of its command have compiled, if it is one of a command.
     pub(super) fn begin_in(
         hold: &mut Hold,
         custody: Custody,
@@ -100,6 +102,7 @@ impl Injection {
         located: &Located,
         runner: Runner,
         wanted: &WantedStops,
+        compiled: Option<&Compiled>,
     ) -> Result<(Injection, Channel), AgentError> {
         let pid = hold.pid();
         let functions = Functions::of(process, pid)?;
@@ -112,11 +115,29 @@ impl Injection {
         // Made now, so that it has read nothing before the process stood still.
         let look = Look::new(process, located);
         let ring = look.pending_calls(pid)?;
-        let source = script::source(look.layout(), wanted);
-        let (furniture, channel) = Furniture::bring(hold, source.as_bytes())?;
+        let layout = look.layout();
+        let mut source_length = 0;
+        let (furniture, channel) = Furniture::bring(hold, |hold, page| {
+            let interpreter = Interpreter::at(process, functions.run, layout.version);
+            let store = interpreter
+                .zip(compiled)
+                .and_then(|(interpreter, compiled)| {
+                    Store::bring(hold, page, interpreter, compiled)
+                });
+            let source = script::source(layout, wanted, store.as_ref());
+            source_length = source.read_at_once;
+            source.text
+        })?;
         let inner = inner_pid(process, pid);
-        let text = script::entrance(furniture.ends, source.len(), inner, runner);
-        let placed = place(hold, &look, &ring, &furniture, &text, functions.run);
+        let text = script::entrance(furniture.ends, source_length, inner, runner);
+        let function = match runner {
+            Runner::BeforeMainProgramInTree => unwind_filter::bring(hold, process, layout),
+            _ => Ok(None),
+        };
+        let placed = function.and_then(|function| {
+            let function = function.unwrap_or(functions.run);
+            place(hold, &look, &ring, &furniture, &text, function)
+        });
         match placed {
             Ok(placed) => {
                 let placed = Some(placed);
@@ -128,7 +149,7 @@ impl Injection {
                     placed,
                     has_begun: false,
                     helpers: 0,
-                    source_length: source.len(),
+                    source_length,
                 };
                 Ok((injection, channel))
             }

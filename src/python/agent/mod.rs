@@ -5,6 +5,7 @@
 
 mod arrival;
 mod channel;
+mod compiled;
 mod error;
 mod furniture;
 mod helper;
@@ -13,6 +14,7 @@ mod launch;
 mod message;
 mod ring;
 mod script;
+mod unwind_filter;
 mod wanted_stops;
 
 pub use arrival::{Arrival, Purpose, Sprung};

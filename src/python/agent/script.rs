@@ -1,8 +1,10 @@
 //! The agent's source, and the few lines that start it.
 
+use super::compiled::Store;
+use super::unwind_filter;
 use super::wanted_stops::WantedStops;
 use crate::model::Pid;
-use crate::python::layout::Layout;
+use crate::python::layout::{Bytecode, Layout};
 
 /// The parts, in an order in which each finds what it inherits from.
 const PARTS: &[&str] = &[
@@ -32,7 +34,8 @@ const PARTS: &[&str] = &[
     include_str!("inferior/exception_table.py"),
 ];
 /// How breakpoints are done where `sys.monitoring` is there, and where it is not.
-const MONITORING: [&str; 4] = [
+const MONITORING: [&str; 5] = [
+    include_str!("inferior/filter.py"),
     include_str!("inferior/handlers.py"),
     include_str!("inferior/resolving.py"),
     include_str!("inferior/unwinding.py"),
@@ -45,8 +48,38 @@ const REWRITING: [&str; 3] = [
 ];
 const AGENT: &str = include_str!("inferior/agent.py");
 
-/// All of it for one version, one module.
-pub(super) fn source(layout: &Layout, wanted: &WantedStops) -> String {
+/// Brings in the others where they may have been compiled already.
+const LOADING: &str = include_str!("inferior/loading.py");
+
+/// What waits in the pipe.
+pub(super) struct Source {
+    pub(super) text: String,
+    /// Bytes of it that the text which starts the agent reads. It reads the others itself.
+    pub(super) read_at_once: usize,
+}
+
+/// The agent for one version, which is one module. With a store it is brought in from there, or compiled for it.
+pub(super) fn source(layout: &Layout, wanted: &WantedStops, store: Option<&Store>) -> Source {
+    let (mut text, parts) = constants_and_parts(layout, wanted);
+    let Some(store) = store else {
+        text += &parts;
+        let read_at_once = text.len();
+        return Source { text, read_at_once };
+    };
+    let (is_compiled, length) = match store.code {
+        Some(length) => ("True", length),
+        None => ("False", parts.len()),
+    };
+    text += &format!("STORE = {}, {length}, {is_compiled}\n", store.end);
+    text += &shortened(LOADING);
+    let read_at_once = text.len();
+    if store.code.is_none() {
+        text += &parts;
+    }
+    Source { text, read_at_once }
+}
+
+fn constants_and_parts(layout: &Layout, wanted: &WantedStops) -> (String, String) {
     let mut parts = PARTS.to_vec();
     let mut constants = wanted.in_python();
     match &layout.thread.tracing {
@@ -65,10 +98,17 @@ pub(super) fn source(layout: &Layout, wanted: &WantedStops) -> String {
             constants += &format!("LAYOUT = {{{}}}\n", members.join(", "));
             parts.extend(REWRITING);
         }
-        None => parts.extend(MONITORING),
+        None => {
+            if let Bytecode::Inline(bytecode) = layout.code.bytecode {
+                let slots = unwind_filter::SLOTS;
+                constants +=
+                    &format!("FILTER = {{\"slots\": {slots}, \"bytecode\": {bytecode}}}\n");
+            }
+            parts.extend(MONITORING);
+        }
     }
     parts.push(AGENT);
-    constants + &parts.into_iter().map(shortened).collect::<String>()
+    (constants, parts.into_iter().map(shortened).collect())
 }
 
 /// A part without what is for readers: comments, docstrings, and three of each four spaces of indentation. The pipe has little room.
@@ -211,7 +251,7 @@ mod tests {
     fn the_source_fits_into_a_pipe() {
         let most = crate::python::agent::furniture::LARGER_PIPE as usize;
         for layout in crate::python::layout::ALL {
-            let length = source(layout, &WantedStops::default()).len();
+            let length = source(layout, &WantedStops::default(), None).text.len();
             assert!(length < most, "{length}");
         }
     }
@@ -221,7 +261,7 @@ mod tests {
     fn each_name_is_given_once() {
         for layout in crate::python::layout::ALL {
             let mut names = std::collections::BTreeSet::new();
-            for line in source(layout, &WantedStops::default()).lines() {
+            for line in source(layout, &WantedStops::default(), None).text.lines() {
                 let name = ["class ", "def ", "async def "]
                     .iter()
                     .find_map(|word| line.strip_prefix(word))

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::compiled::Compiled;
 use super::message::WantedBreakpoint;
 
 /// Where an agent that nobody has told anything stops by itself.
@@ -25,21 +26,27 @@ pub struct WantedStops {
 
 /// The same for all processes of a command: what the agents get that come from now on.
 #[derive(Debug, Clone, Default)]
-pub struct Wishes(Arc<Mutex<WantedStops>>);
+pub struct Wishes {
+    wanted: Arc<Mutex<WantedStops>>,
+    pub(super) compiled: Compiled,
+}
 
 impl Wishes {
     pub fn new(wanted: WantedStops) -> Wishes {
-        Wishes(Arc::new(Mutex::new(wanted)))
+        Wishes {
+            wanted: Arc::new(Mutex::new(wanted)),
+            compiled: Compiled::default(),
+        }
     }
 
     pub fn set_places(&self, places: Vec<WantedBreakpoint>) {
         // Nothing panics while it has the lock.
-        let mut wanted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         wanted.places = places;
     }
 
     pub(super) fn now(&self) -> WantedStops {
-        let wanted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         wanted.clone()
     }
 }

@@ -54,9 +54,12 @@ class Unwinding:
         # {id of a code object: (code, its handlers)}
         self.readings = {}
         self.managers = Managers(self.reading, self.outcome)
+        self.filter = Filter()
 
     def callback(self):
+        """What is called for each function that an exception leaves, if the filter does not know already that it is kept."""
         agent, ways, told, first, identity, kind, passes = self.agent, self.ways, self.told, self.fresh, id, TYPE, PASSES
+        show, is_filtered = self.show_to_filter, self.filter.function is not None
 
         def unwound(code, offset, error):
             try:
@@ -66,6 +69,7 @@ class Unwinding:
                 if told:
                     # It was that of another exception, at the same address.
                     told.pop(identity(error), None)
+                    self.filter.asks_about(told)
                 caller, number = traceback.tb_frame.f_back, identity(kind(error))
                 while caller is not None:
                     way = ways.get(identity(caller.f_code) + caller.f_lasti)
@@ -74,6 +78,8 @@ class Unwinding:
                     if way is not passes:
                         is_kept = way.get(number)
                         if is_kept:
+                            if is_filtered:
+                                show(traceback.tb_frame.f_back, number)
                             return
                         if is_kept is None:
                             break
@@ -90,7 +96,7 @@ class Unwinding:
             except BaseException as failure:
                 agent.survives(failure)
 
-        return unwound
+        return self.filter.before(unwound)
 
     def fresh(self, code, traceback, error):
         """An exception leaves the function that raised it."""
@@ -99,9 +105,11 @@ class Unwinding:
             return
         if self.in_step and self.in_step.pop(thread, None) == (id(error), id(traceback), id(frame)):
             # A step has stopped where it was raised.
-            self.told[id(error)] = id(traceback)
+            self.note(error, traceback)
             return
         fate = self.fate(frame, frame.f_back, error)
+        if fate is None:
+            self.show_to_filter(frame.f_back, id(TYPE(error)))
         if fate is not None and agent.is_ours():
             self.note(error, traceback)
             self.tell(frame, error, fate, frame)
@@ -128,6 +136,7 @@ class Unwinding:
         if len(self.told) > MOST_TOLD:
             self.told.clear()
         self.told[id(error)] = id(traceback)
+        self.filter.asks_about(self.told)
 
     def tell(self, frame, error, fate, leaving):
         message = self.agent.message_of(error, fate)
@@ -203,6 +212,19 @@ class Unwinding:
         ways = self.ways.setdefault(place, {})
         if ways is not PASSES and len(ways) < MOST_KNOWN:
             ways[kind] = is_kept
+
+    def show_to_filter(self, caller, kind):
+        """What is remembered of the places that an exception of a class comes to, up to where it is kept."""
+        while caller is not None:
+            place = id(caller.f_code) + caller.f_lasti
+            way = self.ways.get(place)
+            is_kept = None if way is None else False if way is PASSES else way.get(kind)
+            if is_kept is None:
+                return
+            self.filter.remember(place, kind, is_kept)
+            if is_kept:
+                return
+            caller = caller.f_back
 
     def outcome(self, way, scope, kinds, depth):
         """Which way an exception with these classes takes through the handlers of a function."""

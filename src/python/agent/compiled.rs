@@ -1,0 +1,134 @@
+//! The agent's code, compiled by the first process of a command that runs a Python, for all that run the same one later.
+//!
+//! Compiling takes an interpreter more than twice as long as all the rest of its start; to load what was compiled, a fiftieth of that. The first gets
+//! the source, and leaves the code in a file that has no name (memfd_create(2)), which it closes before any line of the program runs. The others find
+//! the code in such a file.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nix::libc;
+
+use super::furniture::{call, make};
+use crate::model::Addr;
+use crate::process::trace::Hold;
+use crate::process::{Backing, Process};
+use crate::python::layout::Minor;
+
+/// How the code ends in the file: its length in so many bytes.
+const LENGTH: usize = 8;
+/// Bytes. It is some 300 KiB.
+const MOST: u64 = 8 << 20;
+/// Processes whose code is waited for at one time. One that was killed meanwhile leaves none.
+const MOST_AWAITED: usize = 16;
+
+/// An interpreter: the file that it is in, and its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Interpreter {
+    device: u64,
+    inode: u64,
+    version: Minor,
+}
+
+impl Interpreter {
+    /// That whose code lies at an address.
+    pub(super) fn at(process: &dyn Process, code: Addr, version: Minor) -> Option<Interpreter> {
+        let mappings = process.mappings();
+        let mapping = mappings.iter().find(|mapping| mapping.contains(code))?;
+        let Backing::File { device, inode, .. } = mapping.backing else {
+            return None;
+        };
+        Some(Interpreter {
+            device,
+            inode,
+            version,
+        })
+    }
+}
+
+/// What the processes of one command have compiled.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Compiled(Arc<Mutex<Shelf>>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    known: Vec<(Interpreter, Arc<[u8]>)>,
+    awaited: Vec<(Interpreter, File)>,
+}
+
+impl Compiled {
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // Nothing panics while it has the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn of(&self, interpreter: Interpreter) -> Option<Arc<[u8]>> {
+        let mut shelf = self.shelf();
+        if !shelf.known.iter().any(|(known, _)| *known == interpreter) {
+            let code = (shelf.awaited.iter())
+                .filter(|(known, _)| *known == interpreter)
+                .find_map(|(_, file)| whole(file))?;
+            shelf.awaited.retain(|(known, _)| *known != interpreter);
+            shelf.known.push((interpreter, code.into()));
+        }
+        let found = shelf.known.iter().find(|(known, _)| *known == interpreter);
+        found.map(|(_, code)| code.clone())
+    }
+
+    /// A process will leave the code in a file.
+    fn expect(&self, interpreter: Interpreter, file: File) {
+        let mut shelf = self.shelf();
+        if shelf.awaited.len() == MOST_AWAITED {
+            shelf.awaited.remove(0);
+        }
+        shelf.awaited.push((interpreter, file));
+    }
+}
+
+/// The code in a file, if all of it is there.
+fn whole(file: &File) -> Option<Vec<u8>> {
+    let length = file.metadata().ok()?.len();
+    let mut bytes = vec![0; usize::try_from(length.min(MOST)).ok()?];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    let code = bytes.len().checked_sub(LENGTH)?;
+    let length = bytes.split_off(code);
+    (length == (code as u64).to_le_bytes()).then_some(bytes)
+}
+
+/// A file in a process, from which it takes the code, or in which it leaves it.
+pub(super) struct Store {
+    pub(super) end: i32,
+    /// Of the code that is there already. Bytes.
+    pub(super) code: Option<usize>,
+}
+
+impl Store {
+    /// Nothing where the process may not have one. `page` is one that the process can read and nobody uses yet.
+    pub(super) fn bring(
+        hold: &mut Hold,
+        page: Addr,
+        interpreter: Interpreter,
+        compiled: &Compiled,
+    ) -> Option<Store> {
+        hold.write(page, b"pmdb\0").ok()?;
+        let flags = u64::from(libc::MFD_CLOEXEC);
+        let create = call(libc::SYS_memfd_create, [page.0, flags, 0, 0, 0, 0]);
+        let end = make(hold, "make a file", &[create]).ok()?;
+        let end = i32::try_from(*end.first()?).ok()?;
+        let store = |code| Some(Store { end, code });
+        // If that fails, it compiles for itself.
+        let path = format!("/proc/{}/fd/{end}", hold.pid());
+        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(path) else {
+            return store(None);
+        };
+        match compiled.of(interpreter) {
+            Some(code) => store(file.write_all(&code).is_ok().then_some(code.len())),
+            None => {
+                compiled.expect(interpreter, file);
+                store(None)
+            }
+        }
+    }
+}

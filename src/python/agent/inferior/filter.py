@@ -1,0 +1,30 @@
+"""What is known to be kept, where a function in machine code finds it that stands before the callback of `unwinding.py`
+(`agent/unwind_filter.rs`).
+"""
+
+
+class Filter:
+    def __init__(self):
+        # Nothing where the process could not be given one.
+        self.function = sys.__dict__.pop("_pmdb_unwinding", None)
+        # The head, see `asks_about`, and the slots, all of 16 bytes.
+        self.table = bytearray(16 * (1 + FILTER["slots"]))
+
+    def before(self, callback):
+        """What is called in the place of a callback."""
+        if self.function is None:
+            return callback
+        self.function.__self__[:] = [self.table, callback, None]
+        return self.function
+
+    def asks_about(self, errors):
+        """By their ids: exceptions with these, and by chance some others, are told to the callback in any case."""
+        bits = 0
+        for number in list(errors):
+            bits |= 1 << (number >> 4 & 63)
+        self.table[:8] = bits.to_bytes(8, "little")
+
+    def remember(self, place, kind, is_kept):
+        instruction = place + FILTER["bytecode"]
+        slot = 16 + 16 * ((instruction >> 1 ^ kind >> 4) & FILTER["slots"] - 1)
+        self.table[slot : slot + 16] = instruction.to_bytes(8, "little") + (kind if is_kept else kind | 1).to_bytes(8, "little")
