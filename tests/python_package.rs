@@ -110,12 +110,23 @@ fn the_prompt_comes_in_the_terminal_of_the_program() {
 #[test]
 fn what_nobody_catches_comes_to_a_prompt_when_it_is_installed() {
     on_each_python(|python| {
-        let what = ["ends_thread", "pool", "process", "ends_program"];
+        let what = [
+            "not_any_more",
+            "ends_thread",
+            "pool",
+            "process",
+            "executor",
+            "tasks",
+            "ends_program",
+        ];
         let (_home, mut terminal) = in_terminal(python, &what);
         for (fate, value) in [
             ("the thread ends with it", "[3]"),
             ("multiprocessing.pool hands it", "[7]"),
             ("the process ends with it", "[8]"),
+            ("ThreadPoolExecutor keeps it", "[9]"),
+            ("asyncio only reports it", "[11]"),
+            ("asyncio only reports it", "[10]"),
             ("the program ends with it", "[5]"),
         ] {
             terminal.wait_for(") raised IndexError: list index out of range");
@@ -129,7 +140,15 @@ fn what_nobody_catches_comes_to_a_prompt_when_it_is_installed() {
         }
         terminal.wait_for("IndexError: list index out of range");
         assert_eq!(terminal.wait().code(), Some(1), "{}", terminal.seen);
-        assert!(terminal.seen.contains("the parent has it"));
+        let printed = [
+            "all is as it was: True",
+            "the parent has it",
+            "it is kept: list index out of range",
+            "the loop goes on",
+        ];
+        for line in printed {
+            assert!(terminal.seen.contains(line), "{line}: {}", terminal.seen);
+        }
     });
 }
 

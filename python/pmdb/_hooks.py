@@ -1,4 +1,4 @@
-"""The places where Python and `multiprocessing` lose an exception, as far as a program can take them itself.
+"""The places where Python, `multiprocessing`, the executors and asyncio lose an exception, as far as a program can take them itself.
 
 `pmdb run` knows many more (`docs/internals/catchers.md`), and does the same without a change of the program: where it follows the
 process, these let it.
@@ -10,45 +10,84 @@ from . import _company
 from ._ranks import is_meant
 from ._stops import show
 
+POOL = "multiprocessing.pool hands it to the parent without its frames"
+PROCESSES = "ProcessPoolExecutor hands it to the parent without its frames"
+THREADS = "ThreadPoolExecutor keeps it for whoever asks for the result"
+ASYNCIO = "asyncio only reports it"
+
 
 class Hooks:
     def __init__(self, rank):
         self.rank = rank
-        self.uncaught, self.in_thread = sys.excepthook, threading.excepthook
+        # (holder, name, what was there, what is there now)
+        self.replaced = []
 
     def lost(self, error, fate):
         """An exception that nobody will see with its frames."""
-        if not isinstance(error, Exception) or error.__traceback__ is None:
+        if self is not installed or not isinstance(error, Exception) or error.__traceback__ is None:
             return
         if not _company.is_followed() and is_meant(self.rank):
             show(error, fate)
 
-    def ends_program(self, kind, error, traceback):
-        self.lost(error, "the program ends with it")
-        self.uncaught(kind, error, traceback)
+    def replace(self, holder, name, make):
+        """Puts `make(what was there)` under a name of a class or a module."""
+        before = getattr(holder, name)
+        now = make(before)
+        setattr(holder, name, now)
+        self.replaced.append((holder, name, before, now))
 
-    def ends_thread(self, about):
-        self.lost(about.exc_value, "the thread ends with it")
-        self.in_thread(about)
+    def restore(self):
+        """Puts back what was there, where nobody else has put something in the place of ours."""
+        for holder, name, before, now in reversed(self.replaced):
+            if holder.__dict__.get(name) is now:
+                setattr(holder, name, before)
+        self.replaced = []
 
     def watch(self):
-        sys.excepthook, threading.excepthook = self.ends_program, self.ends_thread
-        try:
-            from multiprocessing import pool, process
-        except ImportError:
-            # Built without it.
-            return
-        self.watch_process(process.BaseProcess)
-        self.watch_wrapper(pool.ExceptionWithTraceback, "multiprocessing.pool hands it to the parent without its frames")
-        try:
-            from concurrent.futures import process as executor
-        except ImportError:
-            return
-        self.watch_wrapper(executor._ExceptionWithTraceback, "ProcessPoolExecutor hands it to the parent without its frames")
+        self.replace(sys, "excepthook", self.ends_program)
+        self.replace(threading, "excepthook", self.ends_thread)
+        for watch in self.watch_multiprocessing, self.watch_executors, self.watch_asyncio:
+            try:
+                watch()
+            except ImportError:
+                # Built without it.
+                pass
 
-    def watch_process(self, kind):
+    def ends_program(self, before):
+        def excepthook(kind, error, traceback):
+            self.lost(error, "the program ends with it")
+            before(kind, error, traceback)
+
+        return excepthook
+
+    def ends_thread(self, before):
+        def excepthook(about):
+            self.lost(about.exc_value, "the thread ends with it")
+            before(about)
+
+        return excepthook
+
+    def watch_multiprocessing(self):
+        from multiprocessing import pool, process
+
+        self.replace(process.BaseProcess, "_bootstrap", self.ends_process)
+        self.replace(pool.ExceptionWithTraceback, "__init__", self.sends_away(POOL))
+
+    def watch_executors(self):
+        from concurrent.futures import Future
+
+        self.replace(Future, "set_exception", self.keeps_for_result)
+        from concurrent.futures import process
+
+        self.replace(process._ExceptionWithTraceback, "__init__", self.sends_away(PROCESSES))
+
+    def watch_asyncio(self):
+        from asyncio import BaseEventLoop
+
+        self.replace(BaseEventLoop, "call_exception_handler", self.reports)
+
+    def ends_process(self, before):
         """A worker runs `run()`, which programs override, in `_bootstrap()`, which catches all that comes of it."""
-        bootstrap, hooks = kind._bootstrap, self
 
         def _bootstrap(process, *arguments, **named):
             run = process.run
@@ -57,30 +96,53 @@ class Hooks:
                 try:
                     return run()
                 except Exception as error:
-                    hooks.lost(error, "the process ends with it")
+                    self.lost(error, "the process ends with it")
                     raise
 
             process.run = run_watched
-            return bootstrap(process, *arguments, **named)
+            return before(process, *arguments, **named)
 
-        kind._bootstrap = _bootstrap
+        return _bootstrap
 
-    def watch_wrapper(self, kind, fate):
+    def sends_away(self, fate):
         """What a worker puts an exception into before it sends it away."""
-        before, hooks = kind.__init__, self
 
-        def __init__(wrapper, error, *rest):
-            hooks.lost(error, fate)
-            before(wrapper, error, *rest)
+        def make(before):
+            def __init__(wrapper, error, *rest):
+                self.lost(error, fate)
+                before(wrapper, error, *rest)
 
-        kind.__init__ = __init__
+            return __init__
+
+        return make
+
+    def keeps_for_result(self, before):
+        """A thread of an executor gives what its function has raised to the future. Others who do that know what they do."""
+
+        def set_exception(future, exception):
+            if sys._getframe(1).f_globals.get("__name__") == "concurrent.futures.thread":
+                self.lost(exception, THREADS)
+            before(future, exception)
+
+        return set_exception
+
+    def reports(self, before):
+        """A loop is told of an exception of a callback, or of a task that has been forgotten without anybody having asked for its result."""
+
+        def call_exception_handler(loop, context):
+            if isinstance(context, dict):
+                self.lost(context.get("exception"), ASYNCIO)
+            before(loop, context)
+
+        return call_exception_handler
 
 
 installed = None
 
 
 def install(*, rank=None):
-    """From now on there is pmdb's prompt where an exception ends the program or a thread, or is lost in a worker of `multiprocessing`.
+    """From now on there is pmdb's prompt where an exception ends the program, a thread or a worker of `multiprocessing`, where an executor
+    or a pool keeps it or sends it away without its frames, and where asyncio only reports it.
 
     Workers that are forked have it from their parent. Those that are spawned import the main module: call it there, at its top.
     """
@@ -89,3 +151,11 @@ def install(*, rank=None):
         installed = Hooks(rank)
         installed.watch()
     installed.rank = rank
+
+
+def uninstall():
+    """Takes back what `install()` has done. Hooks that somebody else has put over ours since then stay, and ours pass everything on."""
+    global installed
+    if installed is not None:
+        installed.restore()
+        installed = None
