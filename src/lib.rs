@@ -4,7 +4,7 @@
 //!
 //! - [`model`]: plain data that every floor speaks,
 //! - [`process`]: a process as identity, memory, mappings and threads, live or dead,
-//! - [`native`]: modules, symbols and stacks of native code,
+//! - [`native`]: modules, symbols, debug information and stacks of native code,
 //! - [`python`]: CPython read from memory,
 //! - [`waits`]: why a process died,
 //! - [`session`]: the debugger: the set of processes, the focus, the commands,

@@ -30,6 +30,7 @@ pub mod evaluation;
 pub mod expression;
 mod fixture;
 pub mod mutate;
+pub mod native;
 pub mod overlay;
 mod programs;
 mod python;

@@ -1,0 +1,130 @@
+//! What the debug information of one module says: which functions and lines an address belongs to.
+//!
+//! Nothing is parsed before it is needed (`docs/internals/debug-information.md`): opening a module reads its section table and the
+//! headers of its units, and a question about an address reads the units that have it, their line tables and lists of functions once each.
+//! Addresses are as linked (DWARF's own, without the load bias), so that one module serves all processes that map it.
+
+mod debug_file;
+mod functions;
+mod lines;
+mod module;
+mod names;
+mod problems;
+mod ranges;
+mod scopes;
+mod sections;
+mod separate;
+mod source;
+mod unit;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use self_cell::self_cell;
+use thiserror::Error;
+
+pub use lines::SourceLocation;
+use module::{Module, Owner};
+pub use names::demangled;
+use problems::Problems;
+use sections::{Kept, Naming, Sections};
+use separate::{Origin, open_debug_file, open_supplementary};
+pub use source::{Sameness, SourceFile};
+
+use super::{SourceFrame, Svma};
+use crate::model::BuildId;
+use crate::process::elf::Elf;
+
+#[derive(Debug, Error)]
+pub enum DwarfError {
+    #[error("not an ELF file that pmdb can read: {0}")]
+    Malformed(#[from] object::read::Error),
+    #[error("{name} cannot be decompressed: {why}")]
+    Compressed { name: &'static str, why: String },
+    #[error(
+        "{} has no debug information, {why}: build it with `-g` (Rust: `debug = true` in the profile), or install its distribution's debug package",
+        path.display()
+    )]
+    NoDebugInformation { path: PathBuf, why: String },
+    #[error(
+        "the debug information refers to {} (build-id {id}), which is not there: names and types in it are missing; install the debug package that has it",
+        path.display()
+    )]
+    NoSupplementary { path: PathBuf, id: BuildId },
+    #[error(
+        "{} is not there, which has a part of the debug information: keep the `.dwo` files of the build, or pack them into a `.dwp`",
+        path.display()
+    )]
+    NoSplit { path: PathBuf },
+    #[error("{} cannot be used: {why}", path.display())]
+    Unusable { path: PathBuf, why: String },
+}
+
+self_cell!(
+    struct Parsed {
+        owner: Owner,
+        #[not_covariant]
+        dependent: Module,
+    }
+);
+
+/// The debug information of one module. Threads can share it.
+pub struct DebugInformation {
+    parsed: Parsed,
+}
+
+impl DebugInformation {
+    /// Finds the debug information of a module: in its file, or in a separate one that the file names.
+    ///
+    /// `path` is where the process sees the file; `root` is the folder that stands for the process's `/`.
+    pub fn open(file: Arc<Elf>, path: &Path, root: &Path) -> Result<DebugInformation, DwarfError> {
+        let mut roots = vec![root.to_path_buf()];
+        if root != Path::new("/") {
+            roots.push(PathBuf::from("/"));
+        }
+        let debug_file = root.join(path.strip_prefix("/").unwrap_or(path));
+        let mut origin = Origin {
+            path: path.to_path_buf(),
+            debug_file,
+            roots,
+        };
+        let kept = Kept::default();
+        let file = open_debug_file(file, &mut origin)?;
+        let owner = Owner {
+            kept,
+            problems: Problems::default(),
+            origin,
+            file,
+        };
+        let parsed = Parsed::try_new(owner, |owner| {
+            let main = Sections::read(&owner.kept, &owner.file, Naming::Main)?;
+            let supplementary = open_supplementary(&owner.kept, &owner.file, &owner.origin)
+                .unwrap_or_else(|error| {
+                    owner.problems.add(error.to_string());
+                    None
+                });
+            let supplementary = supplementary
+                .as_ref()
+                .map(|(label, sections)| (label.clone(), sections));
+            Ok::<_, DwarfError>(Module::new(owner, &main, supplementary))
+        })?;
+        Ok(DebugInformation { parsed })
+    }
+
+    /// The frames at an address as linked, innermost first: the calls that were inlined there, then the function that
+    /// they were inlined into. Empty if no unit has code there. A return address is one too high: it may belong to the next line.
+    pub fn frames_at(&self, address: Svma) -> Vec<SourceFrame> {
+        self.parsed
+            .with_dependent(|_, module| module.frames_at(address.0))
+    }
+
+    /// What was found damaged or missing so far.
+    pub fn problems(&self) -> Vec<String> {
+        self.parsed.borrow_owner().problems.sentences()
+    }
+
+    /// The file that the debug information is in.
+    pub fn debug_file(&self) -> &Path {
+        &self.parsed.borrow_owner().origin.debug_file
+    }
+}

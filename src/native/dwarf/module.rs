@@ -1,0 +1,312 @@
+//! The debug information of one module: its units by address, and the other files that they need.
+
+use std::sync::{Arc, OnceLock};
+
+use gimli::{AttributeValue, DebugTypeSignature, Dwarf, DwarfPackage};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::SourceLocation;
+use super::debug_file::{DebugFile, Relocated};
+use super::functions::code_ranges;
+use super::problems::Problems;
+use super::ranges::RangeTable;
+use super::sections::{Kept, Sections, Slice, empty};
+use super::separate::{Origin, SplitName, open_package, open_split};
+use super::unit::{Unit, UnitIn};
+use crate::native::SourceFrame;
+use crate::process::elf::Elf;
+
+/// What outlives the parsed information, which borrows from it.
+pub struct Owner {
+    pub kept: Kept,
+    pub problems: Problems,
+    pub origin: Origin,
+    /// The file that has the debug information.
+    pub file: Arc<Elf>,
+}
+
+pub struct Module<'a> {
+    owner: &'a Owner,
+    main: DebugFile<'a>,
+    /// What dwz has taken out of several files, because they all had it.
+    supplementary: Option<DebugFile<'a>>,
+    /// Units by address as `.debug_aranges` says it: without a look at the units.
+    listed: OnceLock<RangeTable<u32>>,
+    /// Those that `.debug_aranges` does not list, by what they say of themselves.
+    unlisted: OnceLock<RangeTable<u32>>,
+    package: OnceLock<Option<Package<'a>>>,
+}
+
+/// A `.dwp`: many `.dwo` files in one.
+struct Package<'a> {
+    parsed: DwarfPackage<Slice<'a>>,
+    label: String,
+    /// The type units, by their row in the index.
+    types: Vec<OnceLock<Option<Box<DebugFile<'a>>>>>,
+}
+
+impl<'a> Module<'a> {
+    pub fn new(
+        owner: &'a Owner,
+        main: &Sections<'a>,
+        supplementary: Option<(String, &Sections<'a>)>,
+    ) -> Module<'a> {
+        let mut dwarf = main.dwarf();
+        if let Some((_, sections)) = &supplementary {
+            dwarf.set_sup(sections.dwarf());
+        }
+        let file = |label: String, dwarf| DebugFile::new(label, dwarf, &owner.problems, None);
+        Module {
+            owner,
+            main: file(owner.origin.debug_file.display().to_string(), dwarf),
+            supplementary: supplementary.map(|(label, sections)| file(label, sections.dwarf())),
+            listed: OnceLock::new(),
+            unlisted: OnceLock::new(),
+            package: OnceLock::new(),
+        }
+    }
+
+    pub fn supplementary(&self) -> Option<&DebugFile<'a>> {
+        self.supplementary.as_ref()
+    }
+
+    /// The frames at an address, innermost first: what was inlined there, and the function itself.
+    pub fn frames_at(&self, address: u64) -> Vec<SourceFrame> {
+        let mut without_function = Vec::new();
+        for unit in self.units_at(address) {
+            let frames = self.frames_in(unit, address);
+            if frames.first().is_some_and(|frame| frame.function.is_some()) {
+                return frames;
+            }
+            without_function = frames;
+        }
+        without_function
+    }
+
+    fn frames_in(&self, unit: UnitIn<'_, 'a>, address: u64) -> Vec<SourceFrame> {
+        let lines = unit.lines();
+        let location = lines.location(address);
+        let entries = self.entries(unit);
+        let Some(function) = entries.functions().at(address) else {
+            return location
+                .into_iter()
+                .map(|at| source_frame(None, Some(at), false))
+                .collect();
+        };
+        let mut frames = Vec::new();
+        let mut location = location;
+        for call in function.inlined(entries).at(address) {
+            frames.push(source_frame(call.name(entries, self), location, true));
+            location = Some(SourceLocation {
+                file: call.call_file.and_then(|number| lines.file(number)),
+                line: call.call_line,
+                column: call.call_column,
+            });
+        }
+        frames.push(source_frame(function.name(entries, self), location, false));
+        frames
+    }
+
+    /// The units that may have the code at an address. More than one, if their ranges overlap.
+    pub fn units_at(&self, address: u64) -> impl Iterator<Item = UnitIn<'_, 'a>> {
+        let listed = self
+            .listed
+            .get_or_init(|| self.list_units())
+            .covering(address);
+        let unlisted = std::iter::once_with(move || {
+            self.unlisted
+                .get_or_init(|| self.survey_units())
+                .covering(address)
+        });
+        let mut seen = Vec::new();
+        let indexes = listed.chain(unlisted.flatten()).filter(move |index| {
+            let is_new = !seen.contains(*index);
+            seen.push(**index);
+            is_new
+        });
+        indexes.filter_map(|&index| {
+            let unit = self.main.compile_unit(index as usize)?;
+            Some(UnitIn {
+                file: &self.main,
+                unit,
+            })
+        })
+    }
+
+    /// By `.debug_aranges` (DWARF 5, section 6.1.2).
+    fn list_units(&self) -> RangeTable<u32> {
+        let mut ranges = Vec::new();
+        self.for_each_listed(|index, set| {
+            let mut entries = set.entries();
+            // An entry whose end overflows is skipped, and the next one follows.
+            let each = std::iter::from_fn(|| entries.next().transpose());
+            ranges.extend(each.flatten().map(|entry| (entry.range(), index)));
+        });
+        RangeTable::new(ranges)
+    }
+
+    fn for_each_listed(&self, mut each: impl FnMut(u32, &gimli::ArangeHeader<Slice<'a>>)) {
+        let mut sets = self.main.dwarf.debug_aranges.headers();
+        while let Some(set) = sets.next().unwrap_or_else(|error| {
+            let label = &self.main.label;
+            self.owner.problems.add(format!(
+                "{label}: .debug_aranges is damaged: {error}; the units are asked instead"
+            ));
+            None
+        }) {
+            if let Some(index) = self.main.index_at(set.debug_info_offset()) {
+                each(index as u32, &set);
+            }
+        }
+    }
+
+    /// By the ranges that each unit claims at its root, else by those of its line table.
+    fn survey_units(&self) -> RangeTable<u32> {
+        let mut listed = vec![false; self.main.unit_count()];
+        self.for_each_listed(|index, set| {
+            listed[index as usize] = set.entries().next().is_ok_and(|entry| entry.is_some())
+        });
+        let ranges: Vec<_> = (0..self.main.unit_count())
+            .into_par_iter()
+            .filter(|&index| !listed[index])
+            .flat_map_iter(|index| {
+                let ranges = self.main.compile_unit(index).map(|unit| self.claimed(unit));
+                ranges
+                    .into_iter()
+                    .flatten()
+                    .map(move |range| (range, index as u32))
+            })
+            .collect();
+        RangeTable::new(ranges)
+    }
+
+    fn claimed(&self, unit: &Unit<'a>) -> Vec<gimli::Range> {
+        let unit = UnitIn {
+            file: &self.main,
+            unit,
+        };
+        let Ok(root) = unit.root().read() else {
+            return Vec::new();
+        };
+        let ranges = code_ranges(unit, root.attrs());
+        if !ranges.is_empty() {
+            return ranges;
+        }
+        unit.lines().ranges().collect()
+    }
+
+    /// Where the entries of a unit are: in itself, or for a skeleton in a `.dwo` or `.dwp` file.
+    pub fn entries<'s>(&'s self, unit: UnitIn<'s, 'a>) -> UnitIn<'s, 'a> {
+        let split = unit
+            .unit
+            .split
+            .get_or_init(|| self.load_split(unit).map(Box::new));
+        let split = split.as_deref().and_then(|file| {
+            let units = (0..file.unit_count()).filter_map(|index| file.compile_unit(index));
+            let is_meant = |split: &&Unit<'a>| {
+                split.parsed.dwo_id.is_none() || split.parsed.dwo_id == unit.unit.parsed.dwo_id
+            };
+            let unit = units.into_iter().find(is_meant)?;
+            Some(UnitIn { file, unit })
+        });
+        split.unwrap_or(unit)
+    }
+
+    fn load_split(&self, skeleton: UnitIn<'_, 'a>) -> Option<DebugFile<'a>> {
+        let parsed = &skeleton.unit.parsed;
+        let id = parsed.dwo_id?;
+        let name = parsed.dwo_name().ok()??;
+        let relocated = Some(Relocated {
+            low_pc: parsed.low_pc,
+            addr_base: parsed.addr_base,
+            rnglists_base: parsed.rnglists_base,
+        });
+        let make =
+            |label: String, dwarf| DebugFile::new(label, dwarf, &self.owner.problems, relocated);
+        if let Some(package) = self.package()
+            && let Ok(Some(dwarf)) = package.parsed.find_cu(id, &self.main.dwarf)
+        {
+            return Some(make(package.label.clone(), dwarf));
+        }
+        let text = |value: AttributeValue<Slice<'a>>| skeleton.text(value);
+        let folder = parsed
+            .comp_dir
+            .map(|bytes| String::from_utf8_lossy(bytes.slice()).into_owned());
+        let name = SplitName {
+            name: text(name)?,
+            folder,
+        };
+        match open_split(&self.owner.kept, &self.owner.origin, &name) {
+            Ok((path, sections)) => {
+                let mut dwarf: Dwarf<_> = sections.dwarf();
+                dwarf.make_dwo(&self.main.dwarf);
+                Some(make(path.display().to_string(), dwarf))
+            }
+            Err(error) => {
+                self.owner.problems.add(error.to_string());
+                None
+            }
+        }
+    }
+
+    fn package(&self) -> Option<&Package<'a>> {
+        let package = self.package.get_or_init(|| {
+            let (path, sections) = open_package(&self.owner.kept, &self.owner.origin)?;
+            let label = path.display().to_string();
+            let load = |id| Ok::<_, gimli::Error>(sections.get(id));
+            match DwarfPackage::load(load, empty()) {
+                Ok(parsed) => {
+                    let types = (0..parsed.tu_index.unit_count())
+                        .map(|_| OnceLock::new())
+                        .collect();
+                    Some(Package {
+                        parsed,
+                        label,
+                        types,
+                    })
+                }
+                Err(error) => {
+                    self.owner
+                        .problems
+                        .add(format!("{label} is damaged: {error}"));
+                    None
+                }
+            }
+        });
+        package.as_ref()
+    }
+
+    /// The part of a package that has a type.
+    pub fn packaged_type(&self, signature: DebugTypeSignature) -> Option<&DebugFile<'a>> {
+        let package = self.package()?;
+        // Rows count from 1 (DWARF 5, section 7.3.5.3).
+        let row = package.parsed.tu_index.find(signature.0)?;
+        let slot = package.types.get(row.checked_sub(1)? as usize)?;
+        let file = slot.get_or_init(|| {
+            let dwarf = package.parsed.tu_sections(row, &self.main.dwarf).ok()?;
+            Some(Box::new(DebugFile::new(
+                package.label.clone(),
+                dwarf,
+                &self.owner.problems,
+                None,
+            )))
+        });
+        file.as_deref()
+    }
+}
+
+fn source_frame(
+    function: Option<Arc<str>>,
+    location: Option<SourceLocation>,
+    is_inlined: bool,
+) -> SourceFrame {
+    let (file, line, column) =
+        location.map_or((None, None, None), |at| (at.file, at.line, at.column));
+    SourceFrame {
+        function,
+        file,
+        line,
+        column,
+        is_inlined,
+    }
+}

@@ -1,0 +1,255 @@
+//! Debug information that lies in another file than the code: by build-id, by `.gnu_debuglink`, by `.gnu_debugaltlink`, and
+//! in `.dwo` and `.dwp` files.
+//!
+//! The process's own root is searched first, then pmdb's: a container seldom has debug files, and a build-id, checksum or
+//! DWO id tells whether a file belongs to the module, wherever it lies.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::libc::O_NONBLOCK;
+use object::Object;
+use object::read::elf::ElfFile64;
+
+use super::DwarfError;
+use super::sections::{Kept, Naming, Sections, find};
+use crate::model::BuildId;
+use crate::process::elf::Elf;
+
+/// Where distributions put separate debug files.
+const DEBUG_FOLDER: &str = "/usr/lib/debug";
+
+/// Where a module's code lies, and where other files are looked for.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// As the process sees it.
+    pub path: PathBuf,
+    /// The file that has the debug information: the module itself, or a separate one. As found below one of the roots.
+    pub debug_file: PathBuf,
+    /// Folders that stand for `/`.
+    pub roots: Vec<PathBuf>,
+}
+
+/// How a skeleton names the file of its unit.
+pub struct SplitName {
+    pub name: String,
+    /// What the name is relative to.
+    pub folder: Option<String>,
+}
+
+impl Origin {
+    /// A file below the first of the roots that has a regular file of that name, and its path as found.
+    fn candidates<'o>(&'o self, path: &'o Path) -> impl Iterator<Item = (PathBuf, File)> + 'o {
+        let below = path.strip_prefix("/").unwrap_or(path);
+        self.roots.iter().filter_map(move |root| {
+            let path = root.join(below);
+            // A name that a file suggests may be that of a pipe, which must not block pmdb.
+            let file = OpenOptions::new()
+                .read(true)
+                .custom_flags(O_NONBLOCK)
+                .open(&path)
+                .ok()?;
+            file.metadata().ok()?.is_file().then_some((path, file))
+        })
+    }
+
+    /// The folder of the module.
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+}
+
+type Parsed<'a> = ElfFile64<'a, object::LittleEndian>;
+
+fn has_debug_information(elf: &Parsed<'_>) -> bool {
+    find(elf, ".debug_info").is_some()
+}
+
+/// The file that has the debug information of a module, and where it is: the module itself or a separate file.
+pub fn open_debug_file(module: Arc<Elf>, origin: &mut Origin) -> Result<Arc<Elf>, DwarfError> {
+    let elf = Parsed::parse(module.bytes())?;
+    if has_debug_information(&elf) {
+        return Ok(module);
+    }
+    let build_id = elf
+        .build_id()
+        .ok()
+        .flatten()
+        .map(|bytes| BuildId(bytes.to_vec()));
+    let link = elf.gnu_debuglink().ok().flatten();
+    let mut tried = Vec::new();
+    let mut mismatch = None;
+    let by_id = build_id
+        .as_ref()
+        .and_then(build_id_path)
+        .map(|path| (path, None));
+    let by_link = link.into_iter().flat_map(|(name, crc)| {
+        let paths = link_paths(origin.folder(), &String::from_utf8_lossy(name));
+        paths.into_iter().map(move |path| (path, Some(crc)))
+    });
+    let paths: Vec<_> = by_id.into_iter().chain(by_link).collect();
+    for (path, crc) in paths {
+        tried.push(path.display().to_string());
+        let found = origin.candidates(&path).find_map(|(found, file)| {
+            let elf = Elf::open(&file).ok()?;
+            match belongs(&elf, build_id.as_ref(), crc) {
+                Ok(()) => Some((found, elf)),
+                Err(why) => {
+                    mismatch = Some(format!("{} {why}", found.display()));
+                    None
+                }
+            }
+        });
+        if let Some((found, elf)) = found {
+            origin.debug_file = found;
+            return Ok(Arc::new(elf));
+        }
+    }
+    Err(DwarfError::NoDebugInformation {
+        path: origin.path.clone(),
+        why: match (mismatch, tried.is_empty()) {
+            (Some(mismatch), _) => mismatch,
+            (None, false) => format!("nor is there {}", tried.join(", ")),
+            (None, true) => "nor does it name a file that has it".to_owned(),
+        },
+    })
+}
+
+/// `/usr/lib/debug/.build-id/ab/cdef….debug`
+fn build_id_path(build_id: &BuildId) -> Option<PathBuf> {
+    let text = build_id.to_string();
+    let (first, rest) = text.split_at_checked(2)?;
+    (!rest.is_empty())
+        .then(|| PathBuf::from(format!("{DEBUG_FOLDER}/.build-id/{first}/{rest}.debug")))
+}
+
+/// Where gdb looks for the file of a `.gnu_debuglink` (its manual, "Debugging Information in Separate Files").
+fn link_paths(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let below = folder.strip_prefix("/").unwrap_or(folder);
+    vec![
+        folder.join(name),
+        folder.join(".debug").join(name),
+        Path::new(DEBUG_FOLDER).join(below).join(name),
+    ]
+}
+
+/// Whether a separate file is that of the module: by its build-id, or where one of the two has none, by its checksum.
+fn belongs(candidate: &Elf, build_id: Option<&BuildId>, crc: Option<u32>) -> Result<(), String> {
+    let elf = Parsed::parse(candidate.bytes())
+        .map_err(|error| format!("is not an ELF file that pmdb can read: {error}"))?;
+    if !has_debug_information(&elf) {
+        return Err("has no debug information".to_owned());
+    }
+    let its_id = elf
+        .build_id()
+        .ok()
+        .flatten()
+        .map(|bytes| BuildId(bytes.to_vec()));
+    match (build_id, its_id, crc) {
+        (Some(id), Some(its_id), _) if *id == its_id => Ok(()),
+        (Some(id), Some(its_id), _) => Err(format!("belongs to another build: {its_id}, not {id}")),
+        (_, _, Some(crc)) if crc32(candidate.bytes()) == crc => Ok(()),
+        (_, _, Some(_)) => Err(
+            "belongs to another build: its checksum is not that of the .gnu_debuglink".to_owned(),
+        ),
+        _ => Err("does not say which build it belongs to".to_owned()),
+    }
+}
+
+/// The checksum of `.gnu_debuglink`: that of zlib (gdb's manual, the same chapter).
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+/// The file that dwz has moved common entries to, if the debug information refers to one; with what to call it.
+pub fn open_supplementary<'a>(
+    kept: &'a Kept,
+    file: &'a Elf,
+    origin: &Origin,
+) -> Result<Option<(String, Sections<'a>)>, DwarfError> {
+    let elf = Parsed::parse(file.bytes())?;
+    let Some((name, id)) = elf.gnu_debugaltlink().ok().flatten() else {
+        return Ok(None);
+    };
+    let id = BuildId(id.to_vec());
+    let name = PathBuf::from(String::from_utf8_lossy(name).into_owned());
+    let named = origin.folder().join(&name);
+    // Relative to where the debug file was found (which is below a root already), or as it stands.
+    let beside = origin
+        .debug_file
+        .parent()
+        .map(|folder| folder.join(&name))
+        .filter(|_| name.is_relative());
+    let beside = beside.and_then(|path| File::open(&path).ok().map(|file| (path, file)));
+    let by_id = build_id_path(&id);
+    let paths = [Some(named.as_path()), by_id.as_deref()];
+    let found = beside.into_iter().chain(
+        paths
+            .into_iter()
+            .flatten()
+            .flat_map(|path| origin.candidates(path)),
+    );
+    for (path, file) in found {
+        let Ok(elf) = Elf::open(&file) else { continue };
+        let is_meant = Parsed::parse(elf.bytes())
+            .is_ok_and(|elf| elf.build_id().ok().flatten() == Some(&id.0));
+        if is_meant {
+            let sections = Sections::read(kept, kept.file(elf), Naming::Main)?;
+            return Ok(Some((path.display().to_string(), sections)));
+        }
+    }
+    Err(DwarfError::NoSupplementary { path: name, id })
+}
+
+/// The file of a split unit. Whether it has that unit, its caller sees by the id.
+pub fn open_split<'a>(
+    kept: &'a Kept,
+    origin: &Origin,
+    split: &SplitName,
+) -> Result<(PathBuf, Sections<'a>), DwarfError> {
+    let named = Path::new(split.folder.as_deref().unwrap_or("/")).join(&split.name);
+    // Moved together with the program.
+    let beside = named.file_name().map(|name| origin.folder().join(name));
+    let paths = [Some(named.as_path()), beside.as_deref()];
+    let mut found = paths
+        .into_iter()
+        .flatten()
+        .flat_map(|path| origin.candidates(path));
+    let Some((path, file)) = found.next() else {
+        return Err(DwarfError::NoSplit {
+            path: named.clone(),
+        });
+    };
+    let elf = Elf::open(&file).map_err(|error| DwarfError::Unusable {
+        path: path.clone(),
+        why: error.to_string(),
+    })?;
+    let sections = Sections::read(kept, kept.file(elf), Naming::Split)?;
+    Ok((path, sections))
+}
+
+/// The package of split units beside a module: `program.dwp`.
+pub fn open_package<'a>(kept: &'a Kept, origin: &Origin) -> Option<(PathBuf, Sections<'a>)> {
+    let with_suffix = |path: &Path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".dwp");
+        PathBuf::from(name)
+    };
+    let beside_debug_file = with_suffix(&origin.debug_file);
+    let beside_debug_file = File::open(&beside_debug_file)
+        .ok()
+        .map(|file| (beside_debug_file, file));
+    let beside_module = with_suffix(&origin.path);
+    let mut found = origin.candidates(&beside_module).chain(beside_debug_file);
+    found.find_map(|(path, file)| {
+        let elf = kept.file(Elf::open(&file).ok()?);
+        let sections = Sections::read(kept, elf, Naming::Split).ok()?;
+        sections
+            .has(gimli::SectionId::DebugCuIndex)
+            .then_some((path, sections))
+    })
+}

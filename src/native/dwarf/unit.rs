@@ -1,0 +1,147 @@
+//! One unit: the code and the types of what was compiled together. Its tables are made when they are first needed.
+
+use std::sync::OnceLock;
+
+use gimli::{AttributeValue, DebuggingInformationEntry, UnitOffset, UnitRef};
+
+use super::debug_file::DebugFile;
+use super::functions::Functions;
+use super::lines::LineTable;
+use super::module::Module;
+use super::scopes::Scopes;
+use super::sections::Slice;
+
+/// An entry of the tree of a unit ("DIE"), with all of its attributes.
+pub type Entry<'a> = DebuggingInformationEntry<Slice<'a>>;
+
+pub struct Unit<'a> {
+    pub parsed: gimli::Unit<Slice<'a>>,
+    /// Where a skeleton's own entries are.
+    pub split: OnceLock<Option<Box<DebugFile<'a>>>>,
+    functions: OnceLock<Functions>,
+    scopes: OnceLock<Scopes<'a>>,
+    lines: OnceLock<LineTable>,
+}
+
+/// A unit, and the file that it is in: what it takes to read its entries.
+pub struct UnitIn<'s, 'a> {
+    pub file: &'s DebugFile<'a>,
+    pub unit: &'s Unit<'a>,
+}
+
+/// An entry, wherever it is.
+pub struct EntryRef<'s, 'a> {
+    pub within: UnitIn<'s, 'a>,
+    pub offset: UnitOffset,
+}
+
+impl Clone for UnitIn<'_, '_> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl Copy for UnitIn<'_, '_> {}
+
+impl Clone for EntryRef<'_, '_> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl Copy for EntryRef<'_, '_> {}
+
+impl<'a> Unit<'a> {
+    pub fn new(parsed: gimli::Unit<Slice<'a>>) -> Unit<'a> {
+        Unit {
+            parsed,
+            split: OnceLock::new(),
+            functions: OnceLock::new(),
+            scopes: OnceLock::new(),
+            lines: OnceLock::new(),
+        }
+    }
+}
+
+impl<'s, 'a> UnitIn<'s, 'a> {
+    pub fn reading(self) -> UnitRef<'s, Slice<'a>> {
+        UnitRef::new(&self.file.dwarf, &self.unit.parsed)
+    }
+
+    pub fn lines(self) -> &'s LineTable {
+        self.unit.lines.get_or_init(|| {
+            let (table, damage) = LineTable::run(self.reading());
+            self.complain_of(damage);
+            table
+        })
+    }
+
+    pub fn functions(self) -> &'s Functions {
+        self.unit.functions.get_or_init(|| {
+            let (functions, damage) = Functions::of(self);
+            self.complain_of(damage);
+            functions
+        })
+    }
+
+    pub fn scopes(self) -> &'s Scopes<'a> {
+        // What damage there is, the functions complain of.
+        self.unit.scopes.get_or_init(|| Scopes::of(self).0)
+    }
+
+    fn complain_of(self, damage: Option<impl std::fmt::Display>) {
+        if let Some(damage) = damage {
+            self.file.complain(&self.unit.parsed.header, &damage);
+        }
+    }
+
+    pub fn entry(self, offset: UnitOffset) -> EntryRef<'s, 'a> {
+        EntryRef {
+            within: self,
+            offset,
+        }
+    }
+
+    pub fn root(self) -> EntryRef<'s, 'a> {
+        self.entry(self.unit.parsed.header.root_offset())
+    }
+
+    /// A string attribute's text. Bytes that are not UTF-8 are replaced.
+    pub fn text(self, value: AttributeValue<Slice<'a>>) -> Option<String> {
+        let bytes = self.reading().attr_string(value).ok()?;
+        Some(String::from_utf8_lossy(bytes.slice()).into_owned())
+    }
+
+    /// The entry that an attribute refers to: in this unit, in another one of its file, in the supplementary file
+    /// (dwz), or in a type unit.
+    pub fn refer(
+        self,
+        value: AttributeValue<Slice<'a>>,
+        module: &'s Module<'a>,
+    ) -> Option<EntryRef<'s, 'a>> {
+        let (file, found) = match value {
+            AttributeValue::UnitRef(offset) => return Some(self.entry(offset)),
+            AttributeValue::DebugInfoRef(offset) => (self.file, self.file.unit_around(offset)),
+            AttributeValue::DebugInfoRefSup(offset) => {
+                let file = module.supplementary()?;
+                (file, file.unit_around(offset))
+            }
+            AttributeValue::DebugTypesRef(signature) => match self.file.type_unit(signature) {
+                Some(found) => (self.file, Some(found)),
+                None => {
+                    let file = module.packaged_type(signature)?;
+                    (file, file.type_unit(signature))
+                }
+            },
+            _ => return None,
+        };
+        let (unit, offset) = found?;
+        Some(UnitIn { file, unit }.entry(offset))
+    }
+}
+
+impl<'a> EntryRef<'_, 'a> {
+    pub fn read(self) -> Result<Entry<'a>, gimli::Error> {
+        self.within.unit.parsed.entry(self.offset)
+    }
+}

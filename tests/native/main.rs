@@ -1,0 +1,8 @@
+//! What is read of native code.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod damaged;
+mod frames;
+mod separate;
