@@ -77,7 +77,7 @@ fn may_be_whole_later(broken: &Option<LookError>) -> bool {
 }
 
 /// While a thread stands still, the newest frames of its stack are pmdb's own.
-fn is_of_agent(frame: &PythonFrame) -> bool {
+pub(super) fn is_of_agent(frame: &PythonFrame) -> bool {
     frame.code.file == OWN_FILE
 }
 
@@ -377,7 +377,7 @@ impl Look<'_> {
         }
     }
 
-    fn caller(&self, frame: Addr) -> Result<Addr, LookError> {
+    pub(super) fn caller(&self, frame: Addr) -> Result<Addr, LookError> {
         let at = match self.layout().frame {
             FrameLayout::Object(layout) => layout.back,
             FrameLayout::Interpreter(layout) => layout.previous,

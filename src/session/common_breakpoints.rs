@@ -13,7 +13,7 @@ use super::selection::StopKind;
 use crate::model::Pid;
 
 /// How long a process may take to stop.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Session {
     /// Sets one in the focused process.
@@ -94,9 +94,11 @@ impl Session {
         let mut events = inferior.hold(&self.interrupted)?;
         while !inferior.stands_still() {
             if self.interrupted.load(Ordering::Relaxed) {
+                inferior.stop_is_given_up = true;
                 return Err(SessionError::Interrupted);
             }
             if Instant::now() > deadline {
+                inferior.stop_is_given_up = true;
                 return Err(SessionError::NotInTime { pid });
             }
             events.extend(inferior.wait(&self.interrupted)?);

@@ -29,6 +29,7 @@ impl Inferior {
         if self.stands_still() {
             return Ok(Vec::new());
         }
+        self.stop_is_given_up = false;
         let pid = self.live_pid()?;
         let located = self.located()?.clone();
         // The one that comes in takes the place of one that has lost its pipes.
@@ -144,7 +145,10 @@ impl Inferior {
     /// What has happened; nothing if nothing has, for a while.
     pub fn wait(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
         match self.held()?.next_event(GLANCE, interrupted) {
-            Ok(Some(event)) => self.happened(event, interrupted),
+            Ok(Some(event)) => {
+                let events = self.happened(event, interrupted)?;
+                self.pass_over_late_stop(events)
+            }
             // A child that it forked may still have the other ends of the pipes.
             Ok(None) if self.process.has_changed().is_some() => {
                 let pid = self.live_pid()?;
@@ -176,9 +180,29 @@ impl Inferior {
     /// What has happened meanwhile, without waiting.
     pub(super) fn hear(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
         match self.held()?.heard_event()? {
-            Some(event) => self.happened(event, interrupted),
+            Some(event) => {
+                let events = self.happened(event, interrupted)?;
+                self.pass_over_late_stop(events)
+            }
             None => self.glance(),
         }
+    }
+
+    /// Lets the process go on if it has stopped for what was given up meanwhile, and for nothing else.
+    fn pass_over_late_stop(&mut self, mut events: Vec<Event>) -> Result<Vec<Event>, SessionError> {
+        let has_stopped = |event: &Event| matches!(event, Event::Stopped(_));
+        if self.stop_is_given_up && events.iter().any(has_stopped) {
+            self.stop_is_given_up = false;
+            let is_late = |event: &Event| {
+                matches!(event, Event::Stopped(stop)
+                    if stop.breakpoints.is_empty() && matches!(stop.reason.as_str(), "interrupt" | "waiting"))
+            };
+            if events.iter().any(is_late) {
+                events.retain(|event| !is_late(event));
+                self.resume(Resume::Continue)?;
+            }
+        }
+        Ok(events)
     }
 
     /// Nothing comes from the agent any more: what has become of the process, or else the error.

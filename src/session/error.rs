@@ -136,7 +136,7 @@ pub enum SessionError {
     NoOtherFailure,
     /// It was to stop for a moment.
     #[error(
-        "process {pid} runs no line of Python at the moment, so this has changed nothing in it; it stops at its next one"
+        "process {pid} runs no line of Python at the moment, so this has changed nothing in it; try again once it is back from C code (`@all where` shows where it is)"
     )]
     NotInTime { pid: Pid },
     /// A forked child that follows its parent's agent.

@@ -37,6 +37,8 @@ pub(super) struct Inferior {
     pub ended: bool,
     /// It was said that job control has stopped it, since it was to go on last.
     pub is_suspended: bool,
+    /// It was to stop for a moment, which came to nothing in time: the stop that may still come is not one for the user.
+    pub(super) stop_is_given_up: bool,
     /// `exit code 3`, once it has ended and if that is known.
     pub how: Option<String>,
     /// By which that is found if pmdb has not started it.
@@ -122,6 +124,7 @@ impl Inferior {
             signalled,
             ended: false,
             is_suspended: false,
+            stop_is_given_up: false,
             how: None,
             ending: pid_of(target).map(Ending::of),
             view: None,

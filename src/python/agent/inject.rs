@@ -222,8 +222,8 @@ impl Injection {
         custody.hold(self.pid, |hold| {
             let look = Look::new(process, located);
             let ring = look.pending_calls(self.pid)?;
-            if self.waits_in(&look, &ring)? {
-                // It is asked already, and comes by when it is back.
+            // It is asked already, and comes by when it is back; or it comes in at this moment, and is asked again behind that.
+            if self.waits_in(&look, &ring)? || look.makes_call(&ring)? {
                 return Ok(());
             }
             self.has_begun = true;
@@ -273,6 +273,9 @@ impl Injection {
         let sent = helper::hold_after_end(&custody, self.pid, &before, |hold| {
             let look = Look::new(process, located);
             let ring = look.pending_calls(self.pid)?;
+            if look.makes_call(&ring)? {
+                return Ok(false);
+            }
             let inner = inner_pid(process, self.pid);
             let text = |runner| script::entrance(before.ends, self.source_length, inner, runner);
             self.helpers += 1;

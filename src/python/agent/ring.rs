@@ -6,8 +6,10 @@ use super::AgentError;
 use crate::model::{Addr, Pid};
 use crate::process::trace::Hold;
 use crate::python::LookError;
+use crate::python::frame::PythonFrame;
 use crate::python::layout::{Breaker, PendingCount, PendingLock, PendingPlace};
 use crate::python::look::Look;
+use crate::python::stack::is_of_agent;
 
 /// Where the parts of one process's ring lie.
 pub(super) struct Ring {
@@ -15,7 +17,13 @@ pub(super) struct Ring {
     breaker: Addr,
     /// The main thread as `_thread.get_ident()` names it.
     pub(super) main: u64,
+    /// Its thread state.
+    thread: Addr,
 }
+
+/// How many of the newest frames of a thread can belong to a call that is being made: the agent comes in in some 20, with an import of a
+/// module of the program's own.
+const MOST_OF_CALL: usize = 200;
 
 /// A call that was put into the ring.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +77,7 @@ impl Look<'_> {
             start,
             breaker,
             main,
+            thread,
         })
     }
 
@@ -86,6 +95,30 @@ impl Look<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the main thread is making a call that brings the agent in, or stops it.
+    ///
+    /// Another one could not be made before that one is over. And CPython 3.11 does not wait for it: a traced function begins with a look at the eval
+    /// breaker, and begins anew as long as that is set (`DO_TRACING` and `make_pending_calls`, which is `busy`, in `Python/ceval.c`), for ever.
+    pub(super) fn makes_call(&self, ring: &Ring) -> Result<bool, LookError> {
+        let mut address = self.newest_frame(ring.thread)?;
+        for _ in 0..MOST_OF_CALL {
+            if address.is_null() {
+                break;
+            }
+            let frame = self.frame(address)?;
+            let is_ours = |frame: PythonFrame| {
+                // Up to 3.10 code does not know the class that it is in.
+                let name = frame.code.qualname.rsplit('.').next();
+                is_of_agent(&frame) && matches!(name, Some("<module>" | "interrupt"))
+            };
+            if frame.is_some_and(is_ours) {
+                return Ok(true);
+            }
+            address = self.caller(address)?;
+        }
+        Ok(false)
     }
 
     fn is_locked(&self, ring: &Ring) -> Result<bool, LookError> {
