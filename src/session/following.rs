@@ -73,7 +73,7 @@ impl Following {
             teller,
             wishes,
             members: BTreeMap::new(),
-            memory_kills: MemoryKills::default(),
+            memory_kills: MemoryKills::begin(),
             keyboard_is_ours,
         };
         following.add(root, kernel_name(root), Stage::Foreign);
@@ -107,7 +107,9 @@ impl Following {
         let Some(group) = MemoryGroup::of(pid) else {
             return;
         };
-        self.memory_kills.begin(&group);
+        let members = &self.members;
+        self.memory_kills
+            .enter(&group, |one| members.contains_key(&one));
         if let Some(member) = self.members.get_mut(&pid) {
             member.memory = Some(group);
         }
@@ -263,14 +265,19 @@ impl Following {
             .is_some_and(|it| it.is_of_shell && !matches!(it.stage, Stage::Accompanied(_)));
         let (name, memory) = member.map_or((String::new(), None), |it| (it.name, it.memory));
         let is_killed = matches!(end, End::Killed { signal, .. } if signal == libc::SIGKILL);
-        let memory = memory.filter(|_| is_killed);
-        let kills = memory.and_then(|group| self.memory_kills.seen(&group));
+        let evidence = if is_killed {
+            let is_followed = |one| one == pid || self.members.contains_key(&one);
+            let memory = memory.as_ref();
+            self.memory_kills.evidence(pid, memory, is_followed)
+        } else {
+            None
+        };
         self.tell(Happening::Ended(Departure {
             pid,
             name,
             end,
             lived,
-            death: Death::of(end, sender, kills),
+            death: Death::of(end, sender, evidence),
             by_family,
             answers_shell,
         }));

@@ -4,6 +4,7 @@ use std::fmt;
 
 use nix::libc;
 
+use super::memory_kills::MemoryEvidence;
 use crate::process::trace::{End, Sender};
 
 /// How sure a verdict is.
@@ -21,8 +22,8 @@ pub enum Certainty {
 pub enum Death {
     /// The tracer saw who sent it.
     Sent(Sender),
-    /// The kernel has killed processes of its memory cgroup since the command began.
-    OutOfMemory { before: u64, now: u64 },
+    /// The kernel has killed it for want of memory, or it may have.
+    OutOfMemory(MemoryEvidence),
     /// The process did something, or used up something: the kernel raised it.
     Kernel(&'static str),
     /// Nobody is told who sends SIGKILL.
@@ -30,15 +31,14 @@ pub enum Death {
 }
 
 impl Death {
-    /// What is known of an end; nothing if there is nothing to say. `kills` are those of the kernel for want of memory in the cgroup of
-    /// the process, before and now, if they are more than those that are known of.
-    pub fn of(end: End, sender: Option<Sender>, kills: Option<(u64, u64)>) -> Option<Death> {
+    /// What is known of an end; nothing if there is nothing to say.
+    pub fn of(end: End, sender: Option<Sender>, memory: Option<MemoryEvidence>) -> Option<Death> {
         let End::Killed { signal, .. } = end else {
             return None;
         };
-        Some(match (signal, sender, kills) {
+        Some(match (signal, sender, memory) {
             (_, Some(sender), _) => Death::Sent(sender),
-            (libc::SIGKILL, _, Some((before, now))) => Death::OutOfMemory { before, now },
+            (libc::SIGKILL, _, Some(evidence)) => Death::OutOfMemory(evidence),
             (libc::SIGKILL, ..) => Death::Unknown,
             _ => Death::Kernel(raised_for(signal)?),
         })
@@ -47,7 +47,8 @@ impl Death {
     pub fn certainty(&self) -> Certainty {
         match self {
             Death::Sent(_) | Death::Kernel(_) => Certainty::Certain,
-            Death::OutOfMemory { .. } => Certainty::Likely,
+            Death::OutOfMemory(MemoryEvidence::Counted { .. }) => Certainty::Likely,
+            Death::OutOfMemory(_) => Certainty::Certain,
             Death::Unknown => Certainty::Unknown,
         }
     }
@@ -80,10 +81,13 @@ impl fmt::Display for Death {
             Death::Sent(Sender::Elsewhere) => {
                 f.write_str("sent by a process of another pid namespace")
             }
-            Death::OutOfMemory { before, now } => write!(
-                f,
-                "likely the kernel's out-of-memory killer: oom_kill of its cgroup went from {before} to {now}"
-            ),
+            Death::OutOfMemory(evidence) => {
+                let likely = match self.certainty() {
+                    Certainty::Certain => "",
+                    _ => "likely ",
+                };
+                write!(f, "{likely}the kernel's out-of-memory killer: {evidence}")
+            }
             Death::Kernel(why) => f.write_str(why),
             Death::Unknown => f.write_str("sender unknown"),
         }
@@ -115,13 +119,19 @@ mod tests {
         let (certainty, text) = said(libc::SIGTERM, Some(bash), None).unwrap();
         assert_eq!(certainty, Certainty::Certain);
         assert_eq!(text, "sent by process 17 (bash)");
-        let (certainty, text) = said(libc::SIGKILL, None, Some((0, 1))).unwrap();
+        let counted = MemoryEvidence::Counted { before: 0, now: 1 };
+        let (certainty, text) = said(libc::SIGKILL, None, Some(counted.clone())).unwrap();
         assert_eq!(certainty, Certainty::Likely);
+        assert!(text.starts_with("likely the kernel"));
         assert!(text.ends_with("oom_kill of its cgroup went from 0 to 1"));
+        let of_ours = MemoryEvidence::CountedOfOurs { before: 0, now: 1 };
+        let (certainty, text) = said(libc::SIGKILL, None, Some(of_ours)).unwrap();
+        assert_eq!(certainty, Certainty::Certain);
+        assert!(text.starts_with("the kernel"), "{text}");
         let (certainty, text) = said(libc::SIGKILL, None, None).unwrap();
         assert_eq!(certainty, Certainty::Unknown);
         assert_eq!(text, "sender unknown");
-        assert_eq!(said(libc::SIGTERM, None, Some((0, 1))), None);
+        assert_eq!(said(libc::SIGTERM, None, Some(counted)), None);
         assert_eq!(Death::of(End::Exited { code: 1 }, None, None), None);
     }
 }

@@ -12,5 +12,5 @@ mod verdict;
 
 pub use crash::{Crash, explain};
 pub use death::{Certainty, Death};
-pub use memory_kills::MemoryKills;
+pub use memory_kills::{MemoryEvidence, MemoryKills};
 pub use verdict::{Access, Near, Side, Verdict};

@@ -30,6 +30,15 @@ impl MemoryGroup {
         Some(MemoryGroup { counters })
     }
 
+    /// Those that are in it, by the numbers that pmdb knows them by; others have the number 0.
+    pub fn processes(&self) -> Option<Vec<Pid>> {
+        let list = proc_file::read(self.counters.with_file_name("cgroup.procs"), LONGEST).ok()?;
+        let list = String::from_utf8_lossy(&list);
+        list.lines()
+            .map(|line| line.parse().ok().map(Pid))
+            .collect()
+    }
+
     /// How many processes of it the kernel has killed so far.
     pub fn kills(&self) -> Option<u64> {
         kills_in(&self.counters)

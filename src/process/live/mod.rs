@@ -6,6 +6,7 @@
 pub(in crate::process) mod disposition;
 pub mod ending;
 mod file;
+pub mod kernel_log;
 mod kernel_name;
 mod maps;
 pub mod mark;

@@ -136,7 +136,8 @@ fn entry_point(pid: Pid) -> Option<Addr> {
 /// Where an interpreter begins to run what it was started for, if it is one.
 fn main_function(pid: Pid) -> Option<Addr> {
     let process = LiveProcess::open(pid).ok()?;
-    exported(&process, MAIN)
+    let [main] = exported(&process, [MAIN]);
+    main
 }
 
 fn enter(

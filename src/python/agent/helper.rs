@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::AgentError;
 use super::furniture::{DATA_AT, Furniture, HELPER_TEXT_AT};
-use super::inject::exported;
+use super::inject::all_exported;
 use crate::model::{Addr, Pid, Tid};
 use crate::process::Process;
 use crate::process::trace::{Custody, Hold};
@@ -47,14 +47,18 @@ pub(super) struct Helper {
 
 impl Helper {
     pub(super) fn of(process: &dyn Process, pid: Pid, run: Addr) -> Result<Helper, AgentError> {
-        let find = |symbol: &'static str| {
-            exported(process, symbol).ok_or(AgentError::NoSymbol { pid, symbol })
-        };
+        let symbols = [
+            "pthread_create",
+            "pthread_detach",
+            "PyGILState_Ensure",
+            "PyGILState_Release",
+        ];
+        let [create, detach, ensure, release] = all_exported(process, pid, symbols)?;
         Ok(Helper {
-            create: find("pthread_create")?,
-            detach: find("pthread_detach")?,
-            ensure: find("PyGILState_Ensure")?,
-            release: find("PyGILState_Release")?,
+            create,
+            detach,
+            ensure,
+            release,
             run,
         })
     }

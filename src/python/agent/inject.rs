@@ -11,7 +11,7 @@ use super::{AgentError, script, unwind_filter};
 use crate::model::{Addr, Pid, Tid};
 use crate::process::elf::{Elf, load_bias};
 use crate::process::trace::{Custody, Hold};
-use crate::process::{Process, ThreadStatus};
+use crate::process::{Mapping, Process, ThreadStatus};
 use crate::python::{Located, Look};
 
 /// The functions of CPython that the interpreter is made to call.
@@ -369,24 +369,54 @@ fn place(
 
 impl Functions {
     fn of(process: &dyn Process, pid: Pid) -> Result<Functions, AgentError> {
-        let find = |symbol: &'static str| {
-            exported(process, symbol).ok_or(AgentError::NoSymbol { pid, symbol })
-        };
-        Ok(Functions {
-            run: find("PyRun_SimpleString")?,
-            harmless: find("PyErr_CheckSignals")?,
-        })
+        let [run, harmless] =
+            all_exported(process, pid, ["PyRun_SimpleString", "PyErr_CheckSignals"])?;
+        Ok(Functions { run, harmless })
     }
 }
 
-/// The address of a function, from the executable or a library that exports it.
-pub(super) fn exported(process: &dyn Process, symbol: &str) -> Option<Addr> {
-    let code = |mapping: &&crate::process::Mapping| mapping.protection.execute;
-    process.mappings().iter().filter(code).find_map(|mapping| {
-        let file = process.open_file(mapping).ok()?;
-        let elf = Elf::open(&file).ok()?;
-        let view = elf.view().ok()?;
-        let linked = view.exported(symbol)?;
-        Some(load_bias(&view.segments(), mapping)?.plus(linked))
-    })
+/// The addresses of functions, from the executable or a library that exports them. Each file is opened once.
+pub(super) fn exported<const COUNT: usize>(
+    process: &dyn Process,
+    symbols: [&'static str; COUNT],
+) -> [Option<Addr>; COUNT] {
+    let mut found = [None; COUNT];
+    let code = |mapping: &&Mapping| mapping.protection.execute;
+    for mapping in process.mappings().iter().filter(code) {
+        // Nothing is found in what is no such file.
+        let _ = find_in(process, mapping, symbols.iter().zip(&mut found));
+        if found.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    found
+}
+
+fn find_in<'s>(
+    process: &dyn Process,
+    mapping: &Mapping,
+    wanted: impl Iterator<Item = (&'s &'static str, &'s mut Option<Addr>)>,
+) -> Option<()> {
+    let file = process.open_file(mapping).ok()?;
+    let elf = Elf::open(&file).ok()?;
+    let view = elf.view().ok()?;
+    let bias = load_bias(&view.segments(), mapping)?;
+    for (symbol, address) in wanted.filter(|(_, address)| address.is_none()) {
+        *address = view.exported(symbol).map(|linked| bias.plus(linked));
+    }
+    Some(())
+}
+
+/// The same where none may be missing.
+pub(super) fn all_exported<const COUNT: usize>(
+    process: &dyn Process,
+    pid: Pid,
+    symbols: [&'static str; COUNT],
+) -> Result<[Addr; COUNT], AgentError> {
+    let mut all = [Addr(0); COUNT];
+    let found = exported(process, symbols).into_iter().zip(symbols);
+    for (address, (found, symbol)) in all.iter_mut().zip(found) {
+        *address = found.ok_or(AgentError::NoSymbol { pid, symbol })?;
+    }
+    Ok(all)
 }

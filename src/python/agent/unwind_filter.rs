@@ -9,7 +9,7 @@ use nix::libc;
 
 use super::AgentError;
 use super::furniture::{PAGE, make_page};
-use super::inject::exported;
+use super::inject::all_exported;
 use crate::model::Addr;
 use crate::process::Process;
 use crate::process::trace::Hold;
@@ -51,11 +51,8 @@ pub(super) fn bring(
     process: &dyn Process,
     layout: &Layout,
 ) -> Result<Option<Addr>, AgentError> {
-    let functions: Option<Vec<Addr>> = FUNCTIONS
-        .iter()
-        .map(|symbol| exported(process, symbol))
-        .collect();
-    let (Some(functions), Some(filter)) = (functions, filter(layout)) else {
+    let functions = all_exported(process, hold.pid(), FUNCTIONS);
+    let (Ok(functions), Some(filter)) = (functions, filter(layout)) else {
         return Ok(None);
     };
     let page = match make_page(

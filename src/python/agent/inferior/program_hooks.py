@@ -13,6 +13,8 @@ class Hooks:
         self.debugger = None
         # {name in `sys`: (what was there, ours)}
         self.put = {}
+        # The class of `sys` while it is ours, and (the module `atexit`, its `register`, ours).
+        self.watched = self.registering = None
         hooks = (
             ("breakpointhook", self.called_breakpoint, "breakpoints"),
             ("excepthook", self.uncaught, "exceptions"),
@@ -23,8 +25,58 @@ class Hooks:
             if before is not None and WANTED[kind]:
                 self.put[name] = before, ours
                 sys.__dict__[name] = ours
+        if "excepthook" in self.put and not hasattr(sys, "monitoring"):
+            # It cannot be foreseen that the program ends with an exception.
+            self.stay_before_later_hook()
+            if "unraisablehook" in self.put and sys.version_info < (3, 10):
+                self.watch_exit_functions()
+
+    def stay_before_later_hook(self):
+        """What the program puts into `sys.excepthook` later is what it finds there, and ours calls it. The interpreter does not ask
+        the class of the module, but looks into its dict, where ours stays.
+        """
+        hooks = self
+
+        class Watched(MODULE):
+            @property
+            def excepthook(module):
+                return hooks.put["excepthook"][0]
+
+            @excepthook.setter
+            def excepthook(module, hook):
+                hooks.put["excepthook"] = hook, hooks.put["excepthook"][1]
+
+            @excepthook.deleter
+            def excepthook(module):
+                module.__class__ = MODULE
+                del module.excepthook
+
+        Watched.__name__ = Watched.__qualname__ = MODULE.__name__
+        Watched.__module__ = MODULE.__module__
+        try:
+            sys.__class__ = Watched
+        except TypeError:
+            # Somebody has done so before.
+            pass
+        self.watched = Watched
+
+    def watch_exit_functions(self):
+        """Up to 3.9 the interpreter prints what these raise without asking anybody (`atexit_callfuncs`, Modules/atexitmodule.c)."""
+        import atexit
+
+        before = atexit.register
+
+        def register(function, *arguments, **named):
+            before(ExitFunction(function, self), *arguments, **named)
+            return function
+
+        atexit.register, self.registering = register, (atexit, before, register)
 
     def remove(self):
+        if self.registering is not None and self.registering[0].register is self.registering[2]:
+            self.registering[0].register = self.registering[1]
+        if self.watched is not None and TYPE(sys) is self.watched:
+            sys.__class__ = MODULE
         if self.debugger is not None and self.debugger[0].__dict__.get("set_trace") is self.debugger[2]:
             self.debugger[0].set_trace = self.debugger[1]
         for name, (before, ours) in self.put.items():
@@ -71,6 +123,28 @@ class Hooks:
         if is_lost(error) and not self.agent.was_told(error):
             self.agent.asks(getframe(), self.agent.message_of(error, IGNORED))
         self.put["unraisablehook"][0](unraisable)
+
+
+class ExitFunction:
+    """In the place of a function that is called at the end; equal to it, as `atexit.unregister()` asks."""
+
+    def __init__(self, function, hooks):
+        self.function, self.hooks = function, hooks
+
+    def __eq__(self, other):
+        return self.function == other
+
+    def __call__(self, *arguments, **named):
+        try:
+            return self.function(*arguments, **named)
+        except Exception as error:
+            # As if it were called by the interpreter, which then prints it with what `sys.__excepthook__` is.
+            error.__traceback__ = error.__traceback__.tb_next
+            hooks = self.hooks
+            if is_lost(error) and not hooks.agent.has_left:
+                hooks.agent.asks(getframe(), hooks.agent.message_of(error, IGNORED))
+            sys.stderr.write("Error in atexit._run_exitfuncs:\n")
+            sys.__excepthook__(TYPE(error), error, error.__traceback__)
 
 
 def environment_variable(name):
