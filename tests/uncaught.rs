@@ -215,7 +215,8 @@ fn what_is_caught_again_and_again_is_not_looked_at_again() {
         }
         let lines = commands(&["p [kind.__name__]"]);
         let answer = run_fixture(python, "caught_often.py", &lines, "");
-        let expected = "at_once 1\ndeep 1\nfrom_c 1\nfrom_generator 1\ntwo_classes 2\n";
+        let expected =
+            "at_once 1\ndeep 1\nfrom_c 1\nfrom_generator 1\ntwo_classes 2\nkept_by_c 1\n";
         assert_eq!(answer.stdout, expected, "{answer:#?}");
         let said = &answer.stderr;
         let is_alive = !said.contains("nothing can be stepped in them");

@@ -185,7 +185,7 @@ class Unwinding:
             if outcome != LEAVES:
                 fate = fate_at(frame) if outcome == TAKEN_BY_ANY else None
                 break
-            self.remember(frame, None if way is LEAVES else kind, False)
+            self.remember(frame, kind, False, is_any=way is LEAVES)
             passed.append(frame)
             frame = frame.f_back
         if frame is None and is_bottom(passed[-1]):
@@ -198,18 +198,21 @@ class Unwinding:
         # It ends a thread alone, or is turned into an exit code by others.
         return fate if fate is PROGRAM_ENDS or not is_exit else None
 
-    def remember(self, caller, kind, is_kept):
-        """At a place: an exception of a class, or with None any, is kept there or not."""
+    def remember(self, caller, kind, is_kept, is_any=False):
+        """At a place: an exception of a class is kept there or not, or leaves it as any does."""
         # Where some are lost, nothing is.
         if caller is None or caller.f_code.co_name in TAKERS_BY_NAME:
             return
         if len(self.ways) > MOST_KNOWN:
             self.ways.clear()
         place = id(caller.f_code) + caller.f_lasti
-        if kind is None:
+        ways = self.ways.get(place)
+        if is_any and not ways:
             self.ways[place] = PASSES
             return
-        ways = self.ways.setdefault(place, {})
+        if ways is None or (ways is PASSES and is_kept):
+            # There may be no handler, and yet code in C between that keeps some.
+            ways = self.ways[place] = {}
         if ways is not PASSES and len(ways) < MOST_KNOWN:
             ways[kind] = is_kept
 
