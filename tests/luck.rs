@@ -6,7 +6,7 @@ mod support;
 use std::fs::{Permissions, read_to_string, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use support::{
@@ -307,4 +307,61 @@ fn a_program_that_gets_no_rights_since_it_is_followed_is_told() {
     let as_nobody = support::run(command, "");
     assert_eq!(as_nobody.code, Some(4), "{as_nobody:#?}");
     assert_eq!(as_nobody.stderr.matches(&note).count(), 1, "{as_nobody:#?}");
+}
+
+#[test]
+fn those_that_come_at_one_moment_take_turns() {
+    on_each_python(|python| {
+        let mut fixture = start(python);
+        let before = state(&mut fixture);
+        let pid = fixture.pid().to_string();
+        let commands = ["stop", "p 'in it'", "detach"];
+        let come = || {
+            Command::new(env!("CARGO_BIN_EXE_pmdb"))
+                .args(["attach", &pid])
+                .args(commands.iter().flat_map(|command| ["-c", command]))
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("it was built")
+        };
+        let all = [come(), come(), come()];
+        let pids = all.each_ref().map(|one| one.id());
+        let told = all.map(|one| one.wait_with_output().expect("it is our child").stdout);
+        let told = told.map(|text| String::from_utf8_lossy(&text).into_owned());
+        let taken = pids
+            .map(|other| format!("*** process {pid} is held by another pmdb (process {other})"));
+        let was_in = |text: &String| text.ends_with("'in it'\n[the process goes on]\n");
+        for text in &told {
+            let is_taken = taken.iter().any(|taken| text.starts_with(taken));
+            assert!(
+                is_taken || (was_in(text) && !text.contains("***")),
+                "{told:?}"
+            );
+        }
+        assert!(told.iter().any(was_in), "{told:?}");
+        assert_eq!(state(&mut fixture), before);
+        assert_eq!(
+            session(fixture.pid(), &commands).matches("'in it'").count(),
+            1
+        );
+    });
+}
+
+#[test]
+fn a_call_that_waits_for_ours_comes_to_its_end() {
+    let is_meant = |python: &&Python| python.minor == 11;
+    let Some(python) = support::pythons().iter().find(is_meant) else {
+        return skip(
+            "the endless call of 3.11",
+            "no such interpreter on this machine",
+        );
+    };
+    let mut fixture = Fixture::python(python, "endless_call.py", &[]);
+    let told = session(fixture.pid(), &["stop", "p 'in it'", "detach"]);
+    assert!(
+        told.contains("\n'in it'\n[the process goes on]\n"),
+        "{told}"
+    );
+    assert_eq!(fixture.read_line(), "finished");
 }

@@ -7,9 +7,7 @@
 
 use std::fs;
 use std::io::{BufRead, Write};
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +16,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use super::inferior::Inferior;
+use super::presence::Claim;
 use super::stack::Target;
 use crate::model::Pid;
 use crate::process::live::kernel_name;
@@ -36,9 +35,6 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 /// After how many more processes those are forgotten that have ended.
 const MANY: usize = 1024;
-
-/// How long pmdb waits for a guardian to be out of a process.
-const LONGEST_VISIT: Duration = Duration::from_secs(5);
 
 /// Whether this process is one.
 static IS_GUARDIAN: AtomicBool = AtomicBool::new(false);
@@ -86,42 +82,14 @@ fn start() -> std::io::Result<Child> {
         .spawn()
 }
 
-/// That a pmdb is in a process, or on its way: an address of sockets, which nobody else can have and which the kernel frees with the process.
-pub(super) struct Presence {
-    _address: Option<UnixListener>,
-}
-
-impl Presence {
-    /// Waits for a guardian to be out, and keeps others from coming in.
-    pub fn begin(pid: Pid) -> Presence {
-        if IS_GUARDIAN.load(Ordering::Relaxed) {
-            return Presence { _address: None };
-        }
-        // Where another pmdb has it, that is said by whoever is in the process.
-        let address = claim("pmdb", pid);
-        let deadline = Instant::now() + LONGEST_VISIT;
-        while claim("guardian", pid).is_none() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Presence { _address: address }
-    }
-}
-
-/// An address for what is done to a process, if nobody has it.
-fn claim(who: &str, pid: Pid) -> Option<UnixListener> {
-    let name = format!("pmdb/{who}/{pid}");
-    let address = SocketAddr::from_abstract_name(name).ok()?;
-    UnixListener::bind_addr(&address).ok()
+/// Whether this pmdb is a guardian.
+pub(super) fn is_this_one() -> bool {
+    IS_GUARDIAN.load(Ordering::Relaxed)
 }
 
 /// Whether a process is a guardian, which does not stay.
 pub(super) fn is_one(pid: u32) -> bool {
     kernel_name(Pid(pid)).as_bytes() == NAME.to_bytes()
-}
-
-/// Whether it is one, or a pmdb.
-pub(super) fn is_pmdb(pid: u32) -> bool {
-    kernel_name(Pid(pid)).starts_with("pmdb")
 }
 
 /// What a guardian does: it waits until pmdb is gone, and takes out what that has left.
@@ -173,11 +141,11 @@ impl Foothold {
 
 /// An agent that comes in finds the other, whose pmdb is gone, and sends it away.
 fn take_out(pid: Pid) -> bool {
-    let Some(_visit) = claim("guardian", pid) else {
+    let Some(_visit) = Claim::visit(pid) else {
         return false;
     };
     // Another pmdb sends the agent away itself. The address is free again at once.
-    if claim("pmdb", pid).is_none() {
+    if Claim::presence(pid).is_none() {
         return false;
     }
     let Ok(mut inferior) = Inferior::open(&Target::Live(pid), &Locator::default()) else {

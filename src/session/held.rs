@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::SessionError;
-use super::guardian::{self, Presence};
+use super::guardian;
+use super::presence::{Claim, wait_for_guardian};
 use crate::model::{GilState, Pid, ThreadState, Tid};
 use crate::process::trace::TraceError;
 use crate::process::{Process, ThreadStatus, live};
@@ -33,8 +34,6 @@ const MOST_PRINTED: usize = 8 << 20;
 const LONGEST_SILENCE: Duration = Duration::from_millis(1500);
 /// How long an answer is waited for behind a line that is none, which may have been the answer.
 const AFTER_NONSENSE: Duration = Duration::from_millis(300);
-/// How long another pmdb may hold the process that is to be held.
-const LONGEST_HOLD: Duration = Duration::from_secs(1);
 /// How often a flag is looked at while something is waited for.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -51,7 +50,7 @@ pub(super) struct Held {
     channel: Channel,
     standing: Option<Standing>,
     /// No guardian comes in as long as pmdb is in.
-    _presence: Option<Presence>,
+    _presence: Option<Claim>,
     /// When the main thread was asked to stop, until a helper speaks for it.
     asked: Option<Instant>,
     /// A command that was given up, and does not end.
@@ -97,25 +96,6 @@ fn waits_in_c(process: &dyn Process, located: &Located, pid: Pid) -> bool {
     !is_about_python
 }
 
-/// Another pmdb that leaves the process, or looks at it, holds it only for a moment.
-fn begin_when_free(
-    process: &dyn Process,
-    located: &Located,
-    pid: Pid,
-) -> Result<(Injection, Channel), AgentError> {
-    let deadline = Instant::now() + LONGEST_HOLD;
-    loop {
-        match Injection::begin(process, located, pid) {
-            Err(AgentError::Trace(TraceError::TracedByAnother { tracer, .. }))
-                if guardian::is_pmdb(tracer.0) && Instant::now() < deadline =>
-            {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            begun => return begun,
-        }
-    }
-}
-
 impl Held {
     /// Brings the agent in and waits until the main thread stands still at a line.
     pub fn begin(
@@ -152,13 +132,22 @@ impl Held {
         pid: Pid,
         interrupted: &AtomicBool,
     ) -> Result<Result<(Held, Event), u32>, SessionError> {
+        // A guardian comes when no pmdb does, and pmdb waits for it.
+        let (presence, _passage) = if guardian::is_this_one() {
+            (None, None)
+        } else {
+            // Where another pmdb has the process, that is said by whoever is in it.
+            let presence = Claim::presence(pid);
+            let passage = Claim::passage(pid, interrupted);
+            wait_for_guardian(pid, interrupted);
+            (presence, passage)
+        };
         let patience = if waits_in_c(process, located, pid) {
             PATIENCE_IN_CALL
         } else {
             PATIENCE
         };
-        let presence = Presence::begin(pid);
-        let (injection, channel) = match begin_when_free(process, located, pid) {
+        let (injection, channel) = match Injection::begin(process, located, pid) {
             Err(AgentError::Trace(TraceError::TracedByAnother { tracer, .. }))
                 if guardian::is_one(tracer.0) =>
             {
@@ -172,7 +161,7 @@ impl Held {
             injection,
             channel,
             standing: None,
-            _presence: Some(presence),
+            _presence: presence,
             asked: None,
             unanswered: None,
         };
@@ -284,8 +273,11 @@ impl Held {
         let is_due = self
             .asked
             .is_some_and(|asked| asked.elapsed() > BEFORE_HELP);
-        if !is_due || !waits_in_c(process, located, self.pid) {
+        if !is_due {
             return Ok(());
+        }
+        if !waits_in_c(process, located, self.pid) {
+            return Ok(self.injection.insist(process, located)?);
         }
         if self.injection.send_helper(process, located)? {
             self.asked = None;

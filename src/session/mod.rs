@@ -27,6 +27,7 @@ mod levels;
 mod listing;
 mod look;
 mod places;
+mod presence;
 pub mod ps;
 mod running;
 mod selection;

@@ -98,10 +98,10 @@ pub(in crate::process) fn process_of(tid: Tid) -> Option<Pid> {
     Status::of(Pid(tid.0))?.leader()
 }
 
-/// The process that traces this one, if one does.
-pub(in crate::process) fn tracer_of(pid: Pid) -> Option<Pid> {
+/// The process that traces a thread, if one does.
+pub(in crate::process) fn tracer_of(tid: Tid) -> Option<Pid> {
     // The kernel names the thread that traces.
-    let thread = Status::of(pid)?.tracer?;
+    let thread = Status::of(Pid(tid.0))?.tracer?;
     let leader = Status::of(thread).and_then(|status| status.leader());
     Some(leader.unwrap_or(thread))
 }

@@ -14,8 +14,8 @@ use super::kernel::{self, Resume, Status};
 use super::registers;
 use super::way_back::WayBack;
 use crate::model::{Addr, Pid, ThreadState, Tid};
-use crate::process::live::refusal;
 use crate::process::live::stat::Stat;
+use crate::process::live::{kernel_name, refusal};
 
 /// Lists of threads that are read until two are the same. Each finds only threads that were made since the last, by
 /// threads that were not stopped yet.
@@ -26,6 +26,13 @@ const MOST_ROUNDS: usize = 100;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// The same for every other thread. It stops as soon as it gets a processor.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// How long another pmdb may hold the process that is to be held. One that comes, leaves or looks does for a moment only.
+const LONGEST_HOLD: Duration = Duration::from_secs(1);
+/// How often it is looked whether it has let go.
+const GLANCE: Duration = Duration::from_millis(2);
+/// How often a thread is asked for again that the kernel refuses although nobody traces it: its tracer has let go in between.
+const MOST_REFUSALS: usize = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -58,11 +65,27 @@ pub(super) fn raw(tid: Tid) -> unistd::Pid {
 }
 
 impl Hold {
-    /// Stops every thread of a process.
+    /// Stops every thread of a process. Waits while another pmdb holds it for a moment.
+    pub fn seize(pid: Pid) -> Result<Hold, TraceError> {
+        let deadline = Instant::now() + LONGEST_HOLD;
+        loop {
+            match Hold::seize_at_once(pid) {
+                Err(TraceError::TracedByAnother { tracer, .. })
+                    if is_another_pmdb(tracer) && Instant::now() < deadline =>
+                {
+                    std::thread::sleep(GLANCE);
+                }
+                seized => return seized,
+            }
+        }
+    }
+
+    /// The leader is the first to be seized, and the last that is let go: who has it is alone. Two that had some threads
+    /// each would keep each other from the rest.
     ///
     /// Threads that are made meanwhile are found by reading the list again until it brings nothing new. A signal that reaches
     /// a thread before our stop is delivered first, so that none is lost.
-    pub fn seize(pid: Pid) -> Result<Hold, TraceError> {
+    fn seize_at_once(pid: Pid) -> Result<Hold, TraceError> {
         let mut hold = Hold {
             pid,
             threads: BTreeMap::new(),
@@ -119,7 +142,7 @@ impl Hold {
             .map(|(tid, _)| *tid)
     }
 
-    /// The threads of the process that are not held yet and have not ended.
+    /// The threads of the process that are not held yet and have not ended. The kernel lists the leader first.
     fn listed(&self) -> Result<Vec<Tid>, TraceError> {
         let gone = TraceError::Gone { pid: self.pid };
         let Ok(folder) = fs::read_dir(format!("/proc/{}/task", self.pid)) else {
@@ -136,14 +159,15 @@ impl Hold {
 
     /// Attaches to a thread and asks it to stop. False if it has ended meanwhile.
     fn ask(&mut self, tid: Tid) -> Result<bool, TraceError> {
-        match ptrace::seize(raw(tid), Options::PTRACE_O_TRACESYSGOOD) {
-            Ok(()) => {}
-            Err(Errno::ESRCH) => return Ok(false),
-            Err(_) if Stat::of_thread(self.pid, tid).map_or(true, |stat| stat.has_ended()) => {
+        let mut refusals = 0;
+        while let Err(errno) = ptrace::seize(raw(tid), Options::PTRACE_O_TRACESYSGOOD) {
+            let has_ended = Stat::of_thread(self.pid, tid).map_or(true, |stat| stat.has_ended());
+            if errno == Errno::ESRCH || has_ended {
                 return Ok(false);
             }
-            Err(errno) => {
-                return Err(refused(self.pid, errno));
+            match refused(self.pid, tid, errno) {
+                TraceError::NotPermitted { .. } if refusals < MOST_REFUSALS => refusals += 1,
+                why => return Err(why),
             }
         }
         self.threads.insert(tid, Stop::Pending);
@@ -245,9 +269,13 @@ fn let_go(tid: Tid, stop: Stop, release: Release) {
     }
 }
 
-/// Why a process could not be attached to.
-pub(super) fn refused(pid: Pid, errno: Errno) -> TraceError {
-    if let Some(tracer) = refusal::tracer_of(pid) {
+fn is_another_pmdb(tracer: Pid) -> bool {
+    tracer.0 != std::process::id() && kernel_name(tracer).starts_with("pmdb")
+}
+
+/// Why a thread of a process could not be attached to.
+pub(super) fn refused(pid: Pid, tid: Tid, errno: Errno) -> TraceError {
+    if let Some(tracer) = refusal::tracer_of(tid) {
         return TraceError::TracedByAnother { pid, tracer };
     }
     match refusal::why_not_permitted(pid, errno) {
@@ -266,7 +294,9 @@ impl Drop for Hold {
         for tid in pending.map(|(tid, _)| *tid).collect::<Vec<_>>() {
             self.wait_for_stop(tid);
         }
-        for (&tid, &stop) in &self.threads {
+        let leader = Tid(self.pid.0);
+        let last = self.threads.remove_entry(&leader);
+        for (tid, stop) in std::mem::take(&mut self.threads).into_iter().chain(last) {
             let_go(tid, stop, self.release);
         }
     }

@@ -6,6 +6,7 @@ use super::furniture::{Furniture, HELPER_TEXT_AT};
 use super::helper::{self, Helper};
 use super::ring::{Placed, Ring};
 use super::script::Runner;
+use super::unheard::Unheard;
 use super::wanted_stops::WantedStops;
 use super::{AgentError, script, unwind_filter};
 use crate::model::{Addr, Pid, Tid};
@@ -252,12 +253,33 @@ impl Injection {
         }
     }
 
+    /// Has the last call made if it waits although the main thread runs Python code: see `unheard.rs`.
+    pub fn insist(&self, process: &dyn Process, located: &Located) -> Result<(), AgentError> {
+        let unheard = || {
+            let look = Look::new(process, located);
+            let ring = look.pending_calls(self.pid)?;
+            let waits = self.waits_in(&look, &ring)?;
+            let why = waits.then(|| look.why_unheard(&ring)).transpose()?;
+            Ok::<_, AgentError>((look, ring, why.flatten()))
+        };
+        if unheard()?.2.is_none() {
+            return Ok(());
+        }
+        self.custody.hold(self.pid, |hold| {
+            let (look, ring, why) = unheard()?;
+            why.map_or(Ok(()), |why| look.have_heard(hold, &ring, why))
+        })?
+    }
+
     /// Takes the last call out of the ring again. False if it has been made, or is being made.
     fn take_back(&self, hold: &Hold, look: &Look<'_>, ring: &Ring) -> Result<bool, AgentError> {
-        match self.placed {
-            Some(placed) => look.withdraw(hold, ring, placed, self.functions.harmless),
-            None => Ok(false),
+        let Some(placed) = self.placed else {
+            return Ok(false);
+        };
+        if let Some(Unheard::Endless) = look.why_unheard(ring)? {
+            look.have_heard(hold, ring, Unheard::Endless)?;
         }
+        look.withdraw(hold, ring, placed, self.functions.harmless)
     }
 
     /// Makes a thread that speaks for the main thread while that waits in C code; false if it does not, or has come by.

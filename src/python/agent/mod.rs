@@ -14,6 +14,7 @@ mod launch;
 mod message;
 mod ring;
 mod script;
+mod unheard;
 mod unwind_filter;
 mod wanted_stops;
 

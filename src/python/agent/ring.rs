@@ -13,12 +13,12 @@ use crate::python::stack::is_of_agent;
 
 /// Where the parts of one process's ring lie.
 pub(super) struct Ring {
-    start: Addr,
-    breaker: Addr,
+    pub(super) start: Addr,
+    pub(super) breaker: Addr,
     /// The main thread as `_thread.get_ident()` names it.
     pub(super) main: u64,
     /// Its thread state.
-    thread: Addr,
+    pub(super) thread: Addr,
 }
 
 /// How many of the newest frames of a thread can belong to a call that is being made: the agent comes in in some 20, with an import of a

@@ -49,7 +49,7 @@ impl Follower {
                     Err(_) if has_ended(pid, tid) => {}
                     // A thread that was made by one that is followed is followed by itself.
                     Err(Errno::EPERM) if self.tracees.follows(pid) => self.collect(),
-                    Err(errno) => return Err(refused(pid, errno)),
+                    Err(errno) => return Err(refused(pid, tid, errno)),
                 }
             }
         }
