@@ -312,7 +312,7 @@ fn what_leaves_a_program_on_purpose_is_let_pass() {
 fn a_process_is_as_it_was_after_detach() {
     on_each_python(|python| {
         let answer = run(python, &["-c", "detach"], "detached");
-        let expected = "[True, True, True] None False True\n";
+        let expected = "[True, True, True] None [] True\n";
         assert_eq!(answer.stdout, expected, "{answer:#?}");
         assert_eq!(answer.code, Some(0), "{answer:#?}");
     });

@@ -132,7 +132,10 @@ impl Injection {
         let inner = inner_pid(process, pid);
         let text = script::entrance(furniture.ends, source_length, inner, runner);
         let function = match runner {
-            Runner::BeforeMainProgramInTree => unwind_filter::bring(hold, process, layout),
+            // Without `sys.monitoring` nothing is foreseen.
+            Runner::BeforeMainProgramInTree if layout.thread.tracing.is_none() => {
+                unwind_filter::bring(hold, process, layout)
+            }
             _ => Ok(None),
         };
         let placed = function.and_then(|function| {

@@ -3,10 +3,13 @@
 """
 
 
+# Nothing where the process could not be given one. Nobody is to find it there.
+GIVEN = sys.__dict__.pop("_pmdb_unwinding", None)
+
+
 class Filter:
     def __init__(self):
-        # Nothing where the process could not be given one.
-        self.function = sys.__dict__.pop("_pmdb_unwinding", None)
+        self.function = GIVEN
         # The head, see `asks_about`, and the slots, all of 16 bytes.
         self.table = bytearray(16 * (1 + FILTER["slots"]))
 
