@@ -3,9 +3,20 @@
 //! A [`Module`] is parsed once and serves all processes that map the same file. Addresses in a module are as linked
 //! ([`Svma`]); a process adds its load bias to them.
 
+mod demangle;
 pub mod dwarf;
+mod image;
+mod loaded;
 mod module;
 mod source_frame;
+mod stack;
+mod symbols;
+mod unwind;
 
+pub use demangle::demangle;
+pub use loaded::{Code, LoadedModule, LoadedModules, ParsedModules};
 pub use module::{Module, Svma};
 pub use source_frame::SourceFrame;
+pub use stack::describe;
+pub use symbols::Symbol;
+pub use unwind::{Broken, FrameRegisters, NativeFrame, NativeStack, Trust, unwind};

@@ -1,7 +1,9 @@
 //! A file with code, or a piece of memory with the image of one.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::symbols::{Symbol, SymbolTable};
+use super::unwind::{FrameInformation, Row};
 use crate::model::BuildId;
 use crate::process::elf::{Elf, ElfError, LoadSegment};
 
@@ -15,6 +17,8 @@ pub struct Module {
     elf: Arc<Elf>,
     segments: Vec<LoadSegment>,
     build_id: Option<BuildId>,
+    frame_information: OnceLock<FrameInformation>,
+    symbols: OnceLock<SymbolTable>,
 }
 
 impl Module {
@@ -25,6 +29,8 @@ impl Module {
             segments,
             build_id,
             elf: Arc::new(elf),
+            frame_information: OnceLock::new(),
+            symbols: OnceLock::new(),
         })
     }
 
@@ -38,5 +44,21 @@ impl Module {
 
     pub fn build_id(&self) -> Option<&BuildId> {
         self.build_id.as_ref()
+    }
+
+    /// How the caller of the function at an address is found; nothing if the file does not say.
+    pub(super) fn row(&self, address: Svma) -> Option<Arc<Row>> {
+        let information = self.frame_information.get_or_init(|| {
+            let view = self.elf.view();
+            view.map(|view| FrameInformation::find(&view))
+                .unwrap_or_default()
+        });
+        information.row(self.elf.bytes(), address)
+    }
+
+    /// The symbol of the function at an address.
+    pub fn symbol(&self, address: Svma) -> Option<Symbol> {
+        let read = || SymbolTable::read(&self.elf, &self.segments);
+        self.symbols.get_or_init(read).find(address)
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Range;
 
 use memmap2::Mmap;
-use object::elf::{PF_R, PF_W, PF_X, PT_LOAD};
+use object::elf::{PF_R, PF_W, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
 use object::read::elf::{ElfFile64, ProgramHeader, Sym, VersionTable};
 use object::{LittleEndian, Object, ObjectSection, ObjectSymbol};
 use thiserror::Error;
@@ -135,6 +135,48 @@ impl<'f> ElfView<'f> {
         })
     }
 
+    pub fn bytes(&self) -> &'f [u8] {
+        self.bytes
+    }
+
+    /// The address of a section, and which bytes of the file it is. Nothing for one that is compressed, or takes no room.
+    pub fn section_bytes(&self, name: &str) -> Option<(u64, Range<usize>)> {
+        let section = self.elf.section_by_name(name)?;
+        let file = section.compressed_file_range().ok()?;
+        if file.format != object::CompressionFormat::None {
+            return None;
+        }
+        let start = usize::try_from(file.offset).ok()?;
+        let end = start.checked_add(usize::try_from(file.uncompressed_size).ok()?)?;
+        self.bytes.get(start..end)?;
+        Some((section.address(), start..end))
+    }
+
+    /// The same of the linker's table for unwinding, which a program header tells (`PT_GNU_EH_FRAME`).
+    pub fn unwind_table(&self) -> Option<(u64, Range<usize>)> {
+        let mut headers = self.elf.elf_program_headers().iter();
+        let header = headers.find(|header| header.p_type(LittleEndian) == PT_GNU_EH_FRAME)?;
+        let start = usize::try_from(header.p_offset(LittleEndian)).ok()?;
+        let size = usize::try_from(header.p_filesz(LittleEndian)).ok()?;
+        let end = start.checked_add(size)?;
+        self.bytes.get(start..end)?;
+        Some((header.p_vaddr(LittleEndian), start..end))
+    }
+
+    /// Which bytes of the file are mapped at an address and behind it, in the same segment.
+    pub fn to_end_of_segment(&self, address: u64) -> Option<Range<usize>> {
+        let segments = self.segments();
+        let segment = segments.iter().find(|segment| {
+            let begin = segment.address;
+            (begin..begin.saturating_add(segment.file_size)).contains(&address)
+        })?;
+        let within = address - segment.address;
+        let start = usize::try_from(segment.offset.checked_add(within)?).ok()?;
+        let end = usize::try_from(segment.offset.checked_add(segment.file_size)?).ok()?;
+        let end = end.min(self.bytes.len());
+        (start < end).then_some(start..end)
+    }
+
     pub fn build_id(&self) -> Option<BuildId> {
         let bytes = self.elf.build_id().ok()??;
         Some(BuildId(bytes.to_vec()))
@@ -161,14 +203,9 @@ impl<'f> ElfView<'f> {
 
     /// The bytes that the file has for an address.
     pub fn bytes_at(&self, address: u64, length: usize) -> Option<&'f [u8]> {
-        let segments = self.segments();
-        let segment = segments.iter().find(|segment| {
-            let begin = segment.address;
-            (begin..begin.saturating_add(segment.file_size)).contains(&address)
-        })?;
-        let within = address - segment.address;
-        let start = usize::try_from(segment.offset.checked_add(within)?).ok()?;
-        self.bytes.get(start..start.checked_add(length)?)
+        self.bytes
+            .get(self.to_end_of_segment(address)?)?
+            .get(..length)
     }
 
     /// Whether a text stands in what the file loads as constants: segments that are neither written nor, where the

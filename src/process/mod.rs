@@ -13,6 +13,7 @@ pub mod mapped;
 mod mapping;
 mod memory;
 mod pages;
+mod registers;
 pub mod still;
 pub mod trace;
 mod user;
@@ -25,6 +26,7 @@ pub use error::{ProcessError, ReadError};
 pub use mapping::{Backing, Mapping, Mappings, Protection};
 pub use memory::{Memory, Piece, ReadMemory};
 pub use pages::Habits;
+pub use registers::Registers;
 
 use crate::model::{Absence, Addr, Pid, ThreadState, Tid};
 
@@ -93,6 +95,11 @@ pub trait Process: ReadMemory + Send + Sync {
 
     /// The system call that a thread is blocked in; `None` if it is running, gone, or may not be asked.
     fn system_call(&self, tid: Tid) -> Option<SystemCall>;
+
+    /// The general registers of a thread. A live process tells them only while it is held ([`still`]).
+    fn registers(&self, _tid: Tid) -> Option<Registers> {
+        None
+    }
 
     /// The file behind a mapping, opened through the process's own root, also if it was deleted.
     /// Only such a file is returned as is the same file (inode, or build-id for a core).

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::trace::{Hold, TraceError};
 use super::{
-    Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, SystemCall,
-    ThreadStatus,
+    Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, Registers,
+    SystemCall, ThreadStatus,
 };
 use crate::model::{Addr, Pid, Tid};
 
@@ -21,6 +21,12 @@ const MOST_BYTES: u64 = 64 << 20;
 
 /// One `process_vm_readv`.
 const PIECE: u64 = 64 * 1024;
+
+/// What is copied of each stack with the registers, in bytes. Of a deeper one the rest is copied the next time.
+const STACK: u64 = 256 * 1024;
+
+/// Below the stack pointer a function may keep something, too: the red zone, in bytes (System V ABI for x86-64, 3.2.2).
+const RED_ZONE: u64 = 128;
 
 /// Looks at a process as it is at one moment.
 ///
@@ -36,13 +42,15 @@ pub fn look_at_one_moment<T>(
     let rehearsal = Observed::new(process);
     rehearse(&rehearsal);
     let mut wanted = rehearsal.into_wanted();
+    // While it is stopped the state of every thread is that, and when it goes on it runs.
+    let threads = process.threads().unwrap_or_default();
     for _ in 0..MOST_COPIES {
         if wanted.bytes() > MOST_BYTES {
             break;
         }
-        let mut moment = Moment::prepare(process, &wanted);
+        let mut moment = Moment::prepare(process, &wanted, &threads);
         let hold = Hold::seize(pid)?;
-        moment.fill();
+        moment.fill(&hold);
         drop(hold);
         let answer = look(&moment);
         let missed = moment.process.into_wanted();
@@ -51,8 +59,13 @@ pub fn look_at_one_moment<T>(
         }
         wanted.add(missed);
     }
-    let _hold = Hold::seize(pid)?;
-    Ok(look(process))
+    wanted.memory.clear();
+    let mut moment = Moment::prepare(process, &wanted, &threads);
+    let hold = Hold::seize(pid)?;
+    moment.fill(&hold);
+    let answer = look(&moment);
+    drop(hold);
+    Ok(answer)
 }
 
 /// What a look asks of a process.
@@ -61,6 +74,8 @@ struct Wanted {
     /// Start and end of stretches of memory, without overlap and not adjacent.
     memory: BTreeMap<u64, u64>,
     system_calls: Vec<Tid>,
+    /// The registers of all threads, and their stacks.
+    stacks: bool,
 }
 
 impl Wanted {
@@ -89,6 +104,7 @@ impl Wanted {
             self.add_memory(Addr(start), end.saturating_sub(start));
         }
         self.system_calls.extend(other.system_calls);
+        self.stacks |= other.stacks;
     }
 }
 
@@ -136,6 +152,10 @@ struct Moment<'p> {
     /// By start address, without overlap.
     pieces: BTreeMap<u64, Piece>,
     system_calls: BTreeMap<Tid, Option<SystemCall>>,
+    /// If they are wanted. A thread in an uninterruptible wait has none.
+    registers: Option<BTreeMap<Tid, Registers>>,
+    /// By start address, which is at a stack pointer. They may overlap each other and `pieces`.
+    stacks: BTreeMap<u64, Piece>,
     threads: Vec<ThreadStatus>,
 }
 
@@ -146,7 +166,7 @@ struct Piece {
 
 impl<'p> Moment<'p> {
     /// Does all that can be done before the process is stopped.
-    fn prepare(process: &'p dyn Process, wanted: &Wanted) -> Moment<'p> {
+    fn prepare(process: &'p dyn Process, wanted: &Wanted, threads: &[ThreadStatus]) -> Moment<'p> {
         let mut pieces = BTreeMap::new();
         for (&start, &end) in &wanted.memory {
             for at in (start..end).step_by(PIECE as usize) {
@@ -163,13 +183,14 @@ impl<'p> Moment<'p> {
             process: Observed::new(process),
             pieces,
             system_calls: calls.collect(),
-            // While it is stopped the state of every thread is that.
-            threads: process.threads().unwrap_or_default(),
+            registers: wanted.stacks.then(BTreeMap::new),
+            stacks: BTreeMap::new(),
+            threads: threads.to_vec(),
         }
     }
 
     /// What happens while the process stands still, and nothing else does.
-    fn fill(&mut self) {
+    fn fill(&mut self, hold: &Hold) {
         let process = self.process.process;
         for (&start, piece) in &mut self.pieces {
             piece.is_there = process.read(Addr(start), &mut piece.bytes).is_ok();
@@ -177,14 +198,45 @@ impl<'p> Moment<'p> {
         for (&tid, call) in &mut self.system_calls {
             *call = process.system_call(tid);
         }
+        if let Some(registers) = &mut self.registers {
+            let mut room = MOST_BYTES;
+            for tid in hold.stopped() {
+                // It fails for one that was killed meanwhile.
+                let Ok(of_thread) = hold.registers(tid) else {
+                    continue;
+                };
+                registers.insert(tid, of_thread);
+                if let Some((start, stack)) = copy_of_stack(process, of_thread.rsp, room) {
+                    room = room.saturating_sub(stack.bytes.len() as u64);
+                    self.stacks.insert(start, stack);
+                }
+            }
+        }
     }
 
     /// The piece that holds an address, and where it begins.
     fn piece(&self, address: Addr) -> Option<(u64, &[u8])> {
-        let (&start, piece) = self.pieces.range(..=address.0).next_back()?;
-        let is_within = address.0 - start < piece.bytes.len() as u64;
-        (piece.is_there && is_within).then_some((start, &*piece.bytes))
+        let in_one_of = |pieces: &'_ BTreeMap<u64, Piece>| {
+            let (&start, piece) = pieces.range(..=address.0).next_back()?;
+            let is_within = address.0 - start < piece.bytes.len() as u64;
+            (piece.is_there && is_within).then_some(start)
+        };
+        let (pieces, start) = match in_one_of(&self.pieces) {
+            Some(start) => (&self.pieces, start),
+            None => (&self.stacks, in_one_of(&self.stacks)?),
+        };
+        Some((start, &*pieces.get(&start)?.bytes))
     }
+}
+
+/// What is in use of the stack that a stack pointer points into, or the first part of it; and where that begins.
+fn copy_of_stack(process: &dyn Process, pointer: u64, room: u64) -> Option<(u64, Piece)> {
+    let extent = process.extent(Addr(pointer))?;
+    let start = pointer.saturating_sub(RED_ZONE).max(extent.start.0);
+    let length = extent.end.0.saturating_sub(start).min(STACK).min(room);
+    let mut bytes = vec![0; usize::try_from(length).ok()?].into_boxed_slice();
+    let is_there = process.read(Addr(start), &mut bytes).is_ok();
+    Some((start, Piece { bytes, is_there }))
 }
 
 impl ReadMemory for Moment<'_> {
@@ -269,6 +321,11 @@ impl Process for Observed<'_> {
         self.note(|wanted| wanted.system_calls.push(tid));
         self.process.system_call(tid)
     }
+
+    fn registers(&self, tid: Tid) -> Option<Registers> {
+        self.note(|wanted| wanted.stacks = true);
+        self.process.registers(tid)
+    }
 }
 
 impl Process for Moment<'_> {
@@ -285,6 +342,13 @@ impl Process for Moment<'_> {
         match self.system_calls.get(&tid) {
             Some(call) => *call,
             None => self.process.system_call(tid),
+        }
+    }
+
+    fn registers(&self, tid: Tid) -> Option<Registers> {
+        match &self.registers {
+            Some(registers) => registers.get(&tid).copied(),
+            None => self.process.registers(tid),
         }
     }
 }

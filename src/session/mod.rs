@@ -26,6 +26,7 @@ mod launched;
 mod levels;
 mod listing;
 mod look;
+mod native_stack;
 mod places;
 mod presence;
 pub mod ps;

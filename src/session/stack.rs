@@ -7,9 +7,11 @@ use std::time::SystemTime;
 
 use rayon::prelude::*;
 
+use super::native_stack::{self, Walked};
 use super::tasks::add_tasks;
 use super::who;
 use crate::model::{Addr, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
+use crate::native::{LoadedModules, ParsedModules};
 use crate::process::core::{CoreOptions, CoreProcess};
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
@@ -37,6 +39,8 @@ pub struct StackOptions {
     pub locals: Option<Limits>,
     /// Stop each live process for the moment at which it is looked at.
     pub pause: bool,
+    /// The native frames, too. Stops each live process for the moment at which it is looked at.
+    pub native: bool,
     /// The tasks of asyncio, with the stacks of their coroutines.
     pub tasks: bool,
 }
@@ -80,8 +84,9 @@ pub fn families(pids: &[Pid]) -> Result<Vec<Pid>, ProcessError> {
 /// the reason in its place.
 pub fn stacks(targets: &[Target], options: &StackOptions) -> Report {
     let (budget, locator) = (Budget::usual(), Locator::default());
+    let parsed = ParsedModules::default();
     let look = |target: &Target| match target.open() {
-        Ok(process) => look_at(&*process, &locator, options, &budget),
+        Ok(process) => look_at(&*process, &locator, &parsed, options, &budget),
         Err(error) => refused(target, error.to_string()),
     };
     let processes = match targets {
@@ -181,26 +186,36 @@ fn note_of_lost_pages(before: usize) -> Option<String> {
 fn look_at(
     process: &dyn Process,
     locator: &Locator,
+    parsed: &ParsedModules,
     options: &StackOptions,
     budget: &Arc<Budget>,
 ) -> ProcessReport {
     let lost = mapped::lost_pages();
     let mut report = identify(process);
-    match locator.locate(process, Effort::Thorough) {
+    let located = locator.locate(process, Effort::Thorough);
+    match &located {
         Ok(located) => {
             report.interpreter = Some(located.name());
             report.notes.extend(located.notes.iter().cloned());
-            match report.pid.filter(|_| options.pause) {
-                Some(pid) if process.identity().source == Source::Live => {
-                    look_at_one_moment(process, pid, &located, options, budget, &mut report);
-                }
-                _ => read_threads(process, &located, options, budget, &mut report),
-            }
         }
         Err(error) => {
             report.rank = who::rank(|name| process.environment(name));
-            report.error = Some(why_no_python(process, &error));
+            match error {
+                PythonError::NotPython if options.native => {}
+                _ if options.native => report.notes.push(why_no_python(process, error)),
+                _ => report.error = Some(why_no_python(process, error)),
+            }
         }
+    }
+    let located = located.ok();
+    if located.is_some() || options.native {
+        let modules = LoadedModules::new(process, parsed);
+        let look = Looking {
+            located: located.as_ref(),
+            modules: &modules,
+            options,
+        };
+        report = look.report(process, report, budget);
     }
     report.notes.extend(note_of_lost_pages(lost));
     let is_whole = report.error.is_none() && report.threads.iter().all(|t| t.note.is_none());
@@ -210,25 +225,62 @@ fn look_at(
     report
 }
 
-/// The same as [`read_threads`] of a process that stands still meanwhile.
-fn look_at_one_moment(
-    process: &dyn Process,
-    pid: Pid,
-    located: &Located,
-    options: &StackOptions,
-    budget: &Arc<Budget>,
-    report: &mut ProcessReport,
-) {
-    let look = |process: &dyn Process, budget: &Arc<Budget>| {
-        let mut report = report.clone();
-        read_threads(process, located, options, budget, &mut report);
+/// What is looked for in a process.
+struct Looking<'l> {
+    /// Its Python, if it has one.
+    located: Option<&'l Located>,
+    modules: &'l LoadedModules<'l>,
+    options: &'l StackOptions,
+}
+
+impl Looking<'_> {
+    /// Adds the threads to a report.
+    fn report(
+        &self,
+        process: &dyn Process,
+        report: ProcessReport,
+        budget: &Arc<Budget>,
+    ) -> ProcessReport {
+        let is_held = self.options.pause || self.options.native;
+        let held = report
+            .pid
+            .filter(|_| is_held && process.identity().source == Source::Live);
+        let (mut report, walked) = match held {
+            None => self.look(process, &report, budget),
+            Some(pid) => {
+                let rehearse =
+                    |process: &dyn Process| drop(self.look(process, &report, &Budget::usual()));
+                let look = |moment: &dyn Process| self.look(moment, &report, budget);
+                match still::look_at_one_moment(process, pid, rehearse, look) {
+                    Ok(seen) => seen,
+                    Err(error) => {
+                        let mut report = report;
+                        report.error = Some(error.to_string());
+                        (report, Vec::new())
+                    }
+                }
+            }
+        };
+        native_stack::add(walked, self.modules, &mut report);
         report
-    };
-    let rehearse = |process: &dyn Process| drop(look(process, &Budget::usual()));
-    let seen = still::look_at_one_moment(process, pid, rehearse, |moment| look(moment, budget));
-    match seen {
-        Ok(seen) => *report = seen,
-        Err(error) => report.error = Some(error.to_string()),
+    }
+
+    fn look(
+        &self,
+        process: &dyn Process,
+        report: &ProcessReport,
+        budget: &Arc<Budget>,
+    ) -> (ProcessReport, Vec<Walked>) {
+        let mut report = report.clone();
+        if let Some(located) = self.located {
+            read_threads(process, located, self.options, budget, &mut report);
+        }
+        let walked = if self.options.native {
+            native_stack::walk(process, self.modules, budget)
+        } else {
+            Vec::new()
+        };
+        (report, walked)
     }
 }
 

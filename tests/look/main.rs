@@ -22,6 +22,7 @@ mod limits;
 mod locate;
 mod mutated_cores;
 mod names;
+mod native_stacks;
 mod packed;
 mod ps;
 mod session;

@@ -12,6 +12,11 @@ static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The program made from `fixtures/NAME.c`, built once by each test binary.
 pub fn c_program(name: &str) -> PathBuf {
+    c_program_with(name, &["-O1", "-g"])
+}
+
+/// The same, with these options of the compiler.
+pub fn c_program_with(name: &str, options: &[&str]) -> PathBuf {
     let mut built = BUILT
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -22,7 +27,8 @@ pub fn c_program(name: &str) -> PathBuf {
         // Renamed into place, since a test of another binary may be running the one that is there.
         let made = folder.join(format!("{name}-{}", std::process::id()));
         let status = Command::new("cc")
-            .args(["-O1", "-g", "-pthread", "-o"])
+            .args(options)
+            .args(["-pthread", "-o"])
             .arg(&made)
             .arg(fixture_path(&format!("{name}.c")))
             .status()

@@ -29,6 +29,7 @@ mod core;
 pub mod evaluation;
 pub mod expression;
 mod fixture;
+pub mod gdb;
 pub mod mutate;
 pub mod native;
 pub mod overlay;
@@ -42,7 +43,7 @@ mod whereabouts;
 
 pub use assassin::{Fate, kill_at};
 pub use binary::{Answer, pmdb, pmdb_alone, pmdb_in, pmdb_with_input, pmdb_within, run};
-pub use c::c_program;
+pub use c::{c_program, c_program_with};
 pub use code::{assert_same_code, machine_code};
 pub use conversation::{Conversation, told};
 pub use core::{Core, dump_core, dump_core_after, gcore_after};

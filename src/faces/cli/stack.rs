@@ -20,6 +20,7 @@ Examples:
   pmdb stack 4242                     every thread of a running process
   pmdb stack 4242 --tree              it and all its descendants, merged
   pmdb stack 4242 4243 --locals       two processes, with the variables of every frame
+  pmdb stack 4242 --native            C, C++ and Rust, too, in a process of any language
   pmdb stack --core core.4242         a process that has crashed
   pmdb stack 4242 --json | jq .       for programs";
 
@@ -50,6 +51,9 @@ pub(super) struct Arguments {
     /// Stop each process for the moment at which it is looked at, for a picture that is consistent.
     #[arg(long, requires = "pids")]
     pause: bool,
+    /// Show the frames of native code (C, C++, Rust), too. Stops each process for the moment at which it is looked at.
+    #[arg(long)]
+    native: bool,
     /// Show each thread by itself, also where several have the same stack.
     #[arg(long)]
     flat: bool,
@@ -78,6 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         &StackOptions {
             locals: arguments.locals.then_some(limits),
             pause: arguments.pause,
+            native: arguments.native,
             tasks: arguments.tasks,
         },
     );

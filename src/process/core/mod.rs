@@ -31,11 +31,10 @@ use self::backing_files::BackingFile;
 use self::initial_stack::InitialStack;
 use self::mapped_files::MappedFiles;
 use self::notes::{Notes, ThreadNote};
-pub use self::registers::Registers;
 pub use self::signal::{FatalSignal, SignalCause};
 use super::{
-    Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, SystemCall,
-    ThreadStatus,
+    Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, Registers,
+    SystemCall, ThreadStatus,
 };
 use crate::model::{Addr, ThreadState, Tid};
 
@@ -80,11 +79,6 @@ impl CoreProcess {
     /// The signal that ended the process; `None` if it was dumped alive, or the core does not tell.
     pub fn fatal_signal(&self) -> Option<FatalSignal> {
         FatalSignal::find(&self.notes)
-    }
-
-    /// The general registers of a thread.
-    pub fn registers(&self, tid: Tid) -> Option<Registers> {
-        self.thread(tid)?.registers(&self.core)
     }
 
     fn thread(&self, tid: Tid) -> Option<&ThreadNote> {
@@ -205,6 +199,10 @@ impl Process for CoreProcess {
                 registers.r9,
             ],
         })
+    }
+
+    fn registers(&self, tid: Tid) -> Option<Registers> {
+        self.thread(tid)?.registers(&self.core)
     }
 
     fn open_file(&self, mapping: &Mapping) -> Result<File, ProcessError> {

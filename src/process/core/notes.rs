@@ -9,9 +9,9 @@ use std::ops::Range;
 use object::elf;
 
 use super::field;
-use super::registers::Registers;
 use super::signal::SignalInfo;
 use crate::model::{Pid, Tid};
+use crate::process::Registers;
 
 /// Threads beyond this many are not read. Linux allows 4,194,304 (`PID_MAX_LIMIT`); a garbage core could hold
 /// more notes than that.

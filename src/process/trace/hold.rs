@@ -14,6 +14,7 @@ use super::kernel::{self, Resume, Status};
 use super::registers;
 use super::way_back::WayBack;
 use crate::model::{Addr, Pid, ThreadState, Tid};
+use crate::process::Registers;
 use crate::process::live::stat::Stat;
 use crate::process::live::{kernel_name, refusal};
 
@@ -140,6 +141,11 @@ impl Hold {
             .iter()
             .filter(|(_, stop)| **stop == Stop::Stopped)
             .map(|(tid, _)| *tid)
+    }
+
+    /// The general registers of a thread that is stopped.
+    pub fn registers(&self, tid: Tid) -> Result<Registers, TraceError> {
+        registers::general(tid).map(Registers::from)
     }
 
     /// The threads of the process that are not held yet and have not ended. The kernel lists the leader first.

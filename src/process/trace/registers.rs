@@ -7,6 +7,7 @@ use nix::sys::ptrace;
 use super::TraceError;
 use super::hold::raw;
 use crate::model::Tid;
+use crate::process;
 
 /// `NT_X86_XSTATE`, `include/uapi/linux/elf.h`.
 const NT_X86_XSTATE: usize = 0x202;
@@ -27,6 +28,34 @@ pub(super) fn general(tid: Tid) -> Result<user_regs_struct, TraceError> {
 
 pub(super) fn set_general(tid: Tid, registers: user_regs_struct) -> Result<(), TraceError> {
     ptrace::setregs(raw(tid), registers).map_err(|errno| failed(tid, errno))
+}
+
+impl From<user_regs_struct> for process::Registers {
+    fn from(general: user_regs_struct) -> process::Registers {
+        process::Registers {
+            rax: general.rax,
+            rbx: general.rbx,
+            rcx: general.rcx,
+            rdx: general.rdx,
+            rsi: general.rsi,
+            rdi: general.rdi,
+            rbp: general.rbp,
+            rsp: general.rsp,
+            r8: general.r8,
+            r9: general.r9,
+            r10: general.r10,
+            r11: general.r11,
+            r12: general.r12,
+            r13: general.r13,
+            r14: general.r14,
+            r15: general.r15,
+            rip: general.rip,
+            eflags: general.eflags,
+            fs_base: general.fs_base,
+            gs_base: general.gs_base,
+            orig_rax: general.orig_rax.cast_signed(),
+        }
+    }
 }
 
 fn failed(tid: Tid, errno: Errno) -> TraceError {

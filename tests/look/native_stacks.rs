@@ -1,0 +1,160 @@
+//! Native stacks, live and from cores, against what gdb says and what the program was made to do.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::support::{Fixture, c_program_with, dump_core_after, gdb, pmdb};
+
+const OPTIMISED: [&str; 3] = ["-O2", "-fomit-frame-pointer", "-fno-optimize-sibling-calls"];
+
+/// The threads of the only process of an answer, by tid.
+fn threads(arguments: &[&str]) -> BTreeMap<u32, Value> {
+    let answer = pmdb(arguments);
+    let answer = answer.succeeded().json();
+    let threads = answer["processes"][0]["threads"]
+        .as_array()
+        .expect("a list");
+    let tid = |thread: &Value| thread["tid"].as_u64().expect("a tid") as u32;
+    threads
+        .iter()
+        .map(|thread| (tid(thread), thread.clone()))
+        .collect()
+}
+
+fn frames(thread: &Value) -> &[Value] {
+    thread["frames"].as_array().expect("a list")
+}
+
+/// The pc of each frame that is not only an inlined function.
+fn program_counters(thread: &Value) -> Vec<u64> {
+    let machine = frames(thread)
+        .iter()
+        .filter(|frame| frame["inlined"] != true);
+    machine
+        .map(|frame| frame["pc"].as_u64().expect("a native frame"))
+        .collect()
+}
+
+fn functions(thread: &Value) -> Vec<&str> {
+    let frames = frames(thread).iter();
+    frames
+        .map(|frame| frame["function"].as_str().expect("a name"))
+        .collect()
+}
+
+/// Waits until all threads sit in pause(2), where the fixture parks them.
+fn wait_until_parked(pid: u32) {
+    let is_parked = |task: &fs::DirEntry| {
+        let call = fs::read_to_string(task.path().join("syscall"));
+        call.is_ok_and(|call| call.starts_with("34 "))
+    };
+    let tasks = || fs::read_dir(format!("/proc/{pid}/task")).expect("it lives");
+    while !tasks().flatten().all(|task| is_parked(&task)) {
+        std::thread::yield_now();
+    }
+}
+
+fn assert_same_as_gdb(threads: &BTreeMap<u32, Value>, target: &[&str]) {
+    let Some(expected) = gdb::program_counters(target) else {
+        return;
+    };
+    for (tid, thread) in threads {
+        let found = program_counters(thread);
+        assert_eq!(hex(&found), hex(&expected[tid]), "{:?}", functions(thread));
+    }
+    assert_eq!(threads.len(), expected.len());
+}
+
+fn hex(addresses: &[u64]) -> Vec<String> {
+    addresses
+        .iter()
+        .map(|address| format!("{address:x}"))
+        .collect()
+}
+
+/// That each place of the fixture is on the stack of one thread, below what it calls.
+fn assert_all_places(threads: &BTreeMap<u32, Value>) {
+    let places: [&[&str]; 8] = [
+        &["park", "recurse", "recurse", "in_recursion"],
+        &[
+            "on_signal",
+            "<signal handler called>",
+            "raise",
+            "in_handler",
+        ],
+        &[
+            "on_signal",
+            "<signal handler called>",
+            "0x0",
+            "call",
+            "at_null",
+        ],
+        &[
+            "on_signal",
+            "<signal handler called>",
+            "0x123456789abc",
+            "call",
+            "in_garbage",
+        ],
+        &["compare", "qsort_r", "in_library"],
+        &["park", "never_returns", "at_end"],
+        &[
+            "on_signal",
+            "<signal handler called>",
+            "raise",
+            "on_other_stack",
+        ],
+        &["park", "main", "_start"],
+    ];
+    for place in places {
+        let is_there = |thread: &Value| {
+            let mut functions = functions(thread).into_iter();
+            place
+                .iter()
+                .all(|wanted| functions.any(|function| function == *wanted))
+        };
+        assert!(threads.values().any(is_there), "{place:?} in {threads:#?}");
+    }
+}
+
+#[test]
+fn threads_of_an_optimised_program_have_the_frames_that_gdb_finds() {
+    let program = c_program_with("native_stacks", &OPTIMISED);
+    let fixture = Fixture::start(Command::new(program));
+    wait_until_parked(fixture.pid());
+    let pid = fixture.pid().to_string();
+    let threads = threads(&["stack", &pid, "--native", "--json"]);
+    assert_all_places(&threads);
+    assert_same_as_gdb(&threads, &["-p", &pid]);
+}
+
+#[test]
+fn a_core_has_the_stacks_that_the_process_had() {
+    let program = c_program_with("native_stacks", &OPTIMISED);
+    let look = |pid: u32| {
+        wait_until_parked(pid);
+        threads(&["stack", &pid.to_string(), "--native", "--json"])
+    };
+    let Some((core, living)) = dump_core_after(&Command::new(&program), Signal::SIGABRT, look)
+    else {
+        return;
+    };
+    let path = core.path.to_str().expect("UTF-8");
+    let dead = threads(&["stack", "--core", path, "--native", "--json"]);
+    assert_eq!(
+        living.keys().collect::<Vec<_>>(),
+        dead.keys().collect::<Vec<_>>()
+    );
+    for (tid, thread) in &living {
+        assert_eq!(
+            program_counters(thread),
+            program_counters(&dead[tid]),
+            "{tid}"
+        );
+    }
+    assert_same_as_gdb(&dead, &[program.to_str().expect("UTF-8"), path]);
+}
