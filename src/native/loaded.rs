@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::module::Place;
 use super::{Module, Svma, image};
 use crate::model::Addr;
 use crate::process::elf::{Elf, load_bias};
@@ -20,7 +21,7 @@ pub struct ParsedModules(Mutex<HashMap<FileIdentity, Result<Arc<Module>, Arc<str
 type FileIdentity = (u64, u64, u64, i64, i64);
 
 impl ParsedModules {
-    fn of(&self, file: &File) -> Result<Arc<Module>, Arc<str>> {
+    fn of(&self, file: &File, place: Place) -> Result<Arc<Module>, Arc<str>> {
         let metadata = file.metadata().map_err(|error| error.to_string())?;
         let identity = (
             metadata.dev(),
@@ -31,7 +32,7 @@ impl ParsedModules {
         );
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let parse = || {
-            let parsed = Elf::open(file).and_then(Module::new);
+            let parsed = Elf::open(file).and_then(|elf| Module::new(elf, Some(place)));
             parsed
                 .map(Arc::new)
                 .map_err(|error| error.to_string().into())
@@ -116,13 +117,17 @@ impl<'p> LoadedModules<'p> {
     }
 
     fn load(&self, mapping: &Mapping) -> Result<LoadedModule, Arc<str>> {
-        let Backing::File { .. } = &mapping.backing else {
+        let Backing::File { path, .. } = &mapping.backing else {
             let module = self.image_at(mapping.start);
             return module.ok_or_else(|| "it was made by the process itself".into());
         };
         let opened = self.process.open_file(mapping);
         let parsed = opened.map_err(|error: ProcessError| error.to_string().into());
-        let module = match parsed.and_then(|file| self.parsed.of(&file)) {
+        let place = || Place {
+            path: path.clone(),
+            root: self.process.resolve(Path::new("/")),
+        };
+        let module = match parsed.and_then(|file| self.parsed.of(&file, place())) {
             Ok(module) => module,
             Err(why) => {
                 let begin = self.begin_of_file(mapping);
@@ -137,7 +142,7 @@ impl<'p> LoadedModules<'p> {
     /// The module whose image begins at an address in memory.
     fn image_at(&self, base: Addr) -> Option<LoadedModule> {
         let image = image::copy(self.process, base)?;
-        let module = Module::new(Elf::copied(image)).ok()?;
+        let module = Module::new(Elf::copied(image), None).ok()?;
         let first = module.segments().first()?;
         let bias = base.plus(first.offset).minus(first.address);
         let module = Arc::new(module);

@@ -3,7 +3,6 @@
 //! A [`Module`] is parsed once and serves all processes that map the same file. Addresses in a module are as linked
 //! ([`Svma`]); a process adds its load bias to them.
 
-mod demangle;
 pub mod dwarf;
 mod image;
 mod loaded;
@@ -13,7 +12,6 @@ mod stack;
 mod symbols;
 mod unwind;
 
-pub use demangle::demangle;
 pub use loaded::{Code, LoadedModule, LoadedModules, ParsedModules};
 pub use module::{Module, Svma};
 pub use source_frame::SourceFrame;

@@ -1,7 +1,11 @@
 //! A file with code, or a piece of memory with the image of one.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use super::SourceFrame;
+use super::dwarf::DebugInformation;
 use super::symbols::{Symbol, SymbolTable};
 use super::unwind::{FrameInformation, Row};
 use crate::model::BuildId;
@@ -12,17 +16,28 @@ use crate::process::elf::{Elf, ElfError, LoadSegment};
 pub struct Svma(pub u64);
 
 /// An ELF file whose code runs in processes; what is expensive to know of it is found when it is first asked for.
-#[derive(Debug)]
 pub struct Module {
     elf: Arc<Elf>,
     segments: Vec<LoadSegment>,
     build_id: Option<BuildId>,
     frame_information: OnceLock<FrameInformation>,
     symbols: OnceLock<SymbolTable>,
+    /// Where its debug information is looked for; nothing for an image in memory.
+    place: Option<Place>,
+    debug_information: OnceLock<Option<DebugInformation>>,
+}
+
+/// Where a module's file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// As the process sees it.
+    pub path: PathBuf,
+    /// The folder that stands for the process's `/`.
+    pub root: PathBuf,
 }
 
 impl Module {
-    pub fn new(elf: Elf) -> Result<Module, ElfError> {
+    pub fn new(elf: Elf, place: Option<Place>) -> Result<Module, ElfError> {
         let view = elf.view()?;
         let (segments, build_id) = (view.segments(), view.build_id());
         Ok(Module {
@@ -31,6 +46,8 @@ impl Module {
             elf: Arc::new(elf),
             frame_information: OnceLock::new(),
             symbols: OnceLock::new(),
+            place,
+            debug_information: OnceLock::new(),
         })
     }
 
@@ -60,5 +77,26 @@ impl Module {
     pub fn symbol(&self, address: Svma) -> Option<Symbol> {
         let read = || SymbolTable::read(&self.elf, &self.segments);
         self.symbols.get_or_init(read).find(address)
+    }
+
+    /// What the debug information says of an address, the innermost function first; empty if there is none.
+    pub fn source_frames(&self, address: Svma) -> Vec<SourceFrame> {
+        let open = || {
+            let Place { path, root } = self.place.as_ref()?;
+            DebugInformation::open(self.elf.clone(), path, root).ok()
+        };
+        let information = self.debug_information.get_or_init(open);
+        information
+            .as_ref()
+            .map_or(Vec::new(), |information| information.frames_at(address))
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module")
+            .field("build_id", &self.build_id)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::SourceFrame;
 use super::loaded::LoadedModules;
 use super::unwind::{NativeFrame, Trust};
 use crate::model::{Frame, Language};
@@ -41,7 +42,7 @@ pub fn describe(frame: &NativeFrame, modules: &LoadedModules<'_>) -> Vec<Frame> 
         (_, None) => Some("no code is there".to_owned()),
         _ => None,
     };
-    vec![Frame {
+    let machine = Frame {
         language: Language::Native,
         function,
         file: None,
@@ -53,5 +54,26 @@ pub fn describe(frame: &NativeFrame, modules: &LoadedModules<'_>) -> Vec<Frame> 
         inlined: false,
         locals: Vec::new(),
         note,
-    }]
+    };
+    let sources = match loaded {
+        Some(loaded) if !frame.is_signal_frame => {
+            loaded.module.source_frames(loaded.svma(executed))
+        }
+        _ => Vec::new(),
+    };
+    if sources.is_empty() {
+        return vec![machine];
+    }
+    let with_source = |source: SourceFrame| Frame {
+        function: match source.function {
+            Some(function) => function.to_string(),
+            None => machine.function.clone(),
+        },
+        file: source.file.map(|file| file.path.clone()),
+        line: source.line,
+        inlined: source.is_inlined,
+        note: machine.note.clone().filter(|_| !source.is_inlined),
+        ..machine.clone()
+    };
+    sources.into_iter().map(with_source).collect()
 }

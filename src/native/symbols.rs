@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Svma;
-use super::demangle::demangle;
+use super::dwarf::demangled;
 use crate::process::elf::{Elf, ElfView, LoadSegment};
 
 /// Bytes of an `Elf64_Sym` (System V ABI, "Symbol Table").
@@ -161,8 +161,16 @@ impl SymbolTable {
         Some(Symbol {
             address: Svma(entry.address),
             size: entry.size,
-            name: demangle(&self.name(entry)).into_owned(),
+            name: demangled(without_version(&self.name(entry))),
         })
+    }
+}
+
+/// The version of a symbol is no part of the function's name: `clock_nanosleep@@GLIBC_2.17`.
+fn without_version(name: &str) -> &str {
+    match name.split_once('@') {
+        Some((plain, _)) if !plain.is_empty() => plain,
+        _ => name,
     }
 }
 

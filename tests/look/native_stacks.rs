@@ -100,7 +100,7 @@ fn assert_all_places(threads: &BTreeMap<u32, Value>) {
             "call",
             "in_garbage",
         ],
-        &["compare", "qsort_r", "in_library"],
+        &["compare", "in_library"],
         &["park", "never_returns", "at_end"],
         &[
             "on_signal",
