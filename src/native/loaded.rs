@@ -15,13 +15,16 @@ use crate::process::{Backing, Mapping, Process, ProcessError, ReadError};
 
 /// Files that were parsed, for all processes that map them.
 #[derive(Debug, Default)]
-pub struct ParsedModules(Mutex<HashMap<FileIdentity, Result<Arc<Module>, Arc<str>>>>);
+pub struct ParsedModules(Mutex<HashMap<FileIdentity, Parsed>>);
+
+/// A module, or why the file is none.
+type Parsed = Result<Arc<Module>, Arc<str>>;
 
 /// What tells one state of a file from another: device, inode, size, and when it was written to, in nanoseconds.
 type FileIdentity = (u64, u64, u64, i64, i64);
 
 impl ParsedModules {
-    fn of(&self, file: &File, place: Place) -> Result<Arc<Module>, Arc<str>> {
+    fn of(&self, file: &File, place: Place) -> Parsed {
         let metadata = file.metadata().map_err(|error| error.to_string())?;
         let identity = (
             metadata.dev(),

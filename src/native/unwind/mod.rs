@@ -15,7 +15,7 @@ pub(super) use self::information::FrameInformation;
 pub use self::registers::FrameRegisters;
 pub(super) use self::rules::Row;
 pub use self::step::Trust;
-use self::step::{Next, Surroundings};
+use self::step::{Bottom, Surroundings};
 use super::loaded::LoadedModules;
 
 /// Deeper stacks are cut and said to be.
@@ -89,9 +89,9 @@ pub fn unwind(thread: &Registers, modules: &LoadedModules<'_>, memory: &Memory<'
         };
         let step = match surroundings.step(&frame.registers, frame.is_exact()) {
             _ if memory.spent().is_some() => break Some(Broken::Spent),
-            Next::End => break None,
-            Next::Lost => break Some(Broken::Lost),
-            Next::Caller(step) => step,
+            Err(Bottom::End) => break None,
+            Err(Bottom::Lost) => break Some(Broken::Lost),
+            Ok(step) => step,
         };
         let top = frame.registers.stack_pointer();
         // On one stack callers lie above their callees, so that the walk comes to an end.

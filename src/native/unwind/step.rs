@@ -53,10 +53,9 @@ pub(super) struct Step {
     pub(super) trust: Trust,
 }
 
-/// What comes next on a stack.
-pub(super) enum Next {
-    Caller(Step),
-    /// The frame has no caller: it says so.
+/// Why there is no caller.
+pub(super) enum Bottom {
+    /// The frame has none: it says so.
     End,
     /// It has one, and nothing tells which.
     Lost,
@@ -64,7 +63,7 @@ pub(super) enum Next {
 
 impl Surroundings<'_, '_> {
     /// The caller of a frame with these registers. `is_exact` if its pc is the next instruction, not one that a call returns to.
-    pub(super) fn step(&self, registers: &FrameRegisters, is_exact: bool) -> Next {
+    pub(super) fn step(&self, registers: &FrameRegisters, is_exact: bool) -> Result<Step, Bottom> {
         let pc = registers.pc();
         // A call may be the last instruction of a function: what it returns to is then in the next one.
         let within = if is_exact { pc } else { pc.minus(1) };
@@ -80,32 +79,32 @@ impl Surroundings<'_, '_> {
             return self.scan(registers);
         }
         if let Some(step) = self.signal_frame(registers) {
-            return Next::Caller(step);
+            return Ok(step);
         }
         if is_exact && let Some(step) = self.top_of_stack(registers) {
-            return Next::Caller(step);
+            return Ok(step);
         }
         if code.is_none() {
             return self.scan(registers);
         }
         match registers.get(RBP) {
             // What starts a thread, or a program, clears it to mark the end (System V ABI for x86-64, section 3.4.1).
-            Some(0) if !is_exact => Next::End,
+            Some(0) if !is_exact => Err(Bottom::End),
             Some(_) => match self.frame_pointer(registers) {
-                Some(step) => Next::Caller(step),
+                Some(step) => Ok(step),
                 None => self.scan(registers),
             },
             None => self.scan(registers),
         }
     }
 
-    fn checked(&self, caller: Caller, is_signal_frame: bool) -> Next {
+    fn checked(&self, caller: Caller, is_signal_frame: bool) -> Result<Step, Bottom> {
         let Caller {
             frame_address,
             registers,
         } = caller;
         if registers.pc().is_null() && !is_signal_frame {
-            return Next::End;
+            return Err(Bottom::End);
         }
         let trust = if is_signal_frame {
             Trust::Interrupted
@@ -116,7 +115,7 @@ impl Surroundings<'_, '_> {
         if !is_signal_frame && self.code_of_caller(registers.pc()).is_none() {
             return self.scan(&registers);
         }
-        Next::Caller(Step {
+        Ok(Step {
             frame_address,
             registers,
             trust,
@@ -180,7 +179,7 @@ impl Surroundings<'_, '_> {
     }
 
     /// The next word on the stack that may be a return address.
-    fn scan(&self, registers: &FrameRegisters) -> Next {
+    fn scan(&self, registers: &FrameRegisters) -> Result<Step, Bottom> {
         let begin = registers.stack_pointer().0.next_multiple_of(WORD);
         for word in 0..LONGEST_SCAN {
             let at = Addr(begin).plus(word * WORD);
@@ -193,14 +192,14 @@ impl Surroundings<'_, '_> {
                 // It may still be the caller's.
                 let pointer = registers.get(RBP);
                 caller.set(RBP, pointer.filter(|pointer| *pointer >= frame_address.0));
-                return Next::Caller(Step {
+                return Ok(Step {
                     frame_address,
                     registers: caller,
                     trust: Trust::Scan,
                 });
             }
         }
-        Next::Lost
+        Err(Bottom::Lost)
     }
 
     /// Whether two addresses are in the same mapping.
