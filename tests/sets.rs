@@ -145,3 +145,32 @@ fn breakpoint_for_all_is_in_those_that_come_later_too() {
         }
     });
 }
+
+/// In a process that is started anew the class is yet to come, and known by its name.
+#[test]
+fn catchpoint_for_all_is_in_those_that_come_later_too() {
+    on_each_python(|python| {
+        for method in ["fork", "spawn"] {
+            let stops = ["p number, $_exception.args", "@all clear 1", "c"];
+            let mut commands = vec!["@all catch Odd", "c"];
+            if method == "spawn" {
+                commands.extend(["p 'first', number", "c"]);
+            }
+            commands.extend(stops);
+            let (path, script) = (python.path.display().to_string(), fixture_path("later.py"));
+            let script = script.display().to_string();
+            let mut words = vec!["run"];
+            words.extend(commands.iter().flat_map(|line| ["-c", line]));
+            words.extend(["--", &path, &script, method]);
+            let answer = pmdb_alone(words, "");
+            let said = &answer.stderr;
+            assert_eq!(answer.code, Some(0), "{answer:#?}");
+            let first = said.contains("('first', 7)\n");
+            assert_eq!(first, method == "spawn", "{said}");
+            assert!(said.contains("(0, (0,))\n"), "{said}");
+            let count = said.matches("\nCatchpoint 1: ").count();
+            assert_eq!(count, 1 + usize::from(first), "{said}");
+            assert!(answer.stdout.ends_with("end\n"), "{answer:#?}");
+        }
+    });
+}

@@ -32,7 +32,6 @@ impl Session {
         let made = made?;
         if let (Scope::All { .. }, Some(running)) = (request.scope, &mut self.running)
             && made.watch.is_none()
-            && made.catch.is_none()
         {
             // One process may know where the function is, and another not have imported it yet.
             let is_new = running.later.one(Some(number)).is_err();

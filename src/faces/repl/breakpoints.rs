@@ -47,9 +47,8 @@ impl Repl {
                 let number = Some(breakpoint.number);
                 self.scope = match self.scope {
                     Scope::One => Scope::One,
-                    Scope::All { .. } if breakpoint.catch.is_none() => Scope::All { number },
-                    // Those that come later have no catchpoints.
-                    Scope::Several { .. } | Scope::All { .. } => Scope::Several { number },
+                    Scope::Several { .. } => Scope::Several { number },
+                    Scope::All { .. } => Scope::All { number },
                 };
                 if let Some(watch) = &breakpoint.watch {
                     let Watch {

@@ -1,6 +1,11 @@
 """How a thread comes to stand still since the session wants it to: the texts that pmdb has the interpreter run begin here."""
 
 
+def evaluate_at_start(text):
+    """Before the program has a name of its own."""
+    return eval(text, {})
+
+
 class Arrivals:
     """Of the agent, which has the rest of it (`agent.py`)."""
 
@@ -57,8 +62,17 @@ class Arrivals:
         if places or self.unwinding is not None:
             self.breakpoints.catchers = Catchers(places)
         # A text as it would come in a command.
-        self.breakpoints.replace(self.channel.parsed(WANTED["places"].encode()))
-        self.engine.breakpoints_changed()
+        wanted = self.channel.parsed(WANTED["places"].encode())
+        self.take_breakpoints([item for item in wanted if self.may_have(item)], {}, evaluate_at_start)
+
+    def may_have(self, wanted):
+        """Whether a breakpoint can be had before there is a program. An expression for classes may need one."""
+        try:
+            return not wanted.get("catch") or bool(Catch(wanted, None, evaluate_at_start))
+        except Unusable as error:
+            text = "*** catchpoint %d is not in process %d: %s\n" % (wanted["number"], posix.getpid(), error)
+            self.channel.send({"event": "output", "text": text})
+            return False
 
     def stop_soon(self, frame, reason):
         """Stops this thread at the next line that it runs in `frame` or in what it calls."""

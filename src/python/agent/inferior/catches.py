@@ -19,13 +19,15 @@ class Catch(Breakpoint):
     def __init__(self, wanted, known, evaluate):
         super().__init__(wanted)
         self.text = wanted["catch"]
+        # As whom its classes go as long as they are not all there.
+        self.names = [name.strip() for name in self.text.strip("( )").split(",") if name.strip()]
         # None as long as there is no such class.
         self.classes = known.classes if known is not None else self.find(evaluate)
         # {id of a class: (class, whether it is one)}
         self.verdicts = {}
 
     def find(self, evaluate):
-        is_name = all(part.isidentifier() for part in self.text.split("."))
+        is_name = all(part.isidentifier() for name in self.names for part in name.split("."))
         try:
             value = evaluate(self.text)
         except (NameError, AttributeError) as error:
@@ -52,12 +54,14 @@ class Catch(Breakpoint):
         if self.classes is not None:
             return any(kind is one for one in self.classes)
         module = type.__getattribute__(kind, "__module__")
-        names = (name_of_class(kind), qualified_name_of_class(kind), "%s.%s" % (module, qualified_name_of_class(kind)))
-        if self.text in names:
+        own = (name_of_class(kind), qualified_name_of_class(kind), "%s.%s" % (module, qualified_name_of_class(kind)))
+        if any(name in own for name in self.names):
             return True
         # A module that has it from another.
-        holder, _, name = self.text.rpartition(".")
-        return sys.modules.get(holder) is not None and getattr(sys.modules[holder], "__dict__", {}).get(name) is kind
+        for holder, _, name in [name.rpartition(".") for name in self.names]:
+            if getattr(sys.modules.get(holder), "__dict__", {}).get(name) is kind:
+                return True
+        return False
 
 
 class Catches:

@@ -43,20 +43,25 @@ class Commands:
             def evaluate(text):
                 return self.errands.run(eval, text, *self.evaluator.scope(selected))
 
-            catches = self.catches.made([item for item in wanted if item.get("catch")], evaluate)
-            self.breakpoints.replace([item for item in wanted if not item.get("watch") and not item.get("catch")], catches)
+            catches = self.take_breakpoints(wanted, watches, evaluate)
         except Unusable as error:
             return {"error": str(error)}
-        self.catches.replace(catches)
-        self.engine.catch(bool(catches))
-        self.watches.replace(watches)
-        self.engine.breakpoints_changed()
         for watch in watches.values():
             if watch.is_new:
                 owner = watch.scope.frame
                 return {"text": watch.shown, "scope": owner and getattr(owner.f_code, "co_qualname", owner.f_code.co_name)}
         # Of the newest, whether there is such a class.
         return {"length": len(catches[-1].classes or ())} if catches else {}
+
+    def take_breakpoints(self, wanted, watches, evaluate):
+        """Those that there are from now on, watchpoints made already. Gives back the catchpoints among them."""
+        catches = self.catches.made([item for item in wanted if item.get("catch")], evaluate)
+        self.breakpoints.replace([item for item in wanted if not item.get("watch") and not item.get("catch")], catches)
+        self.catches.replace(catches)
+        self.engine.catch(bool(catches))
+        self.watches.replace(watches)
+        self.engine.breakpoints_changed()
+        return catches
 
     def do_locate(self, frame, command):
         """Where the body of a function begins: the file and the line of its first instruction behind the `def`."""
