@@ -174,3 +174,38 @@ fn catchpoint_for_all_is_in_those_that_come_later_too() {
         }
     });
 }
+
+/// Nothing was heard from any of them: they are reached through the agent that they have from their parent.
+#[test]
+fn forked_children_are_stopped_wherever_they_are() {
+    on_each_python(|python| {
+        let mut commands = vec!["@all b beat".to_string()];
+        let waiting = ["m-sleeping", "m-locked", "t-sleeping", "t-locked"];
+        for name in waiting {
+            commands.push(format!("proc {name}"));
+            commands.push("stop".to_string());
+            commands.push(format!("p lock.locked(), '{name}'"));
+        }
+        for name in ["m-busy", "t-busy"] {
+            commands.push(format!("proc {name}"));
+            commands.push(format!("p number >= 0, '{name}'"));
+        }
+        commands.push("q".to_string());
+        let (path, script) = (python.path.display().to_string(), fixture_path("forked.py"));
+        let script = script.display().to_string();
+        let mut words = vec!["run"];
+        words.extend(commands.iter().flat_map(|line| ["-c", line]));
+        words.extend(["--", &path, &script]);
+        let answer = pmdb_alone(words, "");
+        let said = &answer.stderr;
+        let all = "\nforked.py, m-busy, m-sleeping, m-locked, t-busy, t-sleeping, t-locked: Breakpoint 1 at ";
+        assert!(said.contains(all), "{answer:#?}");
+        for name in waiting.iter().chain(&["m-busy", "t-busy"]) {
+            assert!(
+                said.contains(&format!("\n(True, '{name}')\n")),
+                "{name}: {said}"
+            );
+        }
+        assert!(!said.contains("Warning"), "{said}");
+    });
+}

@@ -146,6 +146,8 @@ impl Spot {
 pub(super) struct Breakpoints {
     list: Vec<Breakpoint>,
     last: u32,
+    /// They are those of another process now. What of it this one has, its first stop tells.
+    is_presumed: bool,
 }
 
 /// How one or several breakpoints are changed.
@@ -223,6 +225,7 @@ impl Breakpoints {
     pub fn inherited(&self) -> Breakpoints {
         let mut inherited = self.clone();
         inherited.list.retain(|one| one.watch.is_none());
+        inherited.is_presumed = true;
         inherited
     }
 
@@ -305,6 +308,10 @@ impl Breakpoints {
     /// The process has stopped at these: the temporary ones among them, which are deleted by that.
     /// `counts` is what the agent has counted: for each number the hits, and those that do not count yet.
     pub fn hit(&mut self, numbers: &[u32], counts: &[(u32, u64, u32)]) -> Vec<Breakpoint> {
+        if std::mem::take(&mut self.is_presumed) {
+            let has = |one: &Breakpoint| counts.iter().any(|(of, ..)| *of == one.number);
+            self.list.retain(|one| !one.enabled || has(one));
+        }
         for breakpoint in &mut self.list {
             let counted = counts.iter().find(|(of, ..)| *of == breakpoint.number);
             if let Some((_, hits, ignore)) = counted {

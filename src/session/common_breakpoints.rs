@@ -85,12 +85,14 @@ impl Session {
         if inferior.stands_still() || inferior.is_core() {
             return Ok(false);
         }
-        if let Some(running) = &mut self.running {
-            running.lend_agent(inferior)?;
-        }
         let pid = inferior.live_pid()?;
+        let is_asked = self.reach()?;
+        let inferior = (self.inferiors.get_mut(self.focus)).ok_or(SessionError::NoSuchProcess)?;
         let deadline = Instant::now() + PATIENCE;
-        let mut events = inferior.hold(&self.interrupted)?;
+        let mut events = match is_asked {
+            true => Vec::new(),
+            false => inferior.hold(&self.interrupted)?,
+        };
         while !inferior.stands_still() {
             if self.interrupted.load(Ordering::Relaxed) {
                 inferior.stop_is_given_up = true;
@@ -132,9 +134,11 @@ impl Session {
         let later = self.running.as_ref().map(|running| running.later.clone());
         let is_parent = |one: &&Inferior| one.report.pid == parent && parent.is_some();
         let parent = self.inferiors.iter().find(is_parent);
-        parent.map_or(later.unwrap_or_default(), |parent| {
-            parent.breakpoints.inherited()
-        })
+        parent
+            .map_or(later.unwrap_or_default(), |parent| {
+                parent.breakpoints.clone()
+            })
+            .inherited()
     }
 }
 

@@ -139,11 +139,6 @@ pub enum SessionError {
         "process {pid} runs no line of Python at the moment, so this has changed nothing in it; try again once it is back from C code (`@all where` shows where it is)"
     )]
     NotInTime { pid: Pid },
-    /// A forked child that follows its parent's agent.
-    #[error(
-        "process {pid} was forked and has not stopped yet, so pmdb cannot ask it to: it stops where it loses an exception or calls breakpoint(); it can be looked at"
-    )]
-    NotReached { pid: Pid },
     /// The thread that follows the processes of a command is gone.
     #[error("the processes of the command cannot be followed any more; those that still run go on")]
     NotFollowed,

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use super::guardian;
+use super::heirs::Heirs;
 use super::tree::{Departure, Happening, Standstill};
 use crate::model::{Pid, Tid};
 use crate::process::live::kernel_name;
@@ -56,6 +57,7 @@ pub(super) struct Following {
     wishes: Wishes,
     members: BTreeMap<Pid, Member>,
     memory_kills: MemoryKills,
+    heirs: Heirs,
     keyboard_is_ours: Arc<AtomicBool>,
 }
 
@@ -65,6 +67,7 @@ impl Following {
         orders: Orders,
         teller: Sender<Happening>,
         wishes: Wishes,
+        heirs: Heirs,
         keyboard_is_ours: Arc<AtomicBool>,
     ) -> Following {
         let mut following = Following {
@@ -74,6 +77,7 @@ impl Following {
             wishes,
             members: BTreeMap::new(),
             memory_kills: MemoryKills::begin(),
+            heirs,
             keyboard_is_ours,
         };
         following.add(root, kernel_name(root), Stage::Foreign);
@@ -144,6 +148,7 @@ impl Following {
                 };
                 if let Stage::Accompanied(heritage) = &stage {
                     guardian::look_after(heritage.foothold(child));
+                    self.heirs.add(child, *heritage);
                 }
                 let name = parent.map(|parent| parent.name.clone());
                 let is_of_shell = parent.is_some_and(|parent| parent.runs_shell);
@@ -154,6 +159,7 @@ impl Following {
                 }
             }
             TraceEvent::Executed { pid, .. } => {
+                self.heirs.remove(pid);
                 let arrival =
                     Arrival::begin(&self.orders, pid, Purpose::Watch(self.wishes.clone()))?;
                 self.begin(pid, Stage::Arriving(arrival));
@@ -255,6 +261,7 @@ impl Following {
     }
 
     fn ended(&mut self, pid: Pid, end: End, sender: Option<SignalSender>) {
+        self.heirs.remove(pid);
         let by_family = self.is_by_family(sender.as_ref());
         let member = self.members.remove(&pid);
         let lived = member
@@ -328,6 +335,7 @@ impl Following {
     fn arrived(&mut self, pid: Pid, arrived: Result<(Injection, Channel), AgentError>) {
         match arrived {
             Ok((injection, channel)) => {
+                self.heirs.remove(pid);
                 let stage = Stage::Accompanied(injection.heritage());
                 self.begin(pid, stage);
                 let parent = self.members.get(&pid).and_then(|member| member.parent);

@@ -5,9 +5,7 @@
 //! pmdb's end, or a signal, would be something that the program could notice. So another process waits: one more pmdb, at the end of a pipe whose
 //! other end pmdb holds. It does what a person would do: it attaches, and leaves again.
 
-use std::fs;
 use std::io::{BufRead, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -129,14 +127,6 @@ fn parse(line: &str) -> Option<Foothold> {
         end: words.next()?.parse().ok()?,
         inode: words.next()?.parse().ok()?,
     })
-}
-
-impl Foothold {
-    /// Whether the process still has the end of the pipe.
-    fn is_there(&self) -> bool {
-        let found = fs::metadata(format!("/proc/{}/fd/{}", self.pid, self.end));
-        found.is_ok_and(|found| found.file_type().is_fifo() && found.ino() == self.inode)
-    }
 }
 
 /// An agent that comes in finds the other, whose pmdb is gone, and sends it away.

@@ -21,9 +21,9 @@ const PATIENCE_IN_CALL: Duration = Duration::from_secs(1);
 /// How long it may take after it has noticed.
 const LONGEST_BEGINNING: Duration = Duration::from_secs(15);
 /// How long the main thread has to come by itself before a thread is made that speaks for it.
-const BEFORE_HELP: Duration = Duration::from_millis(100);
+pub(super) const BEFORE_HELP: Duration = Duration::from_millis(100);
 /// After how long it is asked again: it may have been about to go on from a stop.
-const BEFORE_ASKING_AGAIN: Duration = Duration::from_millis(700);
+pub(super) const BEFORE_ASKING_AGAIN: Duration = Duration::from_millis(700);
 /// How long a command may take before the user is told that it still runs.
 const LONGEST_COMMAND: Duration = Duration::from_secs(30);
 /// How long one that is given up may take to end: on a machine that has much to do, a thread may wait long for a processor.
@@ -78,7 +78,7 @@ impl From<AgentError> for SessionError {
 
 /// Whether the main thread sits in a system call, and not just because it wants the interpreter's lock: then it comes by itself
 /// when it is its turn.
-fn waits_in_c(process: &dyn Process, located: &Located, pid: Pid) -> bool {
+pub(super) fn waits_in_c(process: &dyn Process, located: &Located, pid: Pid) -> bool {
     let main = Tid(pid.0);
     if process.system_call(main).is_none() {
         return false;
@@ -262,6 +262,11 @@ impl Held {
         let never = AtomicBool::new(false);
         self.command(&Command::Leave { abandon: true }, process, located, &never)
             .map(|(answer, _)| answer.text.is_some())
+    }
+
+    /// It was asked to stop before its agent could be talked with.
+    pub fn was_asked(&mut self) {
+        self.asked = Some(Instant::now());
     }
 
     /// Sends a thread that speaks for the main thread if that was asked to stop a while ago and still waits in C code.

@@ -144,6 +144,7 @@ impl Session {
         if request == Request::NextFailure {
             return self.next_failure().map(|()| Response::Done);
         }
+        let is_asked = request == Request::Hold && self.reach()?;
         let focus = self.focus;
         let asking = Asking {
             limits: &self.limits,
@@ -267,11 +268,12 @@ impl Session {
                 self.focused_frame()?
             }
             Request::Hold => {
-                if let Some(running) = &mut self.running {
-                    running.lend_agent(inferior)?;
+                if !is_asked {
+                    let events = inferior.hold(flag)?;
+                    self.events.extend(events);
                 }
-                let events = inferior.hold(flag)?;
-                self.events.extend(events);
+                // Whatever else waits to be shown, it comes before that.
+                self.note_step();
                 Response::Done
             }
             Request::Meet => {

@@ -19,6 +19,7 @@ use super::listing::Library;
 use super::look::{Session, SessionOptions};
 use super::selection::{Selection, StopKind};
 use super::stack::Target;
+use super::summons::Summons;
 use super::tree::{Departure, Happening, Tree};
 use crate::model::Pid;
 use crate::process::trace::{End, Program};
@@ -40,6 +41,8 @@ pub(super) struct Running {
     pub(super) locator: Locator,
     /// Processes with an agent that has not stopped them yet. Each becomes an inferior when it has.
     pub(super) quiet: Vec<Quiet>,
+    /// Forked children that were asked to stop, until they are heard of.
+    pub(super) summons: BTreeMap<Pid, Summons>,
     /// Processes that have stopped while another had the focus, with what is to be told then.
     pub(super) queue: VecDeque<(Pid, Vec<Event>)>,
     /// The one that was shown last.
@@ -69,10 +72,10 @@ pub(super) struct Running {
 
 pub(super) struct Quiet {
     pub pid: Pid,
-    injection: Injection,
-    channel: Channel,
+    pub injection: Injection,
+    pub channel: Channel,
     /// What its agent has.
-    breakpoints: Breakpoints,
+    pub breakpoints: Breakpoints,
 }
 
 impl Session {
@@ -87,6 +90,7 @@ impl Session {
             tree: Tree::start(program, &selection)?,
             locator: Locator::default(),
             quiet: Vec::new(),
+            summons: BTreeMap::new(),
             queue: VecDeque::new(),
             shown: None,
             stops: BTreeMap::new(),
@@ -136,10 +140,20 @@ impl Session {
             self.keep_waiting(pid);
         }
         if let Some(running) = &mut self.running {
-            let is_step = how != Resume::Continue;
-            running.stepping = pid
-                .filter(|_| is_step)
-                .map(|pid| (pid, Instant::now() + LONGEST_STEP));
+            running.stepping = None;
+        }
+        if how != Resume::Continue {
+            self.note_step();
+        }
+    }
+
+    /// The focused process is about to stop: others are not shown before, unless that takes long.
+    pub(super) fn note_step(&mut self) {
+        let focused = self.inferiors.get(self.focus);
+        if let (Some(running), Some(pid)) =
+            (&mut self.running, focused.and_then(|one| one.report.pid))
+        {
+            running.stepping = Some((pid, Instant::now() + LONGEST_STEP));
         }
     }
 
@@ -233,9 +247,17 @@ impl Session {
                     channel,
                 } => {
                     guardian::look_after(injection.foothold());
+                    let summons = running.summons.remove(&pid);
+                    if summons.is_none() {
+                        // If it was one before, it has executed another program.
+                        self.forget(pid);
+                    }
                     let quiet = Quiet {
                         pid,
-                        injection,
+                        injection: match summons {
+                            Some(summons) => summons.injection.with_pipes_of(&injection),
+                            None => injection,
+                        },
                         channel,
                         breakpoints: self.breakpoints_of_new(parent),
                     };
@@ -244,8 +266,6 @@ impl Session {
                         running.quiet.retain(|one| one.pid != pid);
                         running.quiet.push(quiet);
                     }
-                    // If it was one before, it has executed another program.
-                    self.forget(pid);
                 }
                 Happening::Refused { pid, why } => {
                     let why = why.to_string();
@@ -336,6 +356,7 @@ impl Session {
             return;
         };
         running.quiet.retain(|quiet| quiet.pid != pid);
+        running.summons.remove(&pid);
         running.queue.retain(|(other, _)| *other != pid);
         running.stops.remove(&pid);
         running.shown_before.remove(&pid);
@@ -444,27 +465,6 @@ impl Session {
             }
         }
         None
-    }
-}
-
-impl Running {
-    /// Before a process is stopped that has not stopped yet: its agent has been there since its start.
-    pub(super) fn lend_agent(&mut self, inferior: &mut Inferior) -> Result<(), SessionError> {
-        let Some(pid) = inferior.report.pid.filter(|_| inferior.held.is_none()) else {
-            return Ok(());
-        };
-        inferior.still_there()?;
-        let place = self.quiet.iter().position(|quiet| quiet.pid == pid);
-        let place = place.ok_or(SessionError::NotReached { pid })?;
-        let Quiet {
-            injection,
-            channel,
-            breakpoints,
-            ..
-        } = self.quiet.swap_remove(place);
-        inferior.breakpoints = breakpoints;
-        inferior.held = Some(Held::arriving(pid, injection, channel));
-        Ok(())
     }
 }
 

@@ -15,9 +15,10 @@ use nix::libc;
 
 use super::error::SessionError;
 use super::following::{BELL, Following};
+use super::heirs::Heirs;
 use super::selection::{Selection, StopKind};
 use crate::model::{Pid, Tid};
-use crate::process::trace::{End, Fault, Interests, Orders, Program, TraceError, Tracer};
+use crate::process::trace::{Custody, End, Fault, Interests, Orders, Program, TraceError, Tracer};
 use crate::python::agent::{AgentError, Channel, Injection, Wishes};
 use crate::waits::Death;
 
@@ -94,6 +95,7 @@ pub(super) struct Tree {
     orders: Orders,
     happenings: Receiver<Happening>,
     thread: Option<JoinHandle<()>>,
+    heirs: Heirs,
     /// Somebody is at the prompt: Ctrl-C in the terminal, which all its processes would get, is for pmdb alone.
     pub keyboard_is_ours: Arc<AtomicBool>,
     /// What the agents get that come from now on.
@@ -117,11 +119,13 @@ impl Tree {
         let (teller, happenings) = mpsc::channel();
         let keyboard_is_ours = Arc::new(AtomicBool::new(false));
         let wishes = Wishes::new(selection.wanted());
+        let heirs = Heirs::default();
         let following = Following::new(
             root,
             orders.clone(),
             teller,
             wishes.clone(),
+            heirs.clone(),
             keyboard_is_ours.clone(),
         );
         let thread = std::thread::Builder::new()
@@ -135,6 +139,7 @@ impl Tree {
             orders,
             happenings,
             thread: Some(thread),
+            heirs,
             keyboard_is_ours,
             wishes,
         })
@@ -144,6 +149,12 @@ impl Tree {
     pub fn processes(&self) -> Vec<Pid> {
         let asked = self.orders.ask(|follower| follower.processes());
         asked.unwrap_or_default()
+    }
+
+    /// The agent of a forked child that has not been heard of, if it has one.
+    pub fn heir(&self, pid: Pid) -> Option<Injection> {
+        let custody = Custody::Tracer(self.orders.clone());
+        Injection::inherited(pid, custody, &self.heirs.of(pid)?)
     }
 
     /// Those that are followed, if job control has stopped all of them.

@@ -56,6 +56,10 @@ pub enum AgentError {
     )]
     Ended { pid: Pid },
     #[error(
+        "pmdb is not in process {pid}: it was let go, has no Python that pmdb could get into, or has closed all files; it can be looked at"
+    )]
+    NoAgent { pid: Pid },
+    #[error(
         "process {pid} is held by another pmdb (process {session}): `detach` or `quit` there first; this one can look"
     )]
     Taken { pid: Pid, session: u32 },

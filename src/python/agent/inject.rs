@@ -1,5 +1,8 @@
 //! Bringing the agent in, and taking away what that needed.
 
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
 use super::channel::Channel;
 use super::compiled::{Compiled, Interpreter, Store};
 use super::furniture::{Furniture, HELPER_TEXT_AT};
@@ -50,6 +53,14 @@ pub struct Foothold {
     pub inode: u64,
 }
 
+impl Foothold {
+    /// Whether the process still has the end of the pipe.
+    pub fn is_there(&self) -> bool {
+        let found = fs::metadata(format!("/proc/{}/fd/{}", self.pid, self.end));
+        found.is_ok_and(|found| found.file_type().is_fifo() && found.ino() == self.inode)
+    }
+}
+
 /// What a forked child has of its parent's agent: a copy of all that lies in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Heritage {
@@ -66,6 +77,19 @@ impl Heritage {
             pid,
             end: ends.commands,
             inode: ends.commands_inode,
+        }
+    }
+
+    fn injection(&self, pid: Pid, custody: Custody, furniture: Furniture) -> Injection {
+        Injection {
+            pid,
+            custody,
+            functions: self.functions,
+            furniture,
+            placed: None,
+            has_begun: true,
+            helpers: 0,
+            source_length: self.source_length,
         }
     }
 }
@@ -190,20 +214,21 @@ impl Injection {
         custody: Custody,
         heritage: &Heritage,
     ) -> Result<Option<(Injection, Channel)>, AgentError> {
-        let Some((furniture, channel)) = heritage.furniture.of_child(pid)? else {
-            return Ok(None);
-        };
-        let injection = Injection {
-            pid,
-            custody,
-            functions: heritage.functions,
-            furniture,
-            placed: None,
-            has_begun: true,
-            helpers: 0,
-            source_length: heritage.source_length,
-        };
-        Ok(Some((injection, channel)))
+        let made = heritage.furniture.of_child(pid)?;
+        Ok(made.map(|(furniture, channel)| (heritage.injection(pid, custody, furniture), channel)))
+    }
+
+    /// The agent that a forked child has from its parent, as long as it has not made pipes of its own: it can be made to, by what else
+    /// stops a process in which the agent is. Nothing if the program has closed what it needs, or it has been taken out.
+    pub fn inherited(pid: Pid, custody: Custody, heritage: &Heritage) -> Option<Injection> {
+        let is_there = heritage.foothold(pid).is_there();
+        is_there.then(|| heritage.injection(pid, custody, heritage.furniture))
+    }
+
+    /// The same agent, which has made pipes of its own since.
+    pub fn with_pipes_of(mut self, now: &Injection) -> Injection {
+        self.furniture.ends = now.furniture.ends;
+        self
     }
 
     /// Whether job control has stopped a process that pmdb follows.
@@ -226,12 +251,17 @@ impl Injection {
         custody.hold(self.pid, |hold| {
             let look = Look::new(process, located);
             let ring = look.pending_calls(self.pid)?;
-            // It is asked already, and comes by when it is back; or it comes in at this moment, and is asked again behind that.
-            if self.waits_in(&look, &ring)? || look.makes_call(&ring)? {
+            if self.waits_in(&look, &ring)? {
+                // It is asked already, and comes by when it is back. In a child that was being forked it may have been forgotten that there is
+                // something in the ring.
+                return look.trip(hold, &ring);
+            }
+            if look.makes_call(&ring)? {
+                // The agent comes in at this moment: it is asked again behind that.
                 return Ok(());
             }
             self.has_begun = true;
-            let text = script::interruption();
+            let text = script::interruption(inner_pid(process, self.pid));
             let function = self.functions.run;
             self.placed = Some(place(hold, &look, &ring, &self.furniture, &text, function)?);
             Ok(())

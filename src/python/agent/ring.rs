@@ -174,7 +174,7 @@ impl Look<'_> {
     }
 
     /// Sets the eval breaker.
-    fn trip(&self, hold: &Hold, ring: &Ring) -> Result<(), AgentError> {
+    pub(super) fn trip(&self, hold: &Hold, ring: &Ring) -> Result<(), AgentError> {
         match self.layout().pending_calls.breaker {
             Breaker::Runtime(_) | Breaker::Interpreter(_) => {
                 hold.write(ring.breaker, &1_u32.to_le_bytes())?;

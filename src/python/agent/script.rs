@@ -236,11 +236,14 @@ pub(super) fn closing(ends: Ends) -> Vec<u8> {
     format!("try:\n exec(\"{program}\", {{}})\nexcept:\n pass\n\0").into_bytes()
 }
 
-/// What `PyRun_SimpleString` runs to stop a process in which the agent is: its main thread stops at its next line.
-pub(super) fn interruption() -> Vec<u8> {
-    b"try:\n __import__('sys')._pmdb_agent.interrupt()\n\
-      except:\n pass\n\0"
-        .to_vec()
+/// What `PyRun_SimpleString` runs to stop a process in which the agent is: its main thread stops at its next line. A child that is forked
+/// before that has the call in its ring too: only the process that calls itself `inner` is meant.
+pub(super) fn interruption(inner: Pid) -> Vec<u8> {
+    format!(
+        "try:\n __import__('posix').getpid() == {inner} and __import__('sys')._pmdb_agent.interrupt()\n\
+         except:\n pass\n\0"
+    )
+    .into_bytes()
 }
 
 #[cfg(test)]

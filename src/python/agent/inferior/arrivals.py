@@ -10,7 +10,10 @@ class Arrivals:
     """Of the agent, which has the rest of it (`agent.py`)."""
 
     def interrupt(self):
-        """The session wants the main thread, which runs this, to stop, or what runs at the prompt to be given up."""
+        """The session wants the main thread, which runs this, to stop, or what runs at the prompt to be given up. In a forked child it
+        may be the first that is heard of the session."""
+        if not self.is_ours():
+            return
         if self.stopped_at is not None:
             self.errands.give_up(self.speaker)
             return
@@ -84,6 +87,8 @@ class Arrivals:
     def stand_in(self, main, serial):
         """Runs in a thread that pmdb made since the main thread waits in C code: talks with the session in its name."""
         turn = _thread.allocate_lock()
+        if not self.is_ours():
+            return
         if self.errands.ends(main):
             # It was in a condition or a `repr()`, and stops behind that.
             return
@@ -107,6 +112,8 @@ class Arrivals:
         """The main thread is back: it waits until its turn, and goes on as it was told."""
         # Behind the text that calls this, and the text in that.
         frame = getframe(3)
+        if not self.is_ours():
+            return
         with self.deciding:
             turn = self.turn
             is_first = turn is None and self.deferred is None and serial > self.spoken

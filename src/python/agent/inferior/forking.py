@@ -1,7 +1,7 @@
 """A forked child of a program that pmdb follows with all its processes, or one that has closed all its files: it gets a way of its own
 to the session when it needs one.
 
-Until then it has cost nothing. Then it puts pipes of its own in the place of its parent's, under the same numbers, and rings: it
+Until then, or until the session has it asked, it has cost nothing. Then it puts pipes of its own in the place of its parent's, under the same numbers, and rings: it
 sends itself a signal that nobody else misses, at which pmdb, which traces it, opens the far ends while it stands still. If no pmdb
 traces it any more, the signal is ignored, and the pipes tell that nobody is there.
 """
@@ -40,4 +40,6 @@ class Forking:
         try:
             signals.pthread_kill(_thread.get_ident(), signals.SIGWINCH)
         finally:
-            signals.pthread_sigmask(signals.SIG_SETMASK, before)
+            # No more than that: a mask may have signals of libc in it, of which Python warns.
+            if signals.SIGWINCH in before:
+                signals.pthread_sigmask(signals.SIG_BLOCK, [signals.SIGWINCH])
