@@ -87,6 +87,62 @@ fn quit_ends_the_program_in_its_own_way() {
 }
 
 #[test]
+fn an_uncaught_exception_stops_once_more_and_keeps_its_exit_code() {
+    let program = "\
+import atexit, sys, threading
+def fails():
+    value = 7
+    sys.missing
+def hook(*arguments):
+    print('hooked', flush=True)
+    before(*arguments)
+before, sys.excepthook = sys.excepthook, hook
+atexit.register(print, 'at its end')
+try:
+    fails()
+except AttributeError:
+    # Who handles it, and shows it in the interpreter's way, has caught it.
+    sys.excepthook(*sys.exc_info())
+thread = threading.Thread(target=fails)
+thread.start()
+thread.join()
+fails()
+";
+    on_each_python(|python| {
+        for (last, said) in [
+            (
+                "c",
+                "has ended with exit code 1; its stack as last seen is left, and `run` starts it again]\n",
+            ),
+            ("q", ""),
+            // The end of the commands.
+            (
+                "next",
+                "*** the exception has left these frames: they can be looked at",
+            ),
+        ] {
+            let input = format!("c\np value\nup\n!value = 8\np value, thread.name[:6]\n{last}\n");
+            let answer = run(python, &["-u", "-c", program], &input);
+            let text = &answer.stdout;
+            let (before, after) = text.split_once("Uncaught exception.").expect(text);
+            assert_eq!(before.matches("hooked\n").count(), 2, "{text}");
+            assert!(!before.contains("at its end"), "{text}");
+            for part in [
+                "> <string>(4)fails()\n",
+                "\n7\n> <string>(18)<module>()\n",
+                "\n(8, 'Thread')\n",
+                "at its end\n",
+                said,
+            ] {
+                assert!(after.contains(part), "{part}: {text}");
+            }
+            assert!(!after.contains("hooked"), "{text}");
+            assert_eq!(answer.code, Some(1), "{last}: {answer:?}");
+        }
+    });
+}
+
+#[test]
 fn restart_keeps_the_breakpoints_and_takes_arguments() {
     on_each_python(|python| {
         let script = script();

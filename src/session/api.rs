@@ -240,6 +240,13 @@ pub enum ProcessState {
     Core,
 }
 
+impl ProcessState {
+    /// Whether it stands still for an exception that nobody catches.
+    pub fn has_raised(&self) -> bool {
+        matches!(self, ProcessState::Stopped { reason, .. } if ["raised", "exits", "uncaught"].contains(&reason.as_str()))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadEntry {
     /// Tells it from the other threads as long as it lives.
@@ -428,7 +435,8 @@ pub struct Stop {
     /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked` (it has called `breakpoint()`), `set_trace`,
     /// `raised` (an exception that nobody will see with its frames, which are looked at), `signal` (it is about to die of one that
     /// it brought on itself), `exit` (it is about to end otherwise than with exit code 0), `exits` (it has raised
-    /// `SystemExit` for that), `catch` (it has raised an exception of a class that a catchpoint is about).
+    /// `SystemExit` for that), `catch` (it has raised an exception of a class that a catchpoint is about), `uncaught` (an exception
+    /// has left the main program that pmdb has started, and its frames are looked at).
     pub reason: String,
     /// If it is not the one that stopped before, or has something to say of it.
     #[serde(default)]

@@ -119,7 +119,7 @@ impl Inferior {
             return Ok(());
         }
         if matches!(self.raised, Some(Thrown::Lost(_))) && how != Resume::Continue {
-            return Err(SessionError::FramesAreOver);
+            return Err(self.frames_are_over());
         }
         if let Some(pid) = self.report.pid
             && !self.stands_still()
@@ -140,6 +140,11 @@ impl Inferior {
         self.is_suspended = false;
         self.raised = None;
         Ok(())
+    }
+
+    fn frames_are_over(&self) -> SessionError {
+        let again = self.launched.is_some();
+        SessionError::FramesAreOver { again }
     }
 
     /// What has happened; nothing if nothing has, for a while.
@@ -418,7 +423,7 @@ impl Inferior {
     pub fn jump(&mut self, line: u32, interrupted: &AtomicBool) -> Result<(), SessionError> {
         let frame = self.required_frame()?;
         if matches!(self.raised, Some(Thrown::Lost(_))) {
-            return Err(SessionError::FramesAreOver);
+            return Err(self.frames_are_over());
         }
         if frame != 0 {
             return Err(SessionError::NotNewest);

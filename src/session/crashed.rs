@@ -57,6 +57,15 @@ impl Crashed {
     }
 }
 
+/// What must be there for a request to be answered.
+enum Need {
+    /// What has been read is enough, or it has its own way to say what is missing.
+    Nothing,
+    Process,
+    /// Something is run in it.
+    Interpreter,
+}
+
 /// Why a process crashes; nothing if it was killed meanwhile.
 fn explain(pid: Pid, fault: &Fault) -> Option<Crash> {
     // What is mapped now: a process that was opened before keeps what was mapped then.
@@ -225,41 +234,36 @@ impl Inferior {
         }
     }
 
-    /// Refuses what would run something in it.
+    /// Refuses what is of no use in a process that has ended, or in one that stands still before its end.
     pub(super) fn may_be_asked(&self, request: &Request) -> Result<(), SessionError> {
-        let runs = match request {
-            Request::Resume { .. }
-            | Request::Jump { .. }
-            | Request::SetBreakpoint(_)
-            | Request::ChangeBreakpoint { .. }
-            | Request::Hold
-            | Request::Release
-            | Request::Debug { .. }
-            | Request::Console { .. } => true,
-            Request::Returned => self.returned.is_none(),
-            _ => false,
-        };
-        // Whoever stands before a signal may have been killed meanwhile, and others of the command are still to be shown.
-        let lets_crash = self.crashed.is_some()
-            && matches!(
-                request,
-                Request::Resume {
-                    how: Resume::Continue
-                }
-            );
-        let ends = matches!(request, Request::Console { what: Console::End });
-        if !runs || ends || lets_crash {
-            return Ok(());
+        match self.need_of(request) {
+            Need::Nothing => Ok(()),
+            Need::Process => self.still_there(),
+            Need::Interpreter => self.still_there().and_then(|()| self.may_run()),
         }
-        self.still_there()?;
+    }
+
+    fn need_of(&self, request: &Request) -> Need {
         match request {
+            // It may have been killed meanwhile, and others of the command are still to be shown.
+            Request::Resume {
+                how: Resume::Continue,
+            } if self.crashed.is_some() => Need::Nothing,
             Request::Resume {
                 how: Resume::Continue,
             }
             | Request::ChangeBreakpoint { .. }
-            | Request::Returned
-            | Request::Release => Ok(()),
-            _ => self.may_run(),
+            | Request::Release => Need::Process,
+            // Else it is known.
+            Request::Returned if self.returned.is_none() => Need::Process,
+            Request::Console { what: Console::End } => Need::Nothing,
+            Request::Resume { .. }
+            | Request::Jump { .. }
+            | Request::SetBreakpoint(_)
+            | Request::Hold
+            | Request::Debug { .. }
+            | Request::Console { .. } => Need::Interpreter,
+            _ => Need::Nothing,
         }
     }
 

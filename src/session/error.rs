@@ -120,9 +120,13 @@ pub enum SessionError {
     #[error("Cannot run {arguments}: {why}")]
     BadArguments { arguments: String, why: String },
     #[error(
-        "the exception has left these frames: they can be looked at, and nothing can be stepped in them; `continue` lets the process go on"
+        "the exception has left these frames: they can be looked at, and nothing can be stepped in them; `continue` lets the process go on{}",
+        starting_again(*again)
     )]
-    FramesAreOver,
+    FramesAreOver {
+        /// pmdb has started it, and can do so again.
+        again: bool,
+    },
     #[error(
         "process {pid} is about to {how}: nothing can be run in it, only looked at; `continue` lets it"
     )]

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::sys::signal::{Signal, kill};
 
 use super::api::Event;
+use super::arguments;
 use super::error::SessionError;
 use super::held::Held;
 use super::inferior::Inferior;
@@ -94,13 +95,20 @@ impl Inferior {
     }
 
     /// Ends a program that pmdb has started: from where it stands, as pdb does, or if it runs or does not end by that, with a
-    /// signal. Gives back its exit code if it had ended by itself.
+    /// signal. Gives back its exit code if it had ended by itself, or was about to, with an exception that nobody has caught.
     pub(super) fn end_program(&mut self) -> Option<i32> {
         let launch = &mut self.launched.as_mut()?.launch;
         if let Some(end) = launch.end() {
             return Some(end.exit_code());
         }
         let pid = nix::unistd::Pid::from_raw(launch.pid.0.cast_signed());
+        if self.is_post_mortem() {
+            let _ = self.release();
+            if let Some(end) = self.end() {
+                self.ended = true;
+                return Some(end.exit_code());
+            }
+        }
         let located = self.located().ok().cloned();
         let asked = match self.held.take().zip(located) {
             Some((held, located)) if held.standing().is_some() => {
@@ -124,6 +132,14 @@ impl Inferior {
         None
     }
 
+    /// Whether its main program is over, which an exception has left.
+    fn is_post_mortem(&self) -> bool {
+        // The code of `debug` lies within another stop.
+        let outermost = self.levels.first().map(|outer| &outer.why_stopped);
+        let why = outermost.unwrap_or(&self.why_stopped).as_ref();
+        self.stands_still() && why.is_some_and(|(reason, _)| reason == "uncaught")
+    }
+
     /// Starts the program again, with other arguments if there are some. Breakpoints stay. Says what it has started.
     pub(super) fn restart(
         &mut self,
@@ -133,9 +149,9 @@ impl Inferior {
         let launched = self.launched.as_ref().ok_or(SessionError::NotLaunched)?;
         let mut program = launched.program.clone();
         if let Some(text) = arguments {
-            let words = shlex::split(text).ok_or_else(|| SessionError::BadArguments {
+            let words = arguments::split(text).map_err(|why| SessionError::BadArguments {
                 arguments: text.to_string(),
-                why: "No closing quotation".to_string(),
+                why: why.to_string(),
             })?;
             let kept = words_before_arguments(&program);
             program.arguments.truncate(kept);

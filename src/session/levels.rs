@@ -14,7 +14,7 @@ use crate::python::agent::Command;
 pub(super) struct Outer {
     view: Option<View>,
     standing_thread: Option<Addr>,
-    why_stopped: Option<(String, Option<String>)>,
+    pub(super) why_stopped: Option<(String, Option<String>)>,
     raised: Option<Thrown>,
     returned: Option<String>,
 }

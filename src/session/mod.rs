@@ -5,6 +5,7 @@
 //! that a face may sit in another process or on another machine. The one-shot commands need no session: [`stack`].
 
 mod api;
+mod arguments;
 mod asking;
 mod blocks;
 mod breakpoints;

@@ -159,7 +159,7 @@ impl Session {
             .env("NO_COLOR", "1")
             .env("COLUMNS", "120")
             .env("PYTHONUNBUFFERED", "1");
-        let pdb = normal(&run(command, &self.input()).stdout, self.folder());
+        let pdb = self.normal(&run(command, &self.input()).stdout);
         // A transcript that is empty on both sides compares nothing.
         let is_empty = pdb.lines().count() < 4;
         assert!(self.is_random || !is_empty, "pdb answers nothing: {pdb}");
@@ -186,7 +186,12 @@ impl Session {
         if self.beginning != Beginning::Started {
             assert_eq!(answer.stderr, "");
         }
-        normal(&answer.stdout, self.folder())
+        self.normal(&answer.stdout)
+    }
+
+    fn normal(&self, text: &str) -> String {
+        let whole = self.beginning == Beginning::Started && !self.is_random;
+        normal(text, self.folder(), whole)
     }
 }
 

@@ -16,21 +16,31 @@ const PROMPTS: [&str; 8] = [
     "Clear all breaks? ",
 ];
 
+const FINISHED: &str = "The program finished and will be restarted";
 /// How pdb says that the program is over. It then starts it once more.
 const ENDS_OF_PDB: [&str; 3] = [
-    "Uncaught exception. Entering post mortem debugging",
-    "The program finished and will be restarted",
+    "Post mortem debugger finished. ",
+    FINISHED,
     "The program exited via sys.exit(). Exit status: ",
 ];
+/// How pdb, and pmdb for a program that it has started, say that the frames of an exception can be looked at.
+const POST_MORTEM: &str = "Uncaught exception. Entering post mortem debugging";
+/// What each says then of how the program goes on.
+const AFTER_POST_MORTEM: [&str; 2] = [
+    "Running 'cont' or 'step' will restart the program",
+    "`continue` lets the program end with it, `run` starts it again",
+];
 
-/// From the first stop to the end of the commands or of the program, without prompts, folders, addresses, and pdb's own frames.
-pub fn normal(text: &str, folder: &Path) -> String {
+/// From the first stop to the end of the commands or of the program, without prompts, folders, addresses, and pdb's own frames. If both have started the
+/// program it is the `whole` of it: from its first line on, and with the post mortem debugging behind it.
+pub fn normal(text: &str, folder: &Path, whole: bool) -> String {
     let folder = format!("{}/", folder.display());
     let mut text = text.replace(&folder, "");
     for prompt in PROMPTS {
         text = text.replace(prompt, "");
     }
-    let start = text.find("Deleted breakpoint 1 ").unwrap_or(0);
+    let start = text.find("Deleted breakpoint 1 ").filter(|_| !whole);
+    let start = start.unwrap_or(0);
     let text = text.split_at(start).1;
     let text = text.split("'the end'\n").next().unwrap_or_default();
     // Behind it pdb steps through its own frames.
@@ -39,12 +49,23 @@ pub fn normal(text: &str, folder: &Path) -> String {
     let mut lines = text.lines().peekable();
     let mut kept = String::new();
     while let Some(line) = lines.next() {
-        let is_end = ENDS_OF_PDB.iter().any(|end| line.starts_with(end));
+        let is_end =
+            ENDS_OF_PDB.iter().any(|end| line.starts_with(end)) || (line == POST_MORTEM && !whole);
         if is_end || line.starts_with("[process ") || line == end_of_random {
             break;
         }
         if is_random && line.contains("<module>()->") {
             break;
+        }
+        if AFTER_POST_MORTEM.contains(&line) {
+            continue;
+        }
+        // pdb says of a program that is started again also that it has finished.
+        if line.starts_with("Restarting ") {
+            let arguments = lines.next().unwrap_or_default();
+            kept += &format!("{line}\n{arguments}\n");
+            lines.next_if(|next| *next == FINISHED);
+            continue;
         }
         // A condition that raises stops the program in both, and pmdb says why.
         if line.starts_with("*** Error in condition of breakpoint ") {

@@ -291,9 +291,16 @@ impl Writer<'_> {
                 self.text(&format!("Catchpoint {}: {error}", numbers.join(", ")))
             }
             "exception" => self.text(stop.error.as_deref().unwrap_or_default()),
+            "uncaught" => self.post_mortem(),
             "waiting" => self.line("[the main thread is in C code: it stops when it is back]"),
             _ => Ok(()),
         }
+    }
+
+    /// As pdb begins its post mortem debugging. What comes of going on is another thing there.
+    fn post_mortem(&mut self) -> io::Result<()> {
+        self.line("Uncaught exception. Entering post mortem debugging")?;
+        self.line("`continue` lets the program end with it, `run` starts it again")
     }
 
     /// pdb's table of breakpoints, with what pmdb has besides.
@@ -422,7 +429,7 @@ fn state_of(entry: &ProcessEntry) -> String {
         ProcessState::Ended => "ended".to_string(),
         ProcessState::Running => "running".to_string(),
         ProcessState::Core => "core".to_string(),
-        ProcessState::Stopped { reason, error } if reason == "raised" || reason == "exits" => {
+        ProcessState::Stopped { error, .. } if entry.state.has_raised() => {
             let error = error.as_deref().unwrap_or_default();
             format!("raised {}", error.split(':').next().unwrap_or_default())
         }

@@ -192,7 +192,7 @@ fn is_in(name: &str, label: &str, entry: &ProcessEntry) -> bool {
     match (name, &entry.state) {
         ("all", state) => *state != ProcessState::Ended,
         ("stopped", ProcessState::Stopped { .. }) | ("running", ProcessState::Running) => true,
-        ("raised", ProcessState::Stopped { reason, .. }) => reason == "raised" || reason == "exits",
+        ("raised", state) => state.has_raised(),
         _ => {
             let of_pid = |pid: Pid| pid.to_string() == name;
             label == name

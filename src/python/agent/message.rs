@@ -203,7 +203,7 @@ pub enum Event {
         /// As the process itself numbers it.
         thread: Tid,
         /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked`, `set_trace`,
-        /// `raised`, `exits`, `catch`.
+        /// `raised`, `exits`, `catch`, `uncaught`.
         reason: String,
         #[serde(default)]
         breakpoints: Vec<u32>,

@@ -28,6 +28,7 @@ const PARTS: &[&str] = &[
     include_str!("inferior/entering.py"),
     include_str!("inferior/forking.py"),
     include_str!("inferior/program_hooks.py"),
+    include_str!("inferior/post_mortem.py"),
     include_str!("inferior/commands.py"),
     include_str!("inferior/arrivals.py"),
     include_str!("inferior/levels.py"),

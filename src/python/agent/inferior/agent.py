@@ -30,7 +30,7 @@ class Agent(Commands, Levels, Arrivals):
         self.kept, self.last_kept = [], 0
         # How forked children come to the session, if it wants them.
         self.forking = None
-        # The interpreter's hooks that are ours in a program that pmdb follows.
+        # The interpreter's hooks that are ours in a program that pmdb has started.
         self.hooks = None
         # Where it can be known when an exception is raised that it will be lost.
         self.unwinding = None

@@ -48,13 +48,14 @@ class Arrivals:
     def enter(self):
         """Before the main program of a program that pmdb has started."""
         self.keyboard = Keyboard(self)
+        self.hooks = PostMortem(self)
         # What the text behind this one has interrupted, if any Python was.
         Entering(self).begin(getframe(2).f_back)
 
     def accompany(self):
         """Before the main program of one that pmdb follows with all its processes: it stops where something goes wrong."""
         self.forking = Forking(self)
-        self.hooks = Hooks(self)
+        self.hooks = FollowedHooks(self)
         places = []
         if WANTED["exceptions"]:
             places += [Catcher(*row) for row in CATCHERS + WANTED["catchers"]]

@@ -17,7 +17,7 @@ class Entering:
         while frame is not None and not is_main_program(frame):
             frame = frame.f_back
         if frame is not None:
-            self.agent.stop_soon(frame, "entry")
+            self.enters(frame)
             return
         self.before = gettrace()
         settrace(self.trace)
@@ -28,8 +28,12 @@ class Entering:
         settrace(self.before)
         if not self.agent.is_ours() or self.agent.has_left:
             return None
-        self.agent.stop_soon(frame, "entry")
+        self.enters(frame)
         return frame.f_trace
+
+    def enters(self, frame):
+        self.agent.hooks.main = frame.f_code
+        self.agent.stop_soon(frame, "entry")
 
 
 class Keyboard:

@@ -7,29 +7,20 @@ PROMPTS = ("", "pdb.set_trace", "ipdb.set_trace", "pmdb.set_trace")
 
 
 class Hooks:
+    """Those of the interpreter that are ours meanwhile."""
+
     def __init__(self, agent):
         self.agent = agent
-        # (the class `Bdb`, its `set_trace`, ours) when it has been imported.
-        self.debugger = None
         # {name in `sys`: (what was there, ours)}
         self.put = {}
-        # The class of `sys` while it is ours, and (the module `atexit`, its `register`, ours).
-        self.watched = self.registering = None
-        hooks = (
-            ("breakpointhook", self.called_breakpoint, "breakpoints"),
-            ("excepthook", self.uncaught, "exceptions"),
-            ("unraisablehook", self.ignored, "exceptions"),
-        )
-        for name, ours, kind in hooks:
-            before = sys.__dict__.get(name)
-            if before is not None and WANTED[kind]:
-                self.put[name] = before, ours
-                sys.__dict__[name] = ours
-        if "excepthook" in self.put and not hasattr(sys, "monitoring"):
-            # It cannot be foreseen that the program ends with an exception.
-            self.stay_before_later_hook()
-            if "unraisablehook" in self.put and sys.version_info < (3, 10):
-                self.watch_exit_functions()
+        # The class of `sys` while it is ours.
+        self.watched = None
+
+    def take(self, name, ours):
+        before = sys.__dict__.get(name)
+        if before is not None:
+            self.put[name] = before, ours
+            sys.__dict__[name] = ours
 
     def stay_before_later_hook(self):
         """What the program puts into `sys.excepthook` later is what it finds there, and ours calls it. The interpreter does not ask
@@ -60,6 +51,33 @@ class Hooks:
             pass
         self.watched = Watched
 
+    def remove(self):
+        if self.watched is not None and TYPE(sys) is self.watched:
+            sys.__class__ = MODULE
+        for name, (before, ours) in self.put.items():
+            # The program may have put another there, which may still call ours.
+            if sys.__dict__.get(name) is ours:
+                sys.__dict__[name] = before
+
+
+class FollowedHooks(Hooks):
+    """In a program that is followed with all its processes."""
+
+    def __init__(self, agent):
+        Hooks.__init__(self, agent)
+        # (the class `Bdb`, its `set_trace`, ours) when it has been imported, and (the module `atexit`, its `register`, ours).
+        self.debugger = self.registering = None
+        if WANTED["breakpoints"]:
+            self.take("breakpointhook", self.called_breakpoint)
+        if WANTED["exceptions"]:
+            self.take("excepthook", self.uncaught)
+            self.take("unraisablehook", self.ignored)
+        if "excepthook" in self.put and not hasattr(sys, "monitoring"):
+            # It cannot be foreseen that the program ends with an exception.
+            self.stay_before_later_hook()
+            if "unraisablehook" in self.put and sys.version_info < (3, 10):
+                self.watch_exit_functions()
+
     def watch_exit_functions(self):
         """Up to 3.9 the interpreter prints what these raise without asking anybody (`atexit_callfuncs`, Modules/atexitmodule.c)."""
         import atexit
@@ -75,14 +93,9 @@ class Hooks:
     def remove(self):
         if self.registering is not None and self.registering[0].register is self.registering[2]:
             self.registering[0].register = self.registering[1]
-        if self.watched is not None and TYPE(sys) is self.watched:
-            sys.__class__ = MODULE
         if self.debugger is not None and self.debugger[0].__dict__.get("set_trace") is self.debugger[2]:
             self.debugger[0].set_trace = self.debugger[1]
-        for name, (before, ours) in self.put.items():
-            # The program may have put another there, which may still call ours.
-            if sys.__dict__.get(name) is ours:
-                sys.__dict__[name] = before
+        Hooks.remove(self)
 
     def called_breakpoint(self, *arguments, **named):
         wanted = environment_variable("PYTHONBREAKPOINT")
