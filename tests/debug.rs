@@ -3,7 +3,12 @@
 
 mod support;
 
-use support::{Fixture, Terminal, Waiting, on_each_python, pmdb_with_input, told};
+use nix::sys::signal::Signal;
+
+use support::{
+    Conversation, Fixture, Terminal, Waiting, any_python, fixture_path, on_each_python, pmdb_alone,
+    pmdb_with_input, told,
+};
 
 #[test]
 fn its_code_is_interrupted_and_left() {
@@ -133,4 +138,133 @@ fn the_process_ends_in_it() {
         assert!(answers.starts_with(&ended), "{answers}");
         assert!(answers.ends_with("\nover = p 1\n"), "{answers}");
     });
+}
+
+#[track_caller]
+fn assert_in_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let at = rest.find(part);
+        let at = at.unwrap_or_else(|| panic!("{part} is not in {rest} of {text}"));
+        rest = &rest[at + part.len()..];
+    }
+}
+
+#[test]
+fn catchpoints_count_in_it_and_the_program_is_started_again_out_of_it() {
+    on_each_python(|python| {
+        let script = fixture_path("pdb/levels.py").display().to_string();
+        let path = python.path.display().to_string();
+        let commands = "tbreak double\nc\ncatch ValueError\ndebug fails('one')\nc\np $_exception\nw\nc\np number\n\
+            debug fails('two')\nc\ndebug fails('three')\nc\nrun again\np __import__('sys').argv[1:]\nb\n\
+            tbreak double\nc\ndebug fails('four')\nc\np $_exception\nq\np number\nq\n";
+        let words = ["run", "--stop-at-entry", "--", &path, "-u", &script];
+        let answer = pmdb_alone(words, commands);
+        let text = answer.stdout.replace(&script, "levels.py");
+        let raised = "> levels.py(20)fails()\n-> raise ValueError(text)\n";
+        assert_in_order(
+            &text,
+            &[
+                "> levels.py(8)double()\n",
+                "ENTERING RECURSIVE DEBUGGER\n",
+                "Catchpoint 2: ValueError: one\n",
+                raised,
+                "ValueError('one')\n  <string>(1)<module>()\n> levels.py(20)fails()\n",
+                "*** ValueError: one\nLEAVING RECURSIVE DEBUGGER\n4\n",
+                "Catchpoint 2: ValueError: two\n",
+                // One in the other.
+                "ENTERING RECURSIVE DEBUGGER\n",
+                "Catchpoint 2: ValueError: three\n",
+                "Restarting levels.py with arguments:\n\tagain\n> levels.py(1)<module>()\n",
+                "['again']\n",
+                "catchpoint   keep yes   ValueError\n",
+                "> levels.py(8)double()\n",
+                "Catchpoint 2: ValueError: four\n",
+                "ValueError('four')\nLEAVING RECURSIVE DEBUGGER\n4\n",
+            ],
+        );
+        assert_eq!(answer.code, Some(0), "{answer:?}");
+    });
+}
+
+#[test]
+fn it_runs_in_any_process_of_a_command() {
+    let program = "\
+import os
+def double(number):
+    twice = number * 2
+    return twice
+for number in (1, 2, 3):
+    if os.fork() == 0:
+        breakpoint()
+        os._exit(number)
+    os.wait()
+";
+    on_each_python(|python| {
+        let path = python.path.display().to_string();
+        let commands = [
+            "debug double(4)",
+            "s",
+            "n",
+            "n",
+            "p [twice]",
+            "c",
+            "p [number]",
+            "c",
+            // The second is killed in it.
+            "debug os.kill(os.getpid(), 9)",
+            "c",
+            "p ['third', number]",
+            "debug double(undefined)",
+            "c",
+            "p ['back', number]",
+            "c",
+        ];
+        let commands = commands.iter().flat_map(|line| ["-c", line]);
+        let words = ["run"].into_iter().chain(commands);
+        let answer = pmdb_alone(words.chain(["--", &path, "-c", program]), "");
+        assert_in_order(
+            &answer.stderr,
+            &[
+                "called breakpoint()\n",
+                "ENTERING RECURSIVE DEBUGGER\n",
+                "> <string>(4)double()\n",
+                "[8]\nLEAVING RECURSIVE DEBUGGER\n",
+                "[1]\n",
+                "called breakpoint()\n",
+                "ENTERING RECURSIVE DEBUGGER\n",
+                "called breakpoint()\n",
+                "['third', 3]\n",
+                "*** NameError: name 'undefined' is not defined\nLEAVING RECURSIVE DEBUGGER\n",
+                "['back', 3]\n",
+                "the command has ended with exit code 0; 4 processes",
+                "ended with exit code 1 after",
+                "died of SIGKILL after",
+                "ended with exit code 3 after",
+            ],
+        );
+    });
+}
+
+#[test]
+fn a_process_that_is_killed_in_it_is_said_to_have_ended() {
+    let python = any_python().expect("there is a Python");
+    let mut fixture = Fixture::python(python, "levels.py", &[]);
+    let pid = fixture.pid();
+    let mut session = Conversation::start(&["attach", &pid.to_string()]);
+    session.ask("stop");
+    session.ask("debug slow(1)");
+    let stepped = session.ask("step");
+    assert!(stepped.concat().contains("--Call--"), "{stepped:?}");
+    fixture.signal(Signal::SIGKILL);
+    fixture.wait();
+    let said = session.ask("next").join("\n");
+    assert!(said.contains(&format!("process {pid} has ended")), "{said}");
+    // There is no code to leave any more.
+    let said = session.ask("debug slow(1)").join("\n");
+    assert!(
+        said.contains(&format!("*** process {pid} has ended")),
+        "{said}"
+    );
+    assert!(!said.contains("RECURSIVE"), "{said}");
 }

@@ -103,8 +103,7 @@ impl Inferior {
     pub fn held_frame(&self) -> Option<u32> {
         let standing = self.held.as_ref()?.standing()?;
         let view = self.view.as_ref()?;
-        let subject = self.raised.map_or(Subject::Thread, Thrown::subject);
-        let is_focused = self.standing_thread == Some(view.thread) && view.subject == subject;
+        let is_focused = self.standing_thread == Some(view.thread) && view.subject == self.runs_in;
         (is_focused && standing.thread.0 != 0).then(|| u32::try_from(view.selected).ok())?
     }
 
@@ -128,6 +127,7 @@ impl Inferior {
         {
             return Err(SessionError::Suspended { pid });
         }
+        self.run_in(self.subject_of_stop());
         let frame = self.held_frame().unwrap_or(0);
         if let Resume::Until { line: Some(line) } = how
             && self
@@ -140,6 +140,23 @@ impl Inferior {
         self.is_suspended = false;
         self.raised = None;
         Ok(())
+    }
+
+    /// What is looked at when the thread has stopped.
+    fn subject_of_stop(&self) -> Subject {
+        self.raised.map_or(Subject::Thread, Thrown::subject)
+    }
+
+    /// From now on statements run in the frames of a subject. Those of an exception that the agent does not find are only read.
+    pub(super) fn run_in(&mut self, subject: Subject) {
+        if self.runs_in == subject || !self.stands_still() {
+            return;
+        }
+        let exception = subject.exception().map(|address| address.0);
+        let told = self.command(&Command::Frames { exception }, &AtomicBool::new(false));
+        if told.is_ok() {
+            self.runs_in = subject;
+        }
     }
 
     fn frames_are_over(&self) -> SessionError {
@@ -378,7 +395,8 @@ impl Inferior {
         let standing = standing.ok_or(SessionError::NoSuchThread)?;
         let tid = standing.status.as_ref().map(|status| status.tid);
         let mut view = View::new(standing.address, tid);
-        view.subject = self.raised.map_or(Subject::Thread, Thrown::subject);
+        view.subject = self.subject_of_stop();
+        self.runs_in = view.subject;
         if let Some(old) = self.view.take() {
             view.displays = old.displays;
         }

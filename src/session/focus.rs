@@ -98,6 +98,9 @@ impl Inferior {
             view.displays = old.displays;
         }
         self.view = Some(view);
+        if matches!(self.raised, None | Some(Thrown::Raised(_))) {
+            self.run_in(Subject::Thread);
+        }
         self.read_frames(interrupted, &mut Vec::new())
     }
 
@@ -261,6 +264,7 @@ impl Inferior {
         view.frames = frames;
         view.note = note;
         view.select(0);
+        self.run_in(subject);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use super::launched::Launched;
 use super::levels::Outer;
 use super::stack::{Target, identify, thread_facts, why_no_python};
 use super::tasks::add_tasks;
-use super::view::{Thrown, View};
+use super::view::{Subject, Thrown, View};
 use super::who::{note_of, who};
 use crate::model::{Addr, Frame, Pid, ProcessReport, Tid};
 use crate::process::core::CoreProcess;
@@ -52,6 +52,8 @@ pub(super) struct Inferior {
     pub why_stopped: Option<(String, Option<String>)>,
     /// The exception that the stop is about.
     pub raised: Option<Thrown>,
+    /// In whose frames the agent runs statements.
+    pub(super) runs_in: Subject,
     /// If it stands still before a signal that will end it.
     pub crashed: Option<Crashed>,
     /// If it waits for a debugger by itself.
@@ -132,6 +134,7 @@ impl Inferior {
             standing_thread: None,
             why_stopped: None,
             raised: None,
+            runs_in: Subject::Thread,
             crashed: None,
             mark,
             breakpoints: Breakpoints::default(),

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::convenience;
 use super::error::SessionError;
 use super::inferior::Inferior;
-use super::view::{Thrown, View};
+use super::view::{Subject, Thrown, View};
 use crate::model::Addr;
 use crate::python::agent::Command;
 
@@ -16,6 +16,7 @@ pub(super) struct Outer {
     standing_thread: Option<Addr>,
     pub(super) why_stopped: Option<(String, Option<String>)>,
     raised: Option<Thrown>,
+    runs_in: Subject,
     returned: Option<String>,
 }
 
@@ -37,6 +38,7 @@ impl Inferior {
             standing_thread: self.standing_thread,
             why_stopped: self.why_stopped.take(),
             raised: self.raised.take(),
+            runs_in: std::mem::replace(&mut self.runs_in, Subject::Thread),
             returned: self.returned.take(),
         });
         Ok(())
@@ -63,6 +65,7 @@ impl Inferior {
         self.standing_thread = outer.standing_thread;
         self.why_stopped = outer.why_stopped;
         self.raised = outer.raised;
+        self.runs_in = outer.runs_in;
         self.returned = outer.returned;
     }
 

@@ -73,7 +73,7 @@ impl Repl {
             return Ok(Ending::Quit);
         }
         let lines = commands.iter().cloned();
-        self.queue.extend(lines.map(Queued::Line));
+        self.queue.extend(lines.map(Queued::Typed));
         let ending = self.work_off(out)?;
         Ok(if self.is_to_leave() {
             Ending::Quit

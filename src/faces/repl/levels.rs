@@ -35,7 +35,10 @@ impl Repl {
             }
             return Err(Trouble::Said);
         }
-        let queue = std::mem::take(&mut self.queue);
+        let is_typed = |queued: &Queued| matches!(queued, Queued::Typed(_));
+        let rest = self.queue.iter().position(is_typed);
+        let typed = self.queue.split_off(rest.unwrap_or(self.queue.len()));
+        let queue = std::mem::replace(&mut self.queue, typed);
         self.waiting.push(Waiting { pid, queue });
         self.wait_for_stop(None, out)
     }
@@ -57,7 +60,9 @@ impl Repl {
     pub(super) fn level_left(&mut self, left: &LevelLeft, out: &mut dyn Write) -> io::Result<bool> {
         let of_process = |waiting: &Waiting| waiting.pid == left.pid;
         if let Some(place) = self.waiting.iter().rposition(of_process) {
-            self.queue.extend(self.waiting.remove(place).queue);
+            let mut queue = self.waiting.remove(place).queue;
+            queue.append(&mut self.queue);
+            self.queue = queue;
         }
         if left.over {
             return Ok(false);

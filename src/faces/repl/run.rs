@@ -62,7 +62,10 @@ pub struct Repl {
 
 /// One thing to do before another line is asked for.
 pub(super) enum Queued {
+    /// What stands behind `;;` in a line, or belongs to a breakpoint.
     Line(String),
+    /// A whole line that was given with `-c` or in a file, as if it were typed when its turn comes.
+    Typed(String),
     /// The frame at which the process stopped, with what it returns. It is shown if nothing has let the process go on until then.
     ShowStop(Option<String>),
     /// Do not show it: `silent`.
@@ -128,7 +131,7 @@ impl Repl {
 
     /// Runs lines before anything is typed, and then shows where a process has stopped meanwhile.
     pub(super) fn begin(&mut self, lines: Vec<String>, out: &mut dyn Write) -> io::Result<Ending> {
-        self.queue.extend(lines.into_iter().map(Queued::Line));
+        self.queue.extend(lines.into_iter().map(Queued::Typed));
         self.take_turn();
         let shown = self.show_what_happened(out).map(drop);
         let ending = self.report(shown, out)?;
@@ -143,7 +146,7 @@ impl Repl {
             && let Some(next) = self.queue.pop_front()
         {
             let of_this = match next {
-                Queued::Line(line) => self.line(&line, out)?,
+                Queued::Line(line) | Queued::Typed(line) => self.line(&line, out)?,
                 Queued::ShowStop(value) => {
                     let shown = self.show_stop(value.as_deref(), out);
                     self.report(shown, out)?

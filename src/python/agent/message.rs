@@ -57,7 +57,7 @@ pub enum Console {
     End,
 }
 
-/// A request. `frame` counts from the frame that stopped (0) towards its callers.
+/// A request. `frame` counts from the frame that stopped (0) towards its callers, or from the newest of [`Command::Frames`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 pub enum Command {
@@ -74,6 +74,10 @@ pub enum Command {
     Activation {
         frame: u32,
         keep: bool,
+    },
+    /// From now on the frames are those of the traceback of an exception, which lies there; without one they are the thread's.
+    Frames {
+        exception: Option<u64>,
     },
     /// A statement, or an expression whose value is shown unless it is None.
     Execute {

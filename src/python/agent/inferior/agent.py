@@ -56,8 +56,8 @@ class Agent(Commands, Levels, Arrivals):
         self.stopped_at = self.speaker = None
         # The code of `debug` that runs, each within a stop of the one before.
         self.levels = []
-        # While the stop is about an exception: the frames of its traceback, the newest first.
-        self.lost_frames = None
+        # The exception that the stop is about, and while its frames, or those of one that led to it, are looked at: these, the newest first.
+        self.shown = self.lost_frames = None
         # The frame that an exception is about to leave at which the thread stands.
         self.leaving = None
         # The thread has stopped in `pdb.set_trace()`, and the user looks at the frame that called it.
@@ -253,7 +253,7 @@ class Agent(Commands, Levels, Arrivals):
             self.leaving = leaving
             if "thrown" in message:
                 # Now that it is this thread's turn: before, there may have been another's.
-                self.evaluator.variables["_exception"] = message.pop("thrown")
+                self.evaluator.variables["_exception"] = self.shown = message.pop("thrown")
             if lost is not None:
                 self.lost_frames = frames_of(lost)
             if "breakpoints" in message:
@@ -283,7 +283,7 @@ class Agent(Commands, Levels, Arrivals):
                     raised = raised or (error if type(error) is not GivenUp else None)
                     going_on = self.excuse(error)
         finally:
-            self.stopped_at = self.speaker = self.lost_frames = self.leaving = lost = leaving = None
+            self.stopped_at = self.speaker = self.shown = self.lost_frames = self.leaving = lost = leaving = None
             self.watches.is_resting = False
             self.busy.discard(_thread.get_ident())
             self.evaluator.forget_frame()

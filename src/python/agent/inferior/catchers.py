@@ -38,6 +38,8 @@ CATCHERS = (
 ON_PURPOSE = {"SystemExit", "KeyboardInterrupt", "GeneratorExit", "CancelledError", "Skipped", "SkipTest"}
 # Frames above a place that are searched for another: what `celery` loses it loses through `billiard`.
 DEPTH = 30
+# Exceptions of a chain, as the session lists them.
+LONGEST_CHAIN = 999
 # {code of a place: the offset at which it is entered}, of those where something has been caught.
 ENTRIES = {}
 
@@ -112,6 +114,15 @@ def frames_of(error):
         frames.append(entry.tb_frame)
         entry = entry.tb_next
     return frames[::-1]
+
+
+def chain_of(error):
+    """It and those that led to it, the newest first, as a traceback has them."""
+    chain = []
+    while error is not None and len(chain) < LONGEST_CHAIN and not any([one is error for one in chain]):
+        chain.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return chain
 
 
 class Import:

@@ -25,6 +25,18 @@ class Commands:
         self.kept.append((self.last_kept, frame))
         return {"length": self.last_kept}
 
+    def do_frames(self, frame, command):
+        """From now on frames are counted in the traceback of an exception: of the one that the stop is about or that is handled, or of one that led to it."""
+        if command["exception"] is None:
+            self.lost_frames = None
+            return {}
+        for newest in (self.shown, exc_info()[1]):
+            for error in chain_of(newest):
+                if id(error) == command["exception"]:
+                    self.lost_frames = frames_of(error)
+                    return {}
+        return {"error": "the exception is gone"}
+
     def do_execute(self, frame, command):
         answer = self.evaluator.execute(self.selected(frame, command), command["text"])
         self.watches.settle()
@@ -162,6 +174,7 @@ class Commands:
     orders = {
         "evaluate": do_evaluate,
         "activation": do_activation,
+        "frames": do_frames,
         "execute": do_execute,
         "console": do_console,
         "breakpoints": do_breakpoints,

@@ -1,4 +1,4 @@
-"""The last stop of a program that pmdb has started: an exception has left its main program, and the interpreter has told so. The frames are those
+"""The last stop of a program that pmdb has started: an exception has left its main program, and the interpreter tells so. The frames are those
 of the traceback. As in pdb it comes behind what the program prints of it, and all `finally` blocks have run.
 """
 
@@ -9,6 +9,8 @@ class PostMortem(Hooks):
         # The code of the main program, once that begins.
         self.main = None
         self.take("excepthook", self.uncaught)
+        if self.put:
+            self.stay_before_later_hook()
 
     def uncaught(self, kind, error, traceback):
         try:
