@@ -41,7 +41,10 @@ fn equal_answers_are_shown_once_with_the_set_that_gave_them() {
             said.contains("*** No process 'w7'; `procs` lists them"),
             "{said}"
         );
-        assert!(said.contains("*** a set can be looked at"), "{said}");
+        assert!(
+            said.contains("*** none of these processes stands still"),
+            "{said}"
+        );
         assert!(said.contains("*** What is @w0 to be asked?"), "{said}");
         assert!(
             said.contains("*** @raised is empty at the moment\n"),
@@ -150,28 +153,28 @@ fn breakpoint_for_all_is_in_those_that_come_later_too() {
 #[test]
 fn catchpoint_for_all_is_in_those_that_come_later_too() {
     on_each_python(|python| {
-        for method in ["fork", "spawn"] {
-            let stops = ["p number, $_exception.args", "@all clear 1", "c"];
-            let mut commands = vec!["@all catch Odd", "c"];
-            if method == "spawn" {
-                commands.extend(["p 'first', number", "c"]);
-            }
-            commands.extend(stops);
-            let (path, script) = (python.path.display().to_string(), fixture_path("later.py"));
-            let script = script.display().to_string();
-            let mut words = vec!["run"];
-            words.extend(commands.iter().flat_map(|line| ["-c", line]));
-            words.extend(["--", &path, &script, method]);
-            let answer = pmdb_alone(words, "");
-            let said = &answer.stderr;
-            assert_eq!(answer.code, Some(0), "{answer:#?}");
-            let first = said.contains("('first', 7)\n");
-            assert_eq!(first, method == "spawn", "{said}");
-            assert!(said.contains("(0, (0,))\n"), "{said}");
-            let count = said.matches("\nCatchpoint 1: ").count();
-            assert_eq!(count, 1 + usize::from(first), "{said}");
-            assert!(answer.stdout.ends_with("end\n"), "{answer:#?}");
-        }
+        let commands = [
+            "@all catch Odd",
+            "c",
+            "p 'first', number",
+            "c",
+            "p number, $_exception.args",
+            "@all clear 1",
+            "c",
+        ];
+        let (path, script) = (python.path.display().to_string(), fixture_path("later.py"));
+        let script = script.display().to_string();
+        let mut words = vec!["run"];
+        words.extend(commands.iter().flat_map(|line| ["-c", line]));
+        words.extend(["--", &path, &script, "spawn"]);
+        let answer = pmdb_alone(words, "");
+        let said = &answer.stderr;
+        assert_eq!(answer.code, Some(0), "{answer:#?}");
+        assert!(said.contains("('first', 7)\n"), "{said}");
+        assert!(said.contains("(0, (0,))\n"), "{said}");
+        let count = said.matches("\nCatchpoint 1: ").count();
+        assert_eq!(count, 2, "{said}");
+        assert!(answer.stdout.ends_with("end\n"), "{answer:#?}");
     });
 }
 
@@ -208,4 +211,117 @@ fn forked_children_are_stopped_wherever_they_are() {
         }
         assert!(!said.contains("Warning"), "{said}");
     });
+}
+
+/// A terminal at the prompt of a program whose workers have all stopped.
+fn terminal_on_workers(fixture: &str, arguments: &[&str], count: usize) -> Terminal {
+    let python = any_python().expect("there is a Python");
+    let home = tempfile::tempdir().expect("a folder");
+    let mut command = pmdb_of_user(["run", "--"], home.path());
+    command
+        .arg(&python.path)
+        .arg(fixture_path(fixture))
+        .args(arguments);
+    let mut terminal = Terminal::start(command);
+    terminal.wait_for("(pmdb w");
+    // The first has stopped; the others come in their own time.
+    loop {
+        terminal.type_keys("procs\r");
+        terminal.wait_for("COMMAND");
+        let listed = terminal.wait_for("(pmdb w");
+        if listed.matches(" stopped ").count() == count {
+            return terminal;
+        }
+    }
+}
+
+#[test]
+fn processes_of_a_set_step_together() {
+    let mut terminal = terminal_on_workers("lockstep.py", &[], 4);
+    // Where the next line comes before or after the step's event, it is the same for all.
+    terminal.type_keys("@w0-w3 until 9\r");
+    let said = terminal.wait_for("-> barrier.wait()\r\n");
+    assert_eq!(said.matches("w0-w3:").count(), 1, "{said}");
+    assert!(said.contains("lockstep.py(9)work()\r\n"), "{said}");
+    terminal.type_keys("@w0,w1,w2 p value\r");
+    terminal.wait_for("w0-w2: True\r\n");
+    // They wait for one that stands still.
+    terminal.type_keys("@w0-w2 n\r");
+    terminal.wait_for("[under way: w0-w2; Ctrl-C stops them where they are]\r\n");
+    terminal.type_keys("\x03");
+    terminal.wait_for("[the main thread is in C code");
+    terminal.wait_for("(pmdb w");
+    terminal.type_keys("@w0-w2 p value\r");
+    terminal.wait_for("w0-w2: ");
+    // With the fourth all come to the end of what they wait in, and one of them ends.
+    terminal.type_keys("@w0-w3 c\r");
+    terminal.wait_for("all ended [0, 0, 0, 0]");
+    assert!(terminal.wait().success());
+}
+
+#[test]
+fn one_that_ends_in_its_step_is_said_to_have() {
+    let mut terminal = terminal_on_workers("lockstep.py", &[], 4);
+    terminal.type_keys("@stopped until 10\r");
+    terminal.wait_for("w0-w3:");
+    terminal.wait_for("-> if number == 3:");
+    terminal.type_keys("@w0-w3 n\r");
+    terminal.wait_for("w0-w2:");
+    terminal.wait_for("-> return value");
+    terminal.wait_for("(pmdb w");
+    terminal.type_keys("@w3 n\r");
+    terminal.wait_for("w3: [it has ended with exit code 0]");
+    terminal.type_keys("@all c\r");
+    terminal.wait_for("all ended [0, 0, 0, 0]");
+    assert!(terminal.wait().success());
+}
+
+/// Others go on, or end it; when the command ends it is let go.
+#[test]
+fn who_is_held_stays_where_it_is_until_it_is_released() {
+    let python = any_python().expect("there is a Python");
+    let (path, script) = (python.path.display().to_string(), fixture_path("forked.py"));
+    let script = script.display().to_string();
+    let commands = [
+        "hold @others",
+        "procs",
+        "@m-busy p 'first', locals()",
+        "@all n",
+        "n",
+        "@m-busy p 'first', locals()",
+        "release @m-sleeping,t-busy",
+        "release @m-sleeping",
+        "@held p 'still held'",
+        "c",
+    ];
+    let mut words = vec!["run"];
+    words.extend(commands.iter().flat_map(|line| ["-c", line]));
+    words.extend(["--", &path, &script]);
+    let answer = pmdb_alone(words, "");
+    let said = &answer.stderr;
+    let all = "\nm-busy, m-sleeping, m-locked, t-busy, t-sleeping, t-locked: held\n";
+    assert!(said.contains(all), "{answer:#?}");
+    assert_eq!(said.matches("  stopped, held  ").count(), 6, "{said}");
+    let values: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("m-busy: ('first', "))
+        .collect();
+    assert_eq!(values.len(), 2, "{said}");
+    assert_eq!(values[0], values[1], "{said}");
+    assert!(said.contains("\nforked.py:\n> "), "{said}");
+    assert!(said.contains("\nm-sleeping, t-busy: goes on\n"), "{said}");
+    assert!(
+        said.contains("*** none of these processes is held"),
+        "{said}"
+    );
+    assert!(
+        said.contains("\nm-busy, m-locked, t-sleeping, t-locked: 'still held'\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains(", which stood still, has ended with signal SIGKILL]"),
+        "{said}"
+    );
+    assert_eq!(answer.stdout, "[-9, -9, -9, -9, -9, -9]\n", "{answer:#?}");
+    assert_eq!(answer.code, Some(0), "{answer:#?}");
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::breakpoints::{Breakpoint, BreakpointRequest, Change};
+use super::error::SessionError;
 use super::syntax::Span;
 use crate::model::{Addr, Frame, Local, Pid, ProcessReport, Thread, Tid, Value};
 pub use crate::python::agent::{Console, Resume};
@@ -100,6 +101,26 @@ pub enum Request {
     },
     /// Wait a moment for events.
     Wait,
+    /// Let the threads that stand still in several processes go on, by the places of these in the list. They are waited for with
+    /// `WaitForSeveral`.
+    ResumeSeveral {
+        processes: Vec<usize>,
+        how: Resume,
+    },
+    /// Stop several where they are, if they run. They are waited for in the same way.
+    HoldSeveral {
+        processes: Vec<usize>,
+    },
+    /// The same, and they stay there whatever others do, until they are let go.
+    Keep {
+        processes: Vec<usize>,
+    },
+    /// Keep them no longer: those that ran before go on.
+    LetGo {
+        processes: Vec<usize>,
+    },
+    /// Wait a moment for those that were let go or asked to stop together.
+    WaitForSeveral,
     /// Start the program again that pmdb has started: its end is awaited, or brought about. The breakpoints stay.
     Restart {
         /// The words behind its name, as in a shell; those that it had if there are none.
@@ -194,6 +215,7 @@ pub enum Response {
     Displays(Vec<Display>),
     Exceptions(Vec<ExceptionEntry>),
     Breakpoints(Vec<Breakpoint>),
+    Several(Progress),
     /// What was to be executed goes on in another line.
     Unfinished,
     /// What a statement in the console printed, with its value or traceback.
@@ -219,9 +241,33 @@ pub struct ProcessEntry {
     pub report: ProcessReport,
     pub focused: bool,
     pub state: ProcessState,
+    /// The user keeps it where it is.
+    #[serde(default)]
+    pub held: bool,
     /// How many pieces of code are under way in each other that `Debug` has begun.
     #[serde(default)]
     pub levels: usize,
+}
+
+/// How far several processes are that move together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Those that have stopped or ended since this was told last.
+    pub arrived: Vec<Arrival>,
+    /// Those that have not, by their places in the list.
+    pub under_way: Vec<usize>,
+    /// Another process of the command has stopped and waits to be shown: one that is under way may wait for it.
+    pub others_wait: bool,
+}
+
+/// One of several processes that moved together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// Its place in the list.
+    pub index: usize,
+    /// What has happened to it: that it has stopped or ended is among that, unless it could not be asked.
+    pub events: Vec<Event>,
+    pub refused: Option<SessionError>,
 }
 
 /// What a process of a session does.

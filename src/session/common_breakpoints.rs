@@ -117,7 +117,8 @@ impl Session {
                 if stop.breakpoints.is_empty() && StopKind::of(&stop.reason).is_none() && !is_step)
         };
         if of_stop.iter().all(is_ours) {
-            return Ok(true);
+            // One that was to be kept has come to its stop by this.
+            return Ok(inferior.kept.is_none());
         }
         match &mut self.running {
             Some(running) => {

@@ -453,6 +453,7 @@ impl Inferior {
     /// Takes everything out of the process again and lets it go on.
     pub fn release(&mut self) -> Result<(), SessionError> {
         self.let_crash();
+        self.kept = None;
         let Some(held) = self.held.take() else {
             return Ok(());
         };

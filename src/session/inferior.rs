@@ -8,6 +8,7 @@ use super::crashed::Crashed;
 use super::error::SessionError;
 use super::held::Held;
 use super::interrupt::Interruptible;
+use super::keeping::Kept;
 use super::launched::Launched;
 use super::levels::Outer;
 use super::stack::{Target, identify, thread_facts, why_no_python};
@@ -56,6 +57,8 @@ pub(super) struct Inferior {
     pub(super) runs_in: Subject,
     /// If it stands still before a signal that will end it.
     pub crashed: Option<Crashed>,
+    /// If the user keeps it where it is.
+    pub kept: Option<Kept>,
     /// If it waits for a debugger by itself.
     pub mark: Option<Mark>,
     pub breakpoints: Breakpoints,
@@ -136,6 +139,7 @@ impl Inferior {
             raised: None,
             runs_in: Subject::Thread,
             crashed: None,
+            kept: None,
             mark,
             breakpoints: Breakpoints::default(),
             returned: None,
@@ -255,6 +259,7 @@ impl Inferior {
         self.ended = true;
         self.levels.clear();
         self.held = None;
+        self.kept = None;
         self.standing_thread = None;
         self.how = match &self.ending {
             _ if self.launched.is_some() => self.how_it_ended(),

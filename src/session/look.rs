@@ -13,6 +13,7 @@ use super::listing::Library;
 use super::running::Running;
 use super::stack::Target;
 use super::view::Seen;
+use crate::model::Pid;
 use crate::python::Limits;
 use crate::python::locate::Locator;
 
@@ -35,6 +36,8 @@ pub struct Session {
     pub(super) interrupted: Arc<AtomicBool>,
     /// If it is about a command with all its processes.
     pub(super) running: Option<Running>,
+    /// Of several processes that were let go or asked to stop together, those that have not come to a stop.
+    pub(super) under_way: Vec<Pid>,
 }
 
 impl Session {
@@ -66,6 +69,7 @@ impl Session {
             limits: options.limits,
             interrupted: Arc::default(),
             running: None,
+            under_way: Vec::new(),
         });
         (session, refused)
     }
@@ -86,6 +90,7 @@ impl Session {
             limits: options.limits,
             interrupted,
             running: None,
+            under_way: Vec::new(),
         })
     }
 
@@ -144,7 +149,28 @@ impl Session {
         if request == Request::NextFailure {
             return self.next_failure().map(|()| Response::Done);
         }
-        let is_asked = request == Request::Hold && self.reach()?;
+        match &request {
+            Request::Hold => {
+                let events = self.hold_focused()?;
+                self.events.extend(events);
+                // Whatever else waits to be shown, it comes before that.
+                self.note_step();
+                return Ok(Response::Done);
+            }
+            Request::ResumeSeveral { processes, how } => {
+                return Ok(Response::Several(self.resume_several(processes, *how)));
+            }
+            Request::HoldSeveral { processes } => {
+                return Ok(Response::Several(self.hold_several(processes)));
+            }
+            Request::Keep { processes } => return Ok(Response::Several(self.keep(processes))),
+            Request::LetGo { processes } => {
+                self.let_go_of(processes);
+                return Ok(Response::Done);
+            }
+            Request::WaitForSeveral => return self.wait_for_several().map(Response::Several),
+            _ => {}
+        }
         let focus = self.focus;
         let asking = Asking {
             limits: &self.limits,
@@ -170,7 +196,14 @@ impl Session {
                 self.events.extend(changed_displays(inferior, &asking));
                 Response::Done
             }
-            Request::Discover | Request::NextFailure => Response::Done,
+            Request::Discover
+            | Request::NextFailure
+            | Request::Hold
+            | Request::ResumeSeveral { .. }
+            | Request::HoldSeveral { .. }
+            | Request::Keep { .. }
+            | Request::LetGo { .. }
+            | Request::WaitForSeveral => Response::Done,
             Request::Processes => Response::Processes(self.process_entries()),
             Request::SelectProcess { index } => {
                 self.inferiors
@@ -267,15 +300,6 @@ impl Session {
                 inferior.select_exception(number, flag)?;
                 self.focused_frame()?
             }
-            Request::Hold => {
-                if !is_asked {
-                    let events = inferior.hold(flag)?;
-                    self.events.extend(events);
-                }
-                // Whatever else waits to be shown, it comes before that.
-                self.note_step();
-                Response::Done
-            }
             Request::Meet => {
                 let events = inferior.meet(flag)?;
                 self.events.extend(events);
@@ -283,6 +307,9 @@ impl Session {
             }
             Request::Resume { how } => {
                 inferior.resume(how)?;
+                if how == Resume::Continue {
+                    inferior.kept = None;
+                }
                 self.note_resumed(how);
                 Response::Done
             }
@@ -336,6 +363,7 @@ impl Session {
             report: inferior.report.clone(),
             focused: index == self.focus,
             state: inferior.state(),
+            held: inferior.kept.is_some(),
             levels: inferior.levels.len(),
         };
         self.inferiors.iter().enumerate().map(entry).collect()

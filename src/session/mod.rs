@@ -24,6 +24,7 @@ mod heirs;
 mod held;
 mod inferior;
 mod interrupt;
+mod keeping;
 mod launched;
 mod levels;
 mod listing;
@@ -40,6 +41,7 @@ mod statements;
 mod summons;
 pub mod syntax;
 pub mod tasks;
+mod together;
 mod tree;
 mod view;
 mod waiting;
@@ -47,9 +49,9 @@ pub mod who;
 
 pub use crate::python::agent::Catcher;
 pub use api::{
-    Console, ConsoleState, Display, Event, ExceptionEntry, Failure, FrameEntry, FrameStep,
-    LevelLeft, Lines, Listing, ListingLine, ProcessEntry, ProcessState, Request, Response, Resume,
-    StackListing, Stop, StoppedProcess, Summary, ThreadEntry,
+    Arrival, Console, ConsoleState, Display, Event, ExceptionEntry, Failure, FrameEntry, FrameStep,
+    LevelLeft, Lines, Listing, ListingLine, ProcessEntry, ProcessState, Progress, Request,
+    Response, Resume, StackListing, Stop, StoppedProcess, Summary, ThreadEntry,
 };
 pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Scope, Watch};
 pub use error::{SessionError, ended_with, starting_again};

@@ -29,7 +29,7 @@ use crate::python::locate::Locator;
 /// How long one `Wait` waits at most.
 const GLANCE: Duration = Duration::from_millis(100);
 /// How often the agents are listened to.
-const BETWEEN_ROUNDS: Duration = Duration::from_millis(4);
+pub(super) const BETWEEN_ROUNDS: Duration = Duration::from_millis(4);
 /// How long a step may take before processes are shown that have stopped meanwhile: it may wait for one of them.
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 /// How long the processes of a command may take to end when they are asked to.
@@ -113,6 +113,7 @@ impl Session {
             limits: options.limits,
             interrupted,
             running: Some(running),
+            under_way: Vec::new(),
         })
     }
 
@@ -159,7 +160,7 @@ impl Session {
 
     /// Waits a moment for what happens in any of the processes.
     pub(super) fn wait_for_any(&mut self) -> Result<(), SessionError> {
-        self.keep_keyboard(false);
+        self.keep_keyboard(self.keeps_some());
         let deadline = Instant::now() + GLANCE;
         while Instant::now() < deadline && !self.interrupted.load(Ordering::Relaxed) {
             // What has become meanwhile of those that wait to be shown.
@@ -188,7 +189,7 @@ impl Session {
         self.events.extend(told.map(|pid| Event::Suspended { pid }));
     }
 
-    fn keep_keyboard(&self, is_ours: bool) {
+    pub(super) fn keep_keyboard(&self, is_ours: bool) {
         if let Some(running) = &self.running {
             let flag = &running.tree.keyboard_is_ours;
             flag.store(is_ours, Ordering::Relaxed);
@@ -197,10 +198,11 @@ impl Session {
 
     /// Puts the focus on the process that has stopped first and was not shown yet.
     pub(super) fn show_next(&mut self) -> bool {
+        let kept = self.kept();
         let Some(running) = &mut self.running else {
             return false;
         };
-        while let Some((pid, mut events)) = running.next_to_show() {
+        while let Some((pid, mut events)) = running.next_to_show(&kept) {
             let place = self
                 .inferiors
                 .iter()
@@ -208,7 +210,8 @@ impl Session {
             let Some(place) = place else {
                 continue;
             };
-            let waiting = running.queue.len();
+            let waiting = (running.queue.iter()).filter(|(pid, _)| !kept.contains(pid));
+            let waiting = waiting.count();
             let is_other = running.shown.replace(pid) != Some(pid);
             for event in &mut events {
                 let Event::Stopped(stop) = event else {
@@ -330,6 +333,7 @@ impl Session {
             if inferior.report.pid == Some(pid) {
                 inferior.held = None;
                 inferior.crashed = None;
+                inferior.kept = None;
                 inferior.ended = true;
             }
         }
@@ -340,7 +344,9 @@ impl Session {
         // What the agent said before it ended.
         self.listen();
         let stood = (self.inferiors.iter())
-            .find(|one| one.report.pid == Some(pid) && one.crashed.is_some())
+            .find(|one| {
+                one.report.pid == Some(pid) && (one.crashed.is_some() || one.kept.is_some())
+            })
             .map(|one| one.report.name.clone());
         if let Some(name) = stood {
             let how = describe(end);
@@ -374,6 +380,7 @@ impl Session {
                 failures: running.failures.told().to_vec(),
                 let_pass: running.failures.let_pass,
             }));
+            self.let_all_go();
         }
     }
 

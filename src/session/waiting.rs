@@ -1,5 +1,6 @@
 //! The processes of a command that stand still while another one has the focus: which of them stay so, and when each is shown.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::api::{Event, Resume, Stop};
@@ -11,7 +12,7 @@ use super::selection::StopKind;
 use crate::model::Pid;
 
 /// Stops that the user has asked for: he knows of them.
-const ASKED_FOR: [&str; 4] = ["attach", "interrupt", "entry", "waiting"];
+pub(super) const ASKED_FOR: [&str; 4] = ["attach", "interrupt", "entry", "waiting"];
 
 impl Session {
     /// A process goes on. The others that stand still, and were shown before, are shown again after those that were not.
@@ -20,9 +21,7 @@ impl Session {
         let Some(running) = &mut self.running else {
             return;
         };
-        running.stops.remove(&going_on);
-        running.shown_before.remove(&going_on);
-        running.queue.retain(|(pid, _)| *pid != going_on);
+        running.forget_stop(going_on);
         for pid in standing {
             if pid != going_on {
                 running.wait_again(pid);
@@ -36,13 +35,16 @@ impl Session {
         self.listen();
         let focused = self.inferiors.get(self.focus);
         let focused = focused.and_then(|inferior| inferior.report.pid);
-        let standing = self.standing();
+        let (standing, kept) = (self.standing(), self.kept());
         let running = self.running.as_mut().ok_or(SessionError::NoOtherFailure)?;
         let others = standing.iter().filter(|pid| Some(**pid) != focused);
         others.for_each(|pid| running.wait_again(*pid));
         let is_failure = |(pid, events): &(Pid, Vec<Event>)| {
             let is_one = |event: &Event| matches!(event, Event::Stopped(stop) if is_failure(stop));
-            Some(*pid) != focused && standing.contains(pid) && events.iter().any(is_one)
+            Some(*pid) != focused
+                && !kept.contains(pid)
+                && standing.contains(pid)
+                && events.iter().any(is_one)
         };
         let place = running.queue.iter().position(is_failure);
         let next = place.and_then(|place| running.queue.remove(place));
@@ -65,6 +67,13 @@ impl Session {
 }
 
 impl Running {
+    /// A process goes on from where it stood.
+    pub(super) fn forget_stop(&mut self, pid: Pid) {
+        self.stops.remove(&pid);
+        self.shown_before.remove(&pid);
+        self.queue.retain(|(other, _)| *other != pid);
+    }
+
     /// A process stands still: it waits to be shown, or goes on if it is none of those that are to stop. Gives back what there is to be told
     /// of it at once.
     pub(super) fn note_stop(
@@ -76,6 +85,7 @@ impl Running {
             return Vec::new();
         };
         let mut stays = true;
+        let is_kept = inferior.kept.is_some();
         for event in &events {
             let Event::Stopped(stop) = event else {
                 continue;
@@ -88,7 +98,7 @@ impl Running {
             if let Some(kind) = StopKind::of(&stop.reason)
                 && stop.breakpoints.is_empty()
             {
-                stays = self.keeps(inferior, kind);
+                stays = self.keeps(inferior, kind) || is_kept;
             }
         }
         if stays {
@@ -112,14 +122,18 @@ impl Running {
         keeps
     }
 
-    /// The first of those that wait to be shown. While a process makes a step it is the only one.
-    pub(super) fn next_to_show(&mut self) -> Option<(Pid, Vec<Event>)> {
+    /// The first of those that wait to be shown, and that the user does not keep where they are. While a process makes a step it is the
+    /// only one.
+    pub(super) fn next_to_show(&mut self, kept: &BTreeSet<Pid>) -> Option<(Pid, Vec<Event>)> {
         let place = match self.stepping {
-            None => 0,
+            None => (self.queue.iter()).position(|(pid, _)| !kept.contains(pid))?,
             Some((pid, until)) => {
                 // Of those that were shown before the user knows: they do not come into the middle of a step.
-                let may_come =
-                    |other: &Pid| Instant::now() >= until && !self.shown_before.contains(other);
+                let may_come = |other: &Pid| {
+                    Instant::now() >= until
+                        && !self.shown_before.contains(other)
+                        && !kept.contains(other)
+                };
                 let mut queue = self.queue.iter();
                 queue.position(|(other, _)| *other == pid || may_come(other))?
             }

@@ -425,7 +425,7 @@ fn value_text(value: &Value) -> String {
 
 /// `running`, `stopped`, `raised IndexError`, `SIGSEGV`, `exit code 3`.
 fn state_of(entry: &ProcessEntry) -> String {
-    match &entry.state {
+    let state = match &entry.state {
         ProcessState::Ended => "ended".to_string(),
         ProcessState::Running => "running".to_string(),
         ProcessState::Core => "core".to_string(),
@@ -437,6 +437,10 @@ fn state_of(entry: &ProcessEntry) -> String {
             error.as_deref().unwrap_or_default().to_string()
         }
         ProcessState::Stopped { .. } => "stopped".to_string(),
+    };
+    match entry.held {
+        true => format!("{state}, held"),
+        false => state,
     }
 }
 

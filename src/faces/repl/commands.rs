@@ -27,6 +27,8 @@ pub enum Action {
     Processes,
     Process,
     NextFailure,
+    Hold,
+    Release,
     Alias,
     Unalias,
     Interact,

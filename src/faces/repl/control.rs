@@ -14,7 +14,7 @@ use crate::faces::render::printable;
 use crate::session::{Event, Request, Response, Resume, Scope, SessionError, Stop};
 
 /// How long a process that was asked to stop may take until the prompt comes back without it.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Repl {
     pub(super) fn control(
@@ -81,19 +81,7 @@ impl Repl {
             Control::Stop | Control::Step | Control::Next | Control::Return if was_running => {
                 return Ok(());
             }
-            Control::Step => Resume::Step,
-            Control::Next => Resume::Next,
-            Control::Return => Resume::Return,
             Control::Continue => Resume::Continue,
-            Control::Until => Resume::Until {
-                line: match arguments {
-                    "" => None,
-                    text => Some(line_number(text).map_err(|_| {
-                        let why = format!("Error in argument: '{text}'");
-                        Trouble::Words(why)
-                    })?),
-                },
-            },
             Control::Jump => {
                 let line = line_number(arguments).map_err(|_| {
                     let why = "The 'jump' command requires a line number";
@@ -129,11 +117,10 @@ impl Repl {
                 return self.change_breakpoints(control, arguments, out);
             }
             Control::Debug => return self.debug(arguments, out),
-            Control::Stop
-            | Control::Returned
-            | Control::Detach
-            | Control::Commands
-            | Control::Restart => return Ok(()),
+            _ => match step(control, arguments)? {
+                Some(how) => how,
+                None => return Ok(()),
+            },
         };
         self.forget_stop();
         if how == Resume::Continue && self.session.was_asked_for() {
@@ -188,7 +175,7 @@ impl Repl {
             }
             if interrupted.swap(false, Ordering::Relaxed)
                 && deadline.is_none()
-                && !self.session.is_about_a_command()
+                && (!self.session.is_about_a_command() || self.session.keeps_some())
                 && !self.session.shares_keyboard()
             {
                 self.session.ask(Request::Hold)?;
@@ -273,4 +260,20 @@ impl Repl {
         self.show_events(out)?;
         Ok(())
     }
+}
+
+/// How a thread goes on, if a command is a step.
+pub(super) fn step(control: Control, arguments: &str) -> Result<Option<Resume>, Trouble> {
+    Ok(Some(match control {
+        Control::Step => Resume::Step,
+        Control::Next => Resume::Next,
+        Control::Return => Resume::Return,
+        Control::Until if arguments.is_empty() => Resume::Until { line: None },
+        Control::Until => {
+            let why = format!("Error in argument: '{arguments}'");
+            let line = line_number(arguments).map_err(|_| Trouble::Words(why))?;
+            Resume::Until { line: Some(line) }
+        }
+        _ => return Ok(None),
+    }))
 }

@@ -118,6 +118,8 @@ impl Repl {
                 self.forget_stop();
                 return self.show_what_happened(out).map(drop);
             }
+            Action::Hold => return self.hold(arguments, out),
+            Action::Release => return self.release(arguments, out),
             Action::Alias => return self.alias(arguments, out),
             Action::Unalias => {
                 let name = arguments.split_whitespace().next().unwrap_or_default();
@@ -140,6 +142,7 @@ impl Repl {
             Response::Done
             | Response::Names(_)
             | Response::Unfinished
+            | Response::Several(_)
             | Response::Console { .. } => Ok(()),
             Response::Processes(entries) => writer.processes(entries),
             Response::Threads(entries) => writer.threads(entries),

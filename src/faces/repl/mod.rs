@@ -21,6 +21,7 @@ mod script;
 mod sets;
 mod summary;
 mod termination;
+mod together;
 mod turn;
 
 pub use command_file::commands_in;

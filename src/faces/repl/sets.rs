@@ -1,12 +1,15 @@
 //! One command for several processes: `@all where`, `@w1,w2 p loss`. Equal answers are shown once, with the set that gave them.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
 
 use super::choice::process_labels;
 use super::commands::{self, Action, Control};
+use super::control::step;
 use super::line::split_command;
 use super::run::{Repl, Trouble};
+use super::together::stopped;
 use crate::faces::render::palette::Role;
 use crate::faces::render::set_label::compress;
 use crate::model::Pid;
@@ -29,16 +32,19 @@ impl Repl {
         let chosen = members(names, &entries)?;
         match control(line) {
             None => {}
-            Some(Control::Continue) => return self.continue_all(&entries, &chosen, out),
-            Some(Control::Detach) => {}
-            Some(_) => {
-                let why = "a set can be looked at, `continue`d and `detach`ed; `proc` goes to one process to step in it";
+            Some((Control::Continue, _)) => return self.continue_all(&entries, &chosen, out),
+            Some((Control::Stop, _)) => return self.stop_set(&chosen, out),
+            Some((Control::Detach, _)) => {}
+            Some((control, arguments)) => {
+                if let Some(how) = step(control, arguments)? {
+                    return self.step_set(&entries, &chosen, how, out);
+                }
+                let why = "a set can be looked at, stopped, stepped, `continue`d and `detach`ed; `proc` goes to one process to do this there";
                 return Err(Trouble::Words(why.to_string()));
             }
         }
-        let labels = process_labels(&entries);
         let focused = entries.iter().position(|entry| entry.focused);
-        let mut answers: Vec<(String, Vec<&str>)> = Vec::new();
+        let mut answers = BTreeMap::new();
         let number = None;
         self.scope = match names {
             "all" => Scope::All { number },
@@ -47,28 +53,43 @@ impl Repl {
         for index in chosen {
             let text = self.answer_of(index, line);
             let text = text.inspect_err(|_| self.scope = Scope::One)?;
-            let label = labels.get(index).map_or("?", String::as_str);
-            match answers.iter_mut().find(|(known, _)| *known == text) {
-                Some((_, givers)) => givers.push(label),
-                None => answers.push((text, vec![label])),
-            }
+            answers.insert(index, text);
         }
         let scope = std::mem::replace(&mut self.scope, Scope::One);
         if let Some(index) = focused {
             self.session.ask(Request::SelectProcess { index })?;
         }
-        for (text, givers) in answers {
-            let givers = format!("{}:", compress(givers));
-            let givers = self.palette.paint(Role::Prompt, givers);
-            let text = text.trim_end_matches('\n');
-            let between = if text.contains('\n') { '\n' } else { ' ' };
-            writeln!(out, "{givers}{between}{text}")?;
-        }
+        self.fold(answers, out)?;
         if self.session.is_about_a_command()
             && let Scope::All { number: Some(_) } = scope
         {
             self.writer(out)
                 .line("[processes that come later have it too]")?;
+        }
+        Ok(())
+    }
+
+    /// Shows what processes have answered, by their places in the list: equal answers once, with the set that gave them.
+    pub(super) fn fold(
+        &mut self,
+        answers: BTreeMap<usize, String>,
+        out: &mut dyn Write,
+    ) -> Result<(), Trouble> {
+        let labels = process_labels(&self.process_entries());
+        let mut folded: Vec<(String, Vec<&str>)> = Vec::new();
+        for (index, text) in answers {
+            let label = labels.get(index).map_or("?", String::as_str);
+            match folded.iter_mut().find(|(known, _)| *known == text) {
+                Some((_, givers)) => givers.push(label),
+                None => folded.push((text, vec![label])),
+            }
+        }
+        for (text, givers) in folded {
+            let givers = format!("{}:", compress(givers));
+            let givers = self.palette.paint(Role::Prompt, givers);
+            let text = text.trim_end_matches('\n');
+            let between = if text.contains('\n') { '\n' } else { ' ' };
+            writeln!(out, "{givers}{between}{text}")?;
         }
         Ok(())
     }
@@ -106,15 +127,7 @@ impl Repl {
         chosen: &[usize],
         out: &mut dyn Write,
     ) -> Result<(), Trouble> {
-        let stopped = |index: &&usize| {
-            let state = entries.get(**index).map(|entry| &entry.state);
-            matches!(state, Some(ProcessState::Stopped { .. }))
-        };
-        let stopped: Vec<usize> = chosen.iter().filter(stopped).copied().collect();
-        if stopped.is_empty() {
-            let why = "none of these processes stands still; `procs` shows their states";
-            return Err(Trouble::Words(why.to_string()));
-        }
+        let stopped = stopped(entries, chosen)?;
         self.forget_stop();
         for index in stopped {
             self.session.ask(Request::SelectProcess { index })?;
@@ -125,8 +138,8 @@ impl Repl {
     }
 }
 
-/// What a command does to the process, if it is one that stops it, steps it or lets it go on.
-fn control(line: &str) -> Option<Control> {
+/// What a command does to the process, if it is one that stops it, steps it or lets it go on, and its arguments.
+fn control(line: &str) -> Option<(Control, &str)> {
     let (word, rest) = split_command(line)?;
     match commands::find(word)?.action {
         // `break` alone lists them, and with a place it sets one: neither moves the process.
@@ -142,13 +155,13 @@ fn control(line: &str) -> Option<Control> {
             | Control::Returned,
         ) => None,
         Action::Control(Control::Clear) if !rest.is_empty() => None,
-        Action::Control(control) => Some(control),
+        Action::Control(control) => Some((control, rest)),
         _ => None,
     }
 }
 
 /// Which processes a set is made of, in the order of the list: names, pids, `w1-w6` or `w1..6`, `all`, and states.
-fn members(names: &str, entries: &[ProcessEntry]) -> Result<Vec<usize>, Trouble> {
+pub(super) fn members(names: &str, entries: &[ProcessEntry]) -> Result<Vec<usize>, Trouble> {
     let labels = process_labels(entries);
     let mut chosen = vec![false; entries.len()];
     for name in names.split(',').map(str::trim) {
@@ -167,7 +180,7 @@ fn members(names: &str, entries: &[ProcessEntry]) -> Result<Vec<usize>, Trouble>
         }
         if found.is_empty() && !STATES.contains(&name) {
             return Err(Trouble::Words(format!(
-                "No process '{name}'; `procs` lists them, and @all, @stopped, @raised and @running are sets of them"
+                "No process '{name}'; `procs` lists them, and @all, @others, @stopped, @raised, @running and @held are sets of them"
             )));
         }
         for index in found {
@@ -186,11 +199,13 @@ fn members(names: &str, entries: &[ProcessEntry]) -> Result<Vec<usize>, Trouble>
 }
 
 /// Sets that may be empty.
-const STATES: [&str; 4] = ["all", "stopped", "raised", "running"];
+const STATES: [&str; 6] = ["all", "others", "stopped", "raised", "running", "held"];
 
 fn is_in(name: &str, label: &str, entry: &ProcessEntry) -> bool {
     match (name, &entry.state) {
         ("all", state) => *state != ProcessState::Ended,
+        ("others", state) => *state != ProcessState::Ended && !entry.focused,
+        ("held", _) => entry.held,
         ("stopped", ProcessState::Stopped { .. }) | ("running", ProcessState::Running) => true,
         ("raised", state) => state.has_raised(),
         _ => {

@@ -84,6 +84,31 @@ goes on standing still, and waits behind the others; `continue` comes back to it
         action: Action::NextFailure,
     },
     Command {
+        name: "hold",
+        short: &[],
+        arguments: "@set",
+        help: "\
+Keeps processes where they are while others go on, and stops them for that if they run: `hold @others` all but the one at the prompt. They
+do not come to the prompt either, and steps and `continue` of a set pass them over, until `release`. A step of its own moves one, and `continue` at
+its own prompt releases it.",
+        example: "hold @others",
+        operand: Operand::None,
+        group: Group::Processes,
+        action: Action::Hold,
+    },
+    Command {
+        name: "release",
+        short: &[],
+        arguments: "[@set]",
+        help: "\
+Holds processes no longer, without a set none: those that ran before go on, and those that had stopped for another reason stand still as they
+did.",
+        example: "release @w1,w2",
+        operand: Operand::None,
+        group: Group::Processes,
+        action: Action::Release,
+    },
+    Command {
         name: "alias",
         short: &[],
         arguments: "[name [command]]",
