@@ -266,7 +266,7 @@ fn kinds_of_stops_can_be_chosen() {
     assert!(
         answer
             .stderr
-            .contains("[possible values: python-exception, breakpoint, crash, exit]"),
+            .contains("[possible values: python-exception, breakpoint, panic, crash, exit]"),
         "{answer:#?}"
     );
 }

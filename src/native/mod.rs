@@ -10,6 +10,7 @@ mod module;
 mod source_frame;
 mod stack;
 mod symbols;
+pub mod unhandled;
 mod unwind;
 
 pub use loaded::{Code, LoadedModule, LoadedModules, ParsedModules};

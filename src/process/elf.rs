@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use memmap2::Mmap;
 use object::elf::{PF_R, PF_W, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
-use object::read::elf::{ElfFile64, ProgramHeader, Sym, VersionTable};
-use object::{LittleEndian, Object, ObjectSection, ObjectSymbol};
+use object::read::elf::{ElfFile64, ProgramHeader, SectionHeader, Sym, VersionTable};
+use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, SymbolKind};
 use thiserror::Error;
 
 use super::mapped::map;
@@ -125,6 +125,27 @@ impl<'f> ElfView<'f> {
     /// The address of a symbol in `.symtab`, which stripped files lack. Reads all of it.
     pub fn local(&self, name: &str) -> Option<u64> {
         defined(self.elf.symbols(), name)
+    }
+
+    /// The names of all symbols in `.symtab`, which stripped files lack, one behind the other: to see at a glance whether it is worth reading.
+    pub fn symbol_names(&self) -> Option<&'f [u8]> {
+        let table = self.elf.elf_symbol_table();
+        let (start, size) = self
+            .elf
+            .elf_section_table()
+            .section(table.string_section())
+            .ok()?
+            .file_range(LittleEndian)?;
+        let start = usize::try_from(start).ok()?;
+        self.bytes
+            .get(start..start.checked_add(usize::try_from(size).ok()?)?)
+    }
+
+    /// The functions that are in `.symtab`, with their addresses.
+    pub fn functions(&self) -> impl Iterator<Item = (&'f [u8], u64)> {
+        let symbols = self.elf.symbols();
+        let functions = symbols.filter(|it| it.kind() == SymbolKind::Text && !it.is_undefined());
+        functions.filter_map(|it| Some((it.name_bytes().ok()?, it.address())))
     }
 
     pub fn section(&self, name: &str) -> Option<SectionRange> {

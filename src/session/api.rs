@@ -450,8 +450,11 @@ pub struct Summary {
 pub struct Failure {
     pub pid: Pid,
     pub name: Option<String>,
-    /// What was raised, and how often one after the other.
+    /// What was raised, and how often one after the other (the same for what `failed`).
     pub raised: Option<String>,
+    /// What a failure of native code was: `panicked at src/main.rs:12:5: …`, `threw std::runtime_error: …`.
+    #[serde(default)]
+    pub failed: Option<String>,
     #[serde(default)]
     pub times: usize,
     /// How it ended, if it has, and how long it lived.
@@ -481,7 +484,7 @@ pub struct Stop {
     /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked` (it has called `breakpoint()`), `set_trace`,
     /// `raised` (an exception that nobody will see with its frames, which are looked at), `signal` (it is about to die of one that
     /// it brought on itself), `exit` (it is about to end otherwise than with exit code 0), `exits` (it has raised
-    /// `SystemExit` for that), `catch` (it has raised an exception of a class that a catchpoint is about), `uncaught` (an exception
+    /// `SystemExit` for that), `panic` (of Rust), `terminate` (nobody catches an exception of C++), `catch` (it has raised an exception of a class that a catchpoint is about), `uncaught` (an exception
     /// has left the main program that pmdb has started, and its frames are looked at).
     pub reason: String,
     /// If it is not the one that stopped before, or has something to say of it.
@@ -493,7 +496,7 @@ pub struct Stop {
     pub complaints: Vec<(u32, String)>,
     /// `repr()` of what the frame returns.
     pub value: Option<String>,
-    /// What was raised; of a `signal`, which one and why; of an `exit`, what it is about to do: `end with exit code 3`.
+    /// What was raised; of a `panic` or `terminate`, what it did: `panicked at src/main.rs:3:5: …`; of a `signal`, which one and why; of an `exit`, what it is about to do: `end with exit code 3`.
     pub error: Option<String>,
     /// What becomes of it.
     #[serde(default)]

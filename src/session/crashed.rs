@@ -3,8 +3,10 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use super::alarms::NativeFailure;
 use super::api::{Console, Event, Request, Stop};
 use super::error::SessionError;
+use super::held::Held;
 use super::inferior::Inferior;
 use super::launched::describe;
 use super::look::Session;
@@ -21,11 +23,13 @@ use crate::waits::{Crash, Death, crash};
 /// How it stands.
 pub(super) struct Crashed {
     tid: Tid,
-    /// `die of`, `end with`.
+    /// `die of`, `end with`, `panic`.
     verb: &'static str,
     /// `SIGSEGV`, `exit code 3`.
     what: String,
     standstill: Standstill,
+    /// If it lives on afterwards: the agent in it, which cannot answer until then.
+    agent: Option<Held>,
 }
 
 impl Crashed {
@@ -35,6 +39,7 @@ impl Crashed {
             verb: "die of",
             what: crash::signal_name(fault.signal),
             standstill,
+            agent: None,
         }
     }
 
@@ -48,12 +53,35 @@ impl Crashed {
             verb,
             what,
             standstill,
+            agent: None,
+        }
+    }
+
+    /// It goes on afterwards, with the agent that is in it.
+    pub fn failing(
+        tid: Tid,
+        failure: &NativeFailure,
+        agent: Option<Held>,
+        standstill: Standstill,
+    ) -> Crashed {
+        let verb = match failure {
+            NativeFailure::Panic(_) => "panic",
+            NativeFailure::Terminate(_) => "call std::terminate()",
+        };
+        Crashed {
+            tid,
+            verb,
+            what: String::new(),
+            standstill,
+            agent,
         }
     }
 
     /// `die of SIGSEGV`, `end with exit code 3`: what it is about to do.
     fn how(&self) -> String {
         format!("{} {}", self.verb, self.what)
+            .trim_end()
+            .to_string()
     }
 }
 
@@ -104,6 +132,11 @@ impl Session {
         if let (Some(inferior), Some(why)) = (self.inferiors.get_mut(inferior), explain(pid, fault))
         {
             let name = &inferior.report.name;
+            if running.failures.leads_to(pid, tid, fault.signal) {
+                running.failures.dies(pid, fault.signal);
+                inferior.held = None;
+                return standstill.end();
+            }
             running
                 .failures
                 .crashed(pid, name, fault.signal, why.reason());
@@ -155,7 +188,7 @@ impl Session {
     }
 
     /// The place of the inferior that stands for a process in which nothing runs any more; nothing if it cannot be opened.
-    fn standing_before_its_end(&mut self, pid: Pid) -> Option<usize> {
+    pub(super) fn standing_before_its_end(&mut self, pid: Pid) -> Option<usize> {
         // What the agent said before it.
         self.listen();
         let running = self.running.as_mut()?;
@@ -193,13 +226,14 @@ impl Inferior {
         why: String,
         interrupted: &AtomicBool,
     ) -> Vec<Event> {
-        // The agent cannot answer any more: its pipes end here.
+        // The agent cannot answer any more: its pipes end here, unless the process lives on.
         self.held = None;
         self.standing_thread = None;
         self.raised = None;
         self.signalled = Some(crashed.tid);
         let tid = crashed.tid;
-        self.why_stopped = Some((reason.to_string(), Some(crashed.what.clone())));
+        let what = (!crashed.what.is_empty()).then(|| crashed.what.clone());
+        self.why_stopped = Some((reason.to_string(), what));
         self.crashed = Some(crashed);
         let old = self.view.take();
         // If that fails, what is asked of it says why.
@@ -231,6 +265,8 @@ impl Inferior {
     pub fn let_crash(&mut self) {
         if let Some(crashed) = self.crashed.take() {
             crashed.standstill.end();
+            self.signalled = None;
+            self.held = crashed.agent;
         }
     }
 

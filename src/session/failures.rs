@@ -7,7 +7,7 @@ use nix::libc;
 use super::api::Failure;
 use super::launched::describe;
 use super::tree::Departure;
-use crate::model::Pid;
+use crate::model::{Pid, Tid};
 use crate::process::trace::End;
 
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Failures {
     crashes: BTreeMap<Pid, i32>,
     /// Processes that stand before their end.
     exits: BTreeSet<Pid>,
+    /// The threads whose native code has given up last.
+    natives: BTreeMap<Pid, Tid>,
     /// Failures that did not stop since they were not to.
     pub let_pass: usize,
 }
@@ -39,6 +41,32 @@ impl Failures {
             times: 1,
             ..failure(pid, name)
         });
+    }
+
+    /// A thread panics, or ends the program for an exception of C++.
+    pub fn failed(&mut self, pid: Pid, tid: Tid, name: &str, told: String) {
+        self.natives.insert(pid, tid);
+        let last = self.told.iter_mut().rfind(|one| one.pid == pid);
+        let told = Some(told);
+        if let Some(last) = last.filter(|last| last.how.is_none() && last.failed == told) {
+            last.times += 1;
+            return;
+        }
+        self.told.push(Failure {
+            failed: told,
+            times: 1,
+            ..failure(pid, name)
+        });
+    }
+
+    /// Whether a signal is but what a failure leads to that was told: who panics or has an exception that nobody catches calls `abort()`.
+    pub fn leads_to(&self, pid: Pid, tid: Tid, signal: i32) -> bool {
+        signal == libc::SIGABRT && self.natives.get(&pid) == Some(&tid) && self.has_failed(pid)
+    }
+
+    /// It is about to die of a signal that a failure leads to which was told.
+    pub fn dies(&mut self, pid: Pid, signal: i32) {
+        self.crashes.insert(pid, signal);
     }
 
     /// It is about to die of a signal.
@@ -80,6 +108,7 @@ impl Failures {
         } = departure;
         let crash = self.crashes.remove(&pid);
         self.exits.remove(&pid);
+        self.natives.remove(&pid);
         let known = self
             .told
             .iter_mut()
@@ -115,6 +144,7 @@ fn failure(pid: Pid, name: &str) -> Failure {
         pid,
         name: Some(name.to_string()),
         raised: None,
+        failed: None,
         times: 0,
         how: None,
         why: None,

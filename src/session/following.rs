@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
+use super::alarms::{Alarms, Armourer, Trip};
 use super::guardian;
 use super::heirs::Heirs;
 use super::tree::{Departure, Happening, Standstill};
@@ -18,7 +19,8 @@ use crate::model::{Pid, Tid};
 use crate::process::live::kernel_name;
 use crate::process::live::memory_group::MemoryGroup;
 use crate::process::trace::{
-    Birth, Custody, End, Orders, Sender as SignalSender, TraceError, TraceEvent, Tracer,
+    Birth, CallRegisters, Custody, End, Orders, Sender as SignalSender, TraceError, TraceEvent,
+    Tracer,
 };
 use crate::python::agent::{
     AgentError, Arrival, Channel, Heritage, Injection, Purpose, Sprung, Wishes,
@@ -34,6 +36,8 @@ struct Member {
     born: Instant,
     stage: Stage,
     memory: Option<MemoryGroup>,
+    /// If its native code is watched.
+    alarms: Option<Alarms>,
     runs_shell: bool,
     /// The one that has forked it was a shell then.
     is_of_shell: bool,
@@ -58,6 +62,8 @@ pub(super) struct Following {
     members: BTreeMap<Pid, Member>,
     memory_kills: MemoryKills,
     heirs: Heirs,
+    /// If failures of native code are to stop processes.
+    armourer: Option<Armourer>,
     keyboard_is_ours: Arc<AtomicBool>,
 }
 
@@ -68,8 +74,13 @@ impl Following {
         teller: Sender<Happening>,
         wishes: Wishes,
         heirs: Heirs,
+        watches_native_code: bool,
         keyboard_is_ours: Arc<AtomicBool>,
     ) -> Following {
+        let armourer = watches_native_code.then(|| Armourer {
+            orders: orders.clone(),
+            places: Arc::default(),
+        });
         let mut following = Following {
             root,
             orders,
@@ -78,6 +89,7 @@ impl Following {
             members: BTreeMap::new(),
             memory_kills: MemoryKills::begin(),
             heirs,
+            armourer,
             keyboard_is_ours,
         };
         following.add(root, kernel_name(root), Stage::Foreign);
@@ -98,6 +110,7 @@ impl Following {
             born: Instant::now(),
             stage,
             memory: None,
+            alarms: None,
             runs_shell: false,
             is_of_shell: false,
             parent: None,
@@ -152,10 +165,14 @@ impl Following {
                 }
                 let name = parent.map(|parent| parent.name.clone());
                 let is_of_shell = parent.is_some_and(|parent| parent.runs_shell);
+                let alarms = parent.and_then(|parent| parent.alarms.as_ref());
+                let alarms = alarms.zip(self.armourer.as_ref());
+                let alarms = alarms.map(|(alarms, armourer)| armourer.inherited(child, alarms));
                 self.add(child, name.unwrap_or_default(), stage);
                 if let Some(member) = self.members.get_mut(&child) {
                     (member.runs_shell, member.is_of_shell) = (is_of_shell, is_of_shell);
                     member.parent = Some(of);
+                    member.alarms = alarms;
                 }
             }
             TraceEvent::Executed { pid, .. } => {
@@ -167,6 +184,13 @@ impl Following {
                     member.name = kernel_name(pid);
                     member.runs_shell = runs_shell(pid);
                     member.parent = None;
+                    if let Some(armourer) = self
+                        .armourer
+                        .as_ref()
+                        .filter(|_| member.alarms.take().is_some())
+                    {
+                        armourer.forget(pid);
+                    }
                 }
                 self.note_memory(pid);
                 if let Some(program) = executed_without_its_rights(pid) {
@@ -193,6 +217,21 @@ impl Following {
                     standstill,
                 });
             }
+            TraceEvent::Tripped {
+                pid,
+                tid,
+                place,
+                visit,
+                ref registers,
+            } => {
+                let trip = Trip {
+                    pid,
+                    tid,
+                    place,
+                    visit,
+                };
+                self.tripped(&trip, registers)?;
+            }
             TraceEvent::Exiting {
                 pid,
                 end,
@@ -206,6 +245,40 @@ impl Following {
             TraceEvent::ThreadStarted { .. }
             | TraceEvent::ThreadEnded { .. }
             | TraceEvent::Released { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn tripped(&mut self, trip: &Trip, registers: &CallRegisters) -> Result<(), TraceError> {
+        let Trip {
+            pid, tid, visit, ..
+        } = *trip;
+        let stands = self.orders.ask(|it| it.stands_at_tripwire(tid, visit))?;
+        if stands.is_none() {
+            // Another thread has stopped the process meanwhile, and this one comes there again.
+            return Ok(());
+        }
+        let alarms = self.members.get_mut(&pid).and_then(|it| it.alarms.as_mut());
+        let Some((alarms, armourer)) = alarms.zip(self.armourer.as_ref()) else {
+            return self.orders.ask(|follower| follower.pass(tid, visit))?;
+        };
+        let Some(failure) = armourer.tripped(alarms, trip, registers)? else {
+            return Ok(());
+        };
+        if self.orders.ask(|it| it.freeze_tripped(pid, tid, visit))?? {
+            if let Some(alarms) = self.members.get_mut(&pid).and_then(|it| it.alarms.as_mut()) {
+                alarms.told(tid);
+            }
+            let standstill = Standstill {
+                pid,
+                orders: self.orders.clone(),
+            };
+            self.tell(Happening::Failing {
+                pid,
+                tid,
+                failure,
+                standstill,
+            });
         }
         Ok(())
     }
@@ -306,7 +379,13 @@ impl Following {
             Some(Stage::Arriving(arrival)) if signal == libc::SIGTRAP => {
                 match arrival.trapped(&self.orders, tid)? {
                     Sprung::Foreign => self.orders.go_on(tid, true),
-                    Sprung::OnItsWay => Ok(()),
+                    Sprung::Loaded => {
+                        let alarms = self.armourer.as_ref().map(|it| it.begin(pid));
+                        if let Some(member) = self.members.get_mut(&pid) {
+                            member.alarms = alarms;
+                        }
+                        self.orders.go_on(tid, false)
+                    }
                     Sprung::Arrived(arrived) => {
                         self.arrived(pid, arrived);
                         Ok(())

@@ -3,8 +3,9 @@
 //! An agent notices that pmdb was killed when it has something to say. What it has put into the program stays until then: breakpoints whose
 //! conditions do not hold, monitoring tools, the ends of the pipes. The kernel tells nobody in the program, and a thread that waits for
 //! pmdb's end, or a signal, would be something that the program could notice. So another process waits: one more pmdb, at the end of a pipe whose
-//! other end pmdb holds. It does what a person would do: it attaches, and leaves again.
+//! other end pmdb holds. It does what a person would do: it attaches, and leaves again. Bytes in the code of a process are put back at once.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +17,16 @@ use nix::libc;
 use super::inferior::Inferior;
 use super::presence::Claim;
 use super::stack::Target;
-use crate::model::Pid;
+use crate::model::{Addr, Pid};
 use crate::process::live::kernel_name;
+use crate::process::trace::Replaced;
 use crate::python::agent::Foothold;
 use crate::python::locate::Locator;
 
 /// The word that makes pmdb a guardian. It is no command of a user.
 pub const WORD: &str = "--guardian";
+/// How a line begins that is about code.
+const CODE: &str = "code";
 /// What the kernel then calls the process, so that another pmdb waits for it.
 const NAME: &std::ffi::CStr = c"pmdb-guardian";
 /// How long an agent has to leave by itself: a thread that stands still notices at once.
@@ -53,6 +57,22 @@ pub fn want() {
 
 /// An agent is in a process, or about to be.
 pub(super) fn look_after(foothold: Foothold) {
+    let Foothold { pid, end, inode } = foothold;
+    tell(&format!("{pid} {end} {inode}\n"));
+}
+
+/// There are bytes of pmdb in the code of a process: those that are to be put back, instead of what was told of it before.
+pub(super) fn look_after_code(replaced: &Replaced) {
+    let bytes = replaced.bytes.iter();
+    let bytes: String = (bytes.map(|(place, byte)| format!(" {:x}:{byte:x}", place.0))).collect();
+    tell(&format!(
+        "{CODE} {} {}{bytes}\n",
+        replaced.pid, replaced.started
+    ));
+}
+
+/// A line of orders.
+fn tell(line: &str) {
     let mut post = GUARDIAN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Post::Wanted = *post {
         *post = match start() {
@@ -64,9 +84,8 @@ pub(super) fn look_after(foothold: Foothold) {
     if let Post::Filled(child) = &mut *post
         && let Some(orders) = &mut child.stdin
     {
-        let Foothold { pid, end, inode } = foothold;
         // If somebody has killed it, pmdb works without.
-        let _ = orders.write_all(format!("{pid} {end} {inode}\n").as_bytes());
+        let _ = orders.write_all(line.as_bytes());
     }
 }
 
@@ -102,13 +121,26 @@ pub fn serve() {
     }
     let lines = std::io::stdin().lock().lines().map_while(Result::ok);
     let mut left: Vec<Foothold> = Vec::new();
-    for foothold in lines.filter_map(|line| parse(&line)) {
+    let mut code: BTreeMap<Pid, Replaced> = BTreeMap::new();
+    for line in lines {
+        if let Some(replaced) = parse_code(&line) {
+            code.insert(replaced.pid, replaced);
+            if code.len().is_multiple_of(MANY) {
+                code.retain(|_, replaced| replaced.is_there());
+            }
+            continue;
+        }
+        let Some(foothold) = parse(&line) else {
+            continue;
+        };
         left.push(foothold);
         // A command may fork without end.
         if left.len().is_multiple_of(MANY) {
             left.retain(Foothold::is_there);
         }
     }
+    // Nobody serves them any more: a thread that comes to one dies of it.
+    code.values().for_each(Replaced::put_back);
     std::thread::sleep(BEFORE_COMING);
     let deadline = Instant::now() + LONGEST;
     loop {
@@ -118,6 +150,22 @@ pub fn serve() {
         }
         std::thread::sleep(BETWEEN_TRIES);
     }
+}
+
+fn parse_code(line: &str) -> Option<Replaced> {
+    let mut words = line.strip_prefix(CODE)?.split_ascii_whitespace();
+    let pid = Pid(words.next()?.parse().ok()?);
+    let started = words.next()?.parse().ok()?;
+    let byte = |word: &str| {
+        let (place, byte) = word.split_once(':')?;
+        let place = u64::from_str_radix(place, 16).ok()?;
+        Some((Addr(place), u8::from_str_radix(byte, 16).ok()?))
+    };
+    Some(Replaced {
+        pid,
+        started,
+        bytes: words.filter_map(byte).collect(),
+    })
 }
 
 fn parse(line: &str) -> Option<Foothold> {

@@ -383,6 +383,8 @@ impl Held {
             if process.has_changed().is_some() {
                 return Err(AgentError::Ended { pid: self.pid }.into());
             }
+            // What was asked for may panic: then it is its own matter what becomes of that.
+            self.injection.pass_tripwire();
             if self.injection.is_crashing() {
                 return Err(SessionError::Crashed { pid: self.pid });
             }

@@ -4,6 +4,7 @@
 //! [`Request`]s and gets [`Response`]s, and [`Event`]s for what happened meanwhile. All of these are plain data, so
 //! that a face may sit in another process or on another machine. The one-shot commands need no session: [`stack`].
 
+mod alarms;
 mod api;
 mod arguments;
 mod asking;
@@ -16,6 +17,7 @@ mod crashed;
 mod display;
 mod error;
 mod evaluate;
+mod failing;
 mod failures;
 mod focus;
 mod following;

@@ -291,6 +291,12 @@ impl Session {
                     death,
                     standstill,
                 } => self.exits(pid, tid, end, death.as_ref(), standstill),
+                Happening::Failing {
+                    pid,
+                    tid,
+                    failure,
+                    standstill,
+                } => self.fails(pid, tid, &failure, standstill),
                 Happening::Ended(departure) => self.ended(departure),
             }
         }
@@ -464,6 +470,7 @@ impl Session {
                 match running.tree.next(BETWEEN_ROUNDS) {
                     Ok(Some(
                         Happening::Crashing { standstill, .. }
+                        | Happening::Failing { standstill, .. }
                         | Happening::Exiting { standstill, .. },
                     )) => standstill.end(),
                     Ok(_) => {}

@@ -14,6 +14,8 @@ pub enum StopKind {
     PythonException,
     /// It calls `breakpoint()` or `set_trace()`.
     Breakpoint,
+    /// A panic of Rust begins, or nobody catches an exception of C++.
+    Panic,
     /// It is about to die of a signal that it brought on itself.
     Crash,
     /// It is about to end with another exit code than 0, or of any other signal.
@@ -21,16 +23,18 @@ pub enum StopKind {
 }
 
 impl StopKind {
-    pub const ALL: [StopKind; 4] = [
+    pub const ALL: [StopKind; 5] = [
         StopKind::PythonException,
         StopKind::Breakpoint,
+        StopKind::Panic,
         StopKind::Crash,
         StopKind::Exit,
     ];
     /// Those that need not be asked for.
-    pub const USUAL: [StopKind; 3] = [
+    pub const USUAL: [StopKind; 4] = [
         StopKind::PythonException,
         StopKind::Breakpoint,
+        StopKind::Panic,
         StopKind::Crash,
     ];
 
@@ -38,6 +42,7 @@ impl StopKind {
         match self {
             StopKind::PythonException => "python-exception",
             StopKind::Breakpoint => "breakpoint",
+            StopKind::Panic => "panic",
             StopKind::Crash => "crash",
             StopKind::Exit => "exit",
         }
@@ -53,6 +58,7 @@ impl StopKind {
         match reason {
             "raised" => Some(StopKind::PythonException),
             "asked" | "set_trace" => Some(StopKind::Breakpoint),
+            "panic" | "terminate" => Some(StopKind::Panic),
             "signal" => Some(StopKind::Crash),
             "exit" | "exits" => Some(StopKind::Exit),
             _ => None,

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use nix::libc;
 
+use super::alarms::NativeFailure;
 use super::error::SessionError;
 use super::following::{BELL, Following};
 use super::heirs::Heirs;
@@ -49,6 +50,13 @@ pub(super) enum Happening {
         fault: Fault,
         standstill: Standstill,
     },
+    /// A process stands still, all of it: a thread of it panics, or its program ends for an exception of C++.
+    Failing {
+        pid: Pid,
+        tid: Tid,
+        failure: NativeFailure,
+        standstill: Standstill,
+    },
     /// A process stands still, all of it, before its end: it is about to exit with another code than 0, or to die of a signal.
     Exiting {
         pid: Pid,
@@ -83,6 +91,12 @@ pub(super) struct Standstill {
 }
 
 impl Standstill {
+    /// Whether it still is since a thread has come to a tripwire.
+    pub fn is_at_tripwire(&self) -> bool {
+        let asked = self.orders.ask(|it| it.is_kept_at_tripwire(self.pid));
+        asked.unwrap_or(false)
+    }
+
     /// All its threads go on, and get what they were about to get. Nothing is done if it was killed meanwhile.
     pub fn end(&self) {
         let _ = self.orders.ask(|follower| follower.thaw(self.pid));
@@ -126,6 +140,7 @@ impl Tree {
             teller,
             wishes.clone(),
             heirs.clone(),
+            selection.has(StopKind::Panic),
             keyboard_is_ours.clone(),
         );
         let thread = std::thread::Builder::new()

@@ -43,7 +43,7 @@ mod whereabouts;
 
 pub use assassin::{Fate, kill_at};
 pub use binary::{Answer, pmdb, pmdb_alone, pmdb_in, pmdb_with_input, pmdb_within, run};
-pub use c::{c_program, c_program_with};
+pub use c::{c_program, c_program_with, cpp_program, rust_program};
 pub use code::{assert_same_code, machine_code};
 pub use conversation::{Conversation, told};
 pub use core::{Core, dump_core, dump_core_after, gcore_after};

@@ -12,7 +12,7 @@ use crate::session::{Selection, StopKind};
 
 #[derive(clap::Args)]
 pub(super) struct SelectionArguments {
-    /// What stops a process; without it python-exception, breakpoint and crash.
+    /// What stops a process; without it python-exception, breakpoint, panic and crash.
     #[arg(long, value_name = "KIND,…", value_delimiter = ',', value_parser = kind(), conflicts_with = "stop_at_entry")]
     on: Vec<StopKind>,
     /// Do not stop at exceptions of these types, or of types that are made of them: ValueError, requests.HTTPError.

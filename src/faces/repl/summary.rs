@@ -22,6 +22,7 @@ impl Writer<'_> {
                 let signal = stop.error.as_deref().unwrap_or("a signal");
                 format!("is about to die of {signal}")
             }
+            ("panic" | "terminate", _) => stop.error.clone().unwrap_or_default(),
             ("exit", _) => format!("is about to {}", stop.error.as_deref().unwrap_or("end")),
             ("raised" | "exits", _) => {
                 format!("raised {}", stop.error.as_deref().unwrap_or_default())
@@ -92,6 +93,10 @@ fn told(failure: &Failure) -> String {
         0 | 1 => format!("raised {error}"),
         times => format!("raised {error}, {times} times"),
     });
+    let failed = failure.failed.as_ref().map(|failed| match failure.times {
+        0 | 1 => failed.clone(),
+        times => format!("{failed}, {times} times"),
+    });
     let ended = failure.how.as_ref().map(|how| {
         let lived = failure
             .lived_ms
@@ -102,11 +107,16 @@ fn told(failure: &Failure) -> String {
             None => format!("ended with {how}{lived}"),
         }
     });
-    let stands = (failure.raised.is_none() && failure.how.is_none()).then(|| match failure.why {
+    let is_about_to_end =
+        failure.raised.is_none() && failure.failed.is_none() && failure.how.is_none();
+    let stands = is_about_to_end.then(|| match failure.why {
         Some(_) => "is about to die of a signal".to_string(),
         None => "is about to end".to_string(),
     });
-    let parts: Vec<String> = [raised, ended, stands].into_iter().flatten().collect();
+    let parts: Vec<String> = [raised, failed, ended, stands]
+        .into_iter()
+        .flatten()
+        .collect();
     let why = failure.why.as_ref().map(|why| format!(": {why}"));
     format!("{who} {}{}", parts.join(", and "), why.unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! What a signal does to a process: `/proc/PID/status`, proc_pid_status(5).
 
 use super::{proc_file, threads};
-use crate::model::Pid;
+use crate::model::{Pid, Tid};
 
 /// Longer than a status can be. Bytes.
 const LONGEST: usize = 64 * 1024;
@@ -48,6 +48,25 @@ impl Disposition {
     pub fn shares_our_numbers(&self) -> bool {
         self.numbers.len() <= 1
     }
+}
+
+/// Whether the processor keeps a second stack with the return addresses of a thread (`x86_Thread_features`, `Documentation/arch/x86/shstk.rst`).
+pub(in crate::process) fn has_shadow_stack(pid: Pid, tid: Tid) -> bool {
+    let status = proc_file::read(format!("/proc/{pid}/task/{tid}/status"), LONGEST);
+    status.is_ok_and(|status| {
+        let features = threads::status_field(&status, "x86_Thread_features");
+        features.is_some_and(|features| features.split_ascii_whitespace().any(|it| it == "shstk"))
+    })
+}
+
+/// Whether a thread has still to be told of a signal that was sent to it alone.
+pub(in crate::process) fn is_pending(pid: Pid, tid: Tid, signal: i32) -> bool {
+    let status = proc_file::read(format!("/proc/{pid}/task/{tid}/status"), LONGEST);
+    let pending = status
+        .ok()
+        .and_then(|status| u64::from_str_radix(threads::status_field(&status, "SigPnd")?, 16).ok());
+    let bit = u32::try_from(signal - 1).unwrap_or(u32::MAX);
+    pending.unwrap_or(0) & 1_u64.checked_shl(bit).unwrap_or(0) != 0
 }
 
 #[cfg(test)]

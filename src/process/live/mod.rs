@@ -31,7 +31,7 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 
-pub use self::kernel_name::kernel_name;
+pub use self::kernel_name::{kernel_name, thread_name};
 use self::memory::Reader;
 use self::space::AddressSpace;
 use self::stat::Stat;

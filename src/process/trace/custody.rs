@@ -1,6 +1,6 @@
 //! Who holds a process still when that is needed.
 
-use super::tracer::Orders;
+use super::tracer::{Follower, Orders};
 use super::{Hold, TraceError};
 use crate::model::Pid;
 
@@ -34,6 +34,19 @@ impl Custody {
                 let asked = orders.ask(|follower| follower.is_suspended(pid));
                 asked.unwrap_or(false)
             }
+        }
+    }
+
+    /// Lets a process go on that is followed and stands still since a thread of it has come to a tripwire.
+    pub fn pass_tripwire(&self, pid: Pid) {
+        if let Custody::Tracer(orders) = self {
+            let pass = |follower: &mut Follower| {
+                if follower.is_kept_at_tripwire(pid) {
+                    follower.thaw(pid);
+                }
+            };
+            // If that fails, the tracer has ended, and nothing stands still any more.
+            let _ = orders.ask(pass);
         }
     }
 

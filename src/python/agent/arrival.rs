@@ -48,7 +48,8 @@ enum Stage {
 pub enum Sprung {
     /// Nothing to us: it is the program's.
     Foreign,
-    OnItsWay,
+    /// The libraries of the program are loaded, and it is about to begin; it goes on when it is let.
+    Loaded,
     /// The agent is in, or could not be brought in.
     Arrived(Result<(Injection, Channel), AgentError>),
 }
@@ -69,7 +70,7 @@ impl Arrival {
         })
     }
 
-    /// For a thread that is about to get SIGTRAP. Unless the signal is foreign, it goes on.
+    /// For a thread that is about to get SIGTRAP. Once the agent is in, it has gone on.
     pub fn trapped(&mut self, orders: &Orders, tid: Tid) -> Result<Sprung, TraceError> {
         if tid != Tid(self.pid.0) {
             return Ok(Sprung::Foreign);
@@ -86,8 +87,7 @@ impl Arrival {
                 if let Some(main) = main_function(self.pid) {
                     self.waiting = Some((Stage::Ready, set(orders, tid, main)?));
                 }
-                orders.go_on(tid, false)?;
-                Ok(Sprung::OnItsWay)
+                Ok(Sprung::Loaded)
             }
             Stage::Ready => Ok(Sprung::Arrived(self.enter(orders, tid)?)),
         }

@@ -236,6 +236,11 @@ impl Injection {
         self.custody.is_suspended(self.pid)
     }
 
+    /// Lets the process go on if it stands still since a thread has come to a tripwire.
+    pub fn pass_tripwire(&self) {
+        self.custody.pass_tripwire(self.pid);
+    }
+
     /// Whether the process stands still before a signal that will end it.
     pub fn is_crashing(&self) -> bool {
         self.custody.is_crashing(self.pid)

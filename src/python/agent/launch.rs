@@ -81,7 +81,7 @@ impl Launch {
                     };
                     match sprung {
                         Sprung::Foreign => orders.go_on(tid, true)?,
-                        Sprung::OnItsWay => {}
+                        Sprung::Loaded => orders.go_on(tid, false)?,
                         Sprung::Arrived(arrived) => {
                             let (injection, channel) = arrived?;
                             let end = None;

@@ -1,7 +1,8 @@
 //! What the tracer tells of the processes that it follows.
 
 use super::fault::{Fault, Sender};
-use crate::model::{Pid, Tid};
+use super::tripwire::CallRegisters;
+use crate::model::{Addr, Pid, Tid};
 
 /// How a process came to be (`ptrace(2)`, `PTRACE_EVENT_FORK` and its sisters).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +87,16 @@ pub enum TraceEvent {
         pid: Pid,
         tid: Tid,
         fault: Fault,
+    },
+    /// A thread has come to a tripwire that was [strung](super::Follower::string), and stands still before the instruction there until
+    /// [`Follower::pass`](super::Follower::pass).
+    Tripped {
+        pid: Pid,
+        tid: Tid,
+        place: Addr,
+        /// By which this is told from another time that the thread comes to one: it may have been kept still with its process meanwhile.
+        visit: u64,
+        registers: CallRegisters,
     },
     /// A process is about to end with another exit code than 0 or of a signal, if that is [wanted](super::Interests::exits). All its threads
     /// stand still, with all that they have still there, until [`Follower::thaw`](super::Follower::thaw).

@@ -14,6 +14,7 @@ use super::super::kernel::{self, Change, Resume, SignalNumber};
 use super::event::{Birth, End, TraceEvent};
 use super::fault::{Faults, Senders};
 use super::tracees::{Doing, Tracees};
+use super::tripwire::Tripwires;
 use crate::model::{Pid, Tid};
 use crate::process::live::refusal::process_of;
 use crate::process::live::stat::Stat;
@@ -59,6 +60,7 @@ pub struct Follower {
     pub(super) held: BTreeSet<Tid>,
     /// Processes that are about to end in a way that was told, and whether their threads are to stand still until they are let go.
     pub(super) leaving: BTreeMap<Pid, bool>,
+    pub(super) tripwires: Tripwires,
     faults: Faults,
     senders: Senders,
     not_send: PhantomData<*const ()>,
@@ -77,6 +79,7 @@ impl Follower {
             holding: None,
             held: BTreeSet::new(),
             leaving: BTreeMap::new(),
+            tripwires: Tripwires::default(),
             faults: Faults::default(),
             senders: Senders::default(),
             not_send: PhantomData,
@@ -126,7 +129,7 @@ impl Follower {
 
     /// A thread goes on after an event. If it was asked to stop meanwhile it is asked again: any stop makes the kernel forget
     /// that (`ptrace_stop`, `kernel/signal.c`).
-    fn carry_on(&self, tid: Tid, signal: Option<SignalNumber>) {
+    pub(super) fn carry_on(&self, tid: Tid, signal: Option<SignalNumber>) {
         let pid = self.tracees.get(tid).map(|tracee| tracee.pid);
         if pid.is_some() && pid == self.holding {
             let _ = ptrace::interrupt(raw(tid));
@@ -137,6 +140,7 @@ impl Follower {
     fn ended(&mut self, tid: Tid, status: i32) {
         self.held.remove(&tid);
         self.faults.forget(tid);
+        self.tripwires.forget_thread(tid);
         let leader = Pid(tid.0);
         match self.tracees.remove(tid) {
             Some(tracee) if tracee.pid != leader => {
@@ -152,6 +156,9 @@ impl Follower {
             }
         }
         self.announce_orphans();
+        if self.tracees.get(tid).is_none() && !self.tracees.follows(leader) {
+            self.tripwires.forget(leader);
+        }
     }
 
     /// A parent that has ended announces its children no more.
@@ -164,6 +171,7 @@ impl Follower {
         for (tid, parent) in orphans {
             self.unannounced.remove(&tid);
             let (child, birth) = (Pid(tid.0), Birth::Fork);
+            self.tripwires.inherit(parent, child, birth);
             self.tell(TraceEvent::Forked {
                 parent,
                 child,
@@ -271,6 +279,9 @@ impl Follower {
             return;
         }
         let pid = Pid(child.0);
+        if !has_ended {
+            self.tripwires.inherit(parent, pid, birth);
+        }
         self.tell(TraceEvent::Forked {
             parent,
             child: pid,
@@ -298,6 +309,8 @@ impl Follower {
         let former = ptrace::getevent(raw(tid)).ok();
         let former = former.and_then(|former| u32::try_from(former).ok());
         self.tracees.remove_process(pid);
+        self.tripwires.forget(pid);
+        self.tripwires.forget_thread(tid);
         self.held
             .retain(|held| self.tracees.get(*held).is_some() || *held == tid);
         let stands_still = self.interests.exec;
@@ -314,8 +327,13 @@ impl Follower {
         }
     }
 
-    fn about_to_get(&mut self, tid: Tid, signal: SignalNumber) {
+    pub(super) fn about_to_get(&mut self, tid: Tid, signal: SignalNumber) {
         let known = self.tracees.get(tid).map(|tracee| tracee.pid);
+        if let Some(pid) = known.filter(|_| signal.0 == libc::SIGTRAP)
+            && self.trips(pid, tid)
+        {
+            return;
+        }
         if let Some(pid) = known.filter(|_| self.interests.crashes) {
             if let Some(fault) = self.faults.fatal(pid, tid, signal.0) {
                 self.tracees.note(tid, Doing::Waiting(Some(signal.0)));

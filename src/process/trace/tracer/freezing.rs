@@ -26,6 +26,7 @@ impl Follower {
         if let Some(is_kept) = self.leaving.get_mut(&pid) {
             *is_kept = false;
         }
+        self.leave_tripwire(pid);
         let mut threads = self.tracees.of_process(pid);
         threads.retain(|(_, doing)| doing.stands_still());
         // The signal first: it ends the others before they can run.

@@ -134,6 +134,7 @@ impl Follower {
     /// Follows a process no longer. Its threads go on; one that stands still after an event gets its signal.
     pub fn release(&mut self, pid: Pid) -> Result<(), TraceError> {
         self.stop_all(pid)?;
+        self.cut(pid);
         drop(Hold::of_stopped(
             pid,
             self.held.iter().copied(),
@@ -142,7 +143,7 @@ impl Follower {
         for (tid, doing) in self.tracees.of_process(pid) {
             match doing {
                 Doing::Waiting(signal) => kernel::detach(tid, signal.map(SignalNumber)),
-                Doing::Exiting => kernel::detach(tid, None),
+                Doing::Exiting | Doing::Tripped => kernel::detach(tid, None),
                 Doing::Running | Doing::JobStopped => {}
             }
         }

@@ -14,6 +14,7 @@ mod launch;
 mod orders;
 mod tracees;
 mod trap;
+mod tripwire;
 
 use std::sync::mpsc::{self, Receiver};
 
@@ -24,6 +25,7 @@ pub use follower::{Follower, Interests};
 pub use launch::Program;
 pub use orders::Orders;
 pub use trap::Trap;
+pub use tripwire::{CallRegisters, Replaced};
 
 use super::TraceError;
 use crate::model::{Pid, Tid};

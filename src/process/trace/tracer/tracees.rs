@@ -12,6 +12,8 @@ pub(super) enum Doing {
     Waiting(Option<i32>),
     /// Stands still before its end, with all the others of its process, until the session lets them go on.
     Exiting,
+    /// Stands still at a [tripwire](super::tripwire), until the session lets it go past.
+    Tripped,
     /// Stopped with its whole process by a signal such as SIGSTOP, which the kernel is to go on with (`PTRACE_LISTEN`).
     JobStopped,
 }
@@ -19,7 +21,7 @@ pub(super) enum Doing {
 impl Doing {
     /// Whether it does nothing until the session wants it to.
     pub fn stands_still(self) -> bool {
-        matches!(self, Doing::Waiting(_) | Doing::Exiting)
+        matches!(self, Doing::Waiting(_) | Doing::Exiting | Doing::Tripped)
     }
 }
 

@@ -1,6 +1,8 @@
 //! `pmdb run -- COMMAND`: a process that brings a signal on itself is stopped before it dies of it, and why it dies is told; of those
 //! that others kill, who did it.
 
+mod native_failures;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;

@@ -1,0 +1,313 @@
+//! What the native code of a process is watched for: panics of Rust, and exceptions of C++ that nobody catches.
+//!
+//! The functions in which they begin are looked up in each file that a process loads, when its program begins and whenever its dynamic
+//! linker says that there is another one, and get tripwires. What a thread that trips is about is read while it stands there.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::guardian;
+use crate::model::{Addr, Pid, Tid};
+use crate::native::unhandled::{
+    Change, CppException, Libraries, Library, Location, Message, Panic, Place, Places,
+};
+use crate::process::live::LiveProcess;
+use crate::process::trace::{CallRegisters, Follower, Orders, Replaced, TraceError};
+use crate::process::{Memory, Process};
+
+/// A failure that native code tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NativeFailure {
+    Panic(Panic),
+    Terminate(CppException),
+}
+
+/// What it means that a thread comes to a tripwire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Failure(Place),
+    /// The message of a panic is there.
+    PanicMessageDone,
+    /// The dynamic linker changes its list.
+    Libraries,
+}
+
+/// The tripwires of one process, and what they are for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Alarms {
+    libraries: Libraries,
+    purposes: BTreeMap<Addr, Purpose>,
+    /// By the entry of the library that has them.
+    of_library: BTreeMap<Addr, Vec<Addr>>,
+    /// Panics whose message is still to be put together.
+    panicking: BTreeMap<Tid, Panic>,
+}
+
+/// A thread has come to a tripwire.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trip {
+    pub pid: Pid,
+    pub tid: Tid,
+    pub place: Addr,
+    pub visit: u64,
+}
+
+/// With what they are set.
+pub(super) struct Armourer {
+    pub orders: Orders,
+    /// What was found in files.
+    pub places: Arc<Places>,
+}
+
+impl Armourer {
+    /// For a process whose program is about to begin. What cannot be read has no alarms.
+    pub fn begin(&self, pid: Pid) -> Alarms {
+        let mut alarms = Alarms::default();
+        let Ok(process) = LiveProcess::open(pid) else {
+            return alarms;
+        };
+        let memory = Memory::new(&process);
+        alarms.libraries = Libraries::of(pid, &memory);
+        if alarms.libraries.linker_calls(&memory).is_none() {
+            let program = alarms.libraries.known().to_vec();
+            self.add(pid, &mut alarms, &program, &process);
+        } else {
+            self.read_libraries(pid, &mut alarms, &process, &memory);
+        }
+        if let Some(function) = alarms.libraries.linker_calls(&memory) {
+            let is_set = self.string(pid, &[function]);
+            alarms
+                .purposes
+                .extend(is_set.then_some((function, Purpose::Libraries)));
+        }
+        self.tell_guardian(pid);
+        alarms
+    }
+
+    /// Of a forked child, which has the tripwires of its parent.
+    pub fn inherited(&self, child: Pid, parent: &Alarms) -> Alarms {
+        if !parent.purposes.is_empty() {
+            self.tell_guardian(child);
+        }
+        Alarms {
+            panicking: BTreeMap::new(),
+            ..parent.clone()
+        }
+    }
+
+    /// A process has executed another program: what was in its memory is gone.
+    pub fn forget(&self, pid: Pid) {
+        guardian::look_after_code(&Replaced {
+            pid,
+            started: 0,
+            bytes: Vec::new(),
+        });
+    }
+
+    /// If pmdb is killed, another process has to take them out.
+    fn tell_guardian(&self, pid: Pid) {
+        let replaced = self.orders.ask(|follower| follower.replaced(pid));
+        if let Ok(Some(replaced)) = replaced {
+            guardian::look_after_code(&replaced);
+        }
+    }
+
+    fn string(&self, pid: Pid, places: &[Addr]) -> bool {
+        // It fails for one that was killed meanwhile, and for code that cannot be written to: it is then not watched.
+        let strung = self.orders.ask(|follower| follower.string(pid, places));
+        matches!(strung, Ok(Ok(())))
+    }
+
+    fn read_libraries(
+        &self,
+        pid: Pid,
+        alarms: &mut Alarms,
+        process: &dyn Process,
+        memory: &Memory<'_>,
+    ) {
+        let (come, gone) = alarms.libraries.read(memory);
+        for library in gone {
+            let places = alarms.of_library.remove(&library.entry).unwrap_or_default();
+            for place in &places {
+                alarms.purposes.remove(place);
+            }
+            let forget = |follower: &mut Follower| {
+                follower.forget_places(pid, &places);
+            };
+            let _ = self.orders.ask(forget);
+        }
+        self.add(pid, alarms, &come, process);
+    }
+
+    fn add(&self, pid: Pid, alarms: &mut Alarms, libraries: &[Library], process: &dyn Process) {
+        for library in libraries {
+            let path = match library.path.as_os_str().is_empty() {
+                true => PathBuf::from(format!("/proc/{pid}/exe")),
+                false => process.resolve(&library.path),
+            };
+            let found = self.places.of(&path);
+            if found.is_empty() {
+                continue;
+            }
+            let placed = |(at, place): &(crate::native::Svma, Place)| {
+                (library.bias.plus(at.0), Purpose::Failure(*place))
+            };
+            let purposes: Vec<(Addr, Purpose)> = found.iter().map(placed).collect();
+            // The message is of interest only while there is one.
+            let is_lasting = |purpose: Purpose| purpose != Purpose::Failure(Place::PanicMessage);
+            let strung = purposes.iter().filter(|(_, purpose)| is_lasting(*purpose));
+            let strung: Vec<Addr> = strung.map(|(at, _)| *at).collect();
+            if self.string(pid, &strung) {
+                let all = purposes.iter().map(|(at, _)| *at).collect();
+                alarms.of_library.insert(library.entry, all);
+                alarms.purposes.extend(purposes);
+            }
+        }
+    }
+
+    /// A thread has come to a tripwire. Gives back what it fails of; otherwise the thread goes on.
+    pub fn tripped(
+        &self,
+        alarms: &mut Alarms,
+        trip: &Trip,
+        at: &CallRegisters,
+    ) -> Result<Option<NativeFailure>, TraceError> {
+        let failure = self.sort_out(alarms, trip, at);
+        if failure.is_none() {
+            let pass = |follower: &mut Follower| follower.pass(trip.tid, trip.visit);
+            self.orders.ask(pass)??;
+        }
+        Ok(failure)
+    }
+
+    fn sort_out(
+        &self,
+        alarms: &mut Alarms,
+        trip: &Trip,
+        at: &CallRegisters,
+    ) -> Option<NativeFailure> {
+        let Trip {
+            pid, tid, place, ..
+        } = *trip;
+        let purpose = *alarms.purposes.get(&place)?;
+        let process = LiveProcess::open(pid).ok()?;
+        let memory = Memory::new(&process);
+        match purpose {
+            Purpose::Libraries => {
+                match alarms.libraries.change(&memory)? {
+                    Change::Consistent => {
+                        let before = alarms.purposes.len();
+                        self.read_libraries(pid, alarms, &process, &memory);
+                        if alarms.purposes.len() != before {
+                            self.tell_guardian(pid);
+                        }
+                    }
+                    Change::Removing => alarms.libraries.expect_removal(),
+                    Change::Adding => {}
+                }
+                None
+            }
+            Purpose::Failure(Place::Panic) => {
+                let formats = |method: Addr| {
+                    let purpose = alarms.purposes.get(&method);
+                    purpose == Some(&Purpose::Failure(Place::PanicMessage))
+                };
+                let panic = Panic::read(&process, at, formats);
+                let Message::Later(formatting) = &panic.message else {
+                    return Some(NativeFailure::Panic(panic));
+                };
+                if !self.string(pid, &[formatting.method]) {
+                    let message = Message::Unreadable;
+                    return Some(NativeFailure::Panic(Panic { message, ..panic }));
+                }
+                self.tell_guardian(pid);
+                alarms.panicking.insert(tid, panic);
+                None
+            }
+            Purpose::Failure(Place::PanicMessage) => {
+                if alarms.panicking.contains_key(&tid) {
+                    let caller = memory.pointer(at.stack).ok()?;
+                    if self.string(pid, &[caller]) {
+                        alarms.purposes.insert(caller, Purpose::PanicMessageDone);
+                        self.tell_guardian(pid);
+                    }
+                }
+                None
+            }
+            Purpose::PanicMessageDone => {
+                let location = alarms.panicking.get(&tid)?.location.clone();
+                let message = Panic::formatted(&process, at);
+                Some(NativeFailure::Panic(Panic { location, message }))
+            }
+            Purpose::Failure(Place::Terminate) => {
+                let exception = CppException::read(&process, place, at);
+                Some(NativeFailure::Terminate(exception))
+            }
+        }
+    }
+}
+
+impl Alarms {
+    /// What a thread fails of is told.
+    pub fn told(&mut self, tid: Tid) {
+        self.panicking.remove(&tid);
+    }
+}
+
+impl NativeFailure {
+    /// `panicked at src/main.rs:12:5: index out of bounds: …`, `threw std::runtime_error: it went wrong`. `thread`: its name, if it is not the
+    /// main thread of its process.
+    pub fn told(&self, thread: Option<&str>) -> String {
+        let within = thread.map(|name| format!(" in thread {name}"));
+        let within = within.unwrap_or_default();
+        match self {
+            NativeFailure::Panic(panic) => {
+                let place = match &panic.location {
+                    Some(Location { file, line, column }) => format!("{file}:{line}:{column}"),
+                    None => "a place that cannot be read".to_string(),
+                };
+                let message = match &panic.message {
+                    Message::Text(text) => text.clone(),
+                    Message::NoText => "a value that is no text".to_string(),
+                    Message::Later(_) | Message::Unreadable => {
+                        "its message cannot be read".to_string()
+                    }
+                };
+                format!("panicked{within} at {place}: {message}")
+            }
+            NativeFailure::Terminate(CppException::Thrown(thrown)) => {
+                let what = match &thrown.what {
+                    None => String::new(),
+                    Some(Ok(text)) => format!(": {text}"),
+                    Some(Err(why)) => format!(" ({why})"),
+                };
+                format!("threw{within} {}{what}", thrown.type_name)
+            }
+            NativeFailure::Terminate(CppException::None) => {
+                format!("called std::terminate(){within} without an exception")
+            }
+            NativeFailure::Terminate(CppException::Unreadable { why }) => {
+                format!("called std::terminate(){within}: {why}")
+            }
+        }
+    }
+
+    /// What becomes of it.
+    pub fn fate(&self) -> Option<String> {
+        match self {
+            NativeFailure::Terminate(CppException::Thrown(_)) => {
+                Some("std::terminate() ends the program".to_string())
+            }
+            _ => None,
+        }
+    }
+
+    /// As the reason of a stop.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            NativeFailure::Panic(_) => "panic",
+            NativeFailure::Terminate(_) => "terminate",
+        }
+    }
+}

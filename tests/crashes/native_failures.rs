@@ -1,0 +1,244 @@
+//! Panics of Rust, and exceptions of C++ that nobody catches: compared with what the program itself prints of them.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Answer, any_python, cpp_program, pmdb_alone, rust_program, skip};
+
+fn run(program: &Path, words: &[&str], options: &[&str]) -> Answer {
+    let program = program.display().to_string();
+    pmdb_alone([&["run"], options, &["--", &program], words].concat(), "")
+}
+
+/// What pmdb says that a process has done, at each of its stops.
+fn headings(answer: &Answer) -> Vec<&str> {
+    let lines = answer.stderr.lines();
+    let stops = lines.filter_map(|line| line.strip_prefix("[pmdb] ")?.split_once(") "));
+    stops.map(|(_, what)| what).collect()
+}
+
+/// The panics that the program itself has printed: where, and the message in one line as pmdb writes it.
+fn printed_panics(answer: &Answer) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut lines = answer.stderr.lines().peekable();
+    while let Some(line) = lines.next() {
+        let place = line.split_once(" panicked at ").map(|(_, place)| place);
+        let is_own = line.starts_with("thread '") || line.starts_with("panicked at ");
+        let place = place.or_else(|| line.strip_prefix("panicked at "));
+        let Some(place) = place.filter(|_| is_own) else {
+            continue;
+        };
+        let is_message = |line: &&str| {
+            !line.starts_with("[pmdb]")
+                && !line.starts_with("note: ")
+                && !line.starts_with("stack backtrace:")
+                && !line.is_empty()
+        };
+        let mut message = Vec::new();
+        while let Some(line) = lines.next_if(is_message) {
+            message.push(line);
+        }
+        let message = match message.join("\\n") {
+            any if any == "Box<dyn Any>" => "a value that is no text".to_string(),
+            text => text,
+        };
+        told.push(format!("{place} {message}"));
+    }
+    told
+}
+
+const BUILDS: [(&str, &[&str]); 5] = [
+    ("plain", &["-g"]),
+    ("optimised", &["-O"]),
+    ("new-names", &["-O", "-C", "symbol-mangling-version=v0"]),
+    ("abort", &["-O", "-C", "panic=abort"]),
+    ("whole", &["-O", "-C", "lto=fat", "-C", "codegen-units=1"]),
+];
+
+#[test]
+fn panics_stop_with_the_place_and_the_message_that_the_program_prints() {
+    for (variant, options) in BUILDS {
+        let program = rust_program("panicking", variant, options);
+        for how in [
+            "index",
+            "static",
+            "formatted",
+            "err",
+            "none",
+            "overflow",
+            "any-str",
+            "any-string",
+            "any",
+            "thread",
+            "caught-then-lost",
+            "hook",
+        ] {
+            // The other builds have the same code for most of them.
+            if !["plain", "abort"].contains(&variant) && !["index", "err", "any"].contains(&how) {
+                continue;
+            }
+            let alone = Command::new(&program).arg(how).output().unwrap();
+            let answer = run(&program, &[how], &["--batch"]);
+            let printed = printed_panics(&answer);
+            assert!(!printed.is_empty(), "{variant} {how}: {answer:#?}");
+            let told: Vec<String> = headings(&answer)
+                .into_iter()
+                .map(|told| {
+                    let told = told.strip_prefix("panicked ").unwrap_or(told);
+                    let told = told.strip_prefix("in thread digger ").unwrap_or(told);
+                    told.strip_prefix("at ").unwrap_or(told).to_string()
+                })
+                .collect();
+            assert_eq!(told, printed, "{variant} {how}: {answer:#?}");
+            let code = alone.status.code().or_else(|| {
+                use std::os::unix::process::ExitStatusExt;
+                alone.status.signal().map(|signal| 128 + signal)
+            });
+            assert_eq!(answer.code, code, "{variant} {how}: {answer:#?}");
+            assert_eq!(answer.stdout.as_bytes(), alone.stdout, "{variant} {how}");
+            // Panicking and the SIGABRT behind it are one failure.
+            let failures = answer
+                .stderr
+                .lines()
+                .filter(|line| line.starts_with("       ") && line.contains(") panicked "));
+            assert_eq!(failures.count(), printed.len(), "{answer:#?}");
+        }
+    }
+}
+
+#[test]
+fn threads_that_panic_are_named() {
+    let program = rust_program("panicking", "plain", &["-g"]);
+    let answer = run(&program, &["thread"], &["--batch"]);
+    let told = headings(&answer);
+    assert!(
+        told[0].starts_with("panicked in thread digger at "),
+        "{answer:#?}"
+    );
+    assert_eq!(answer.stdout, "joined: true\na destructor has run\n");
+}
+
+#[test]
+fn a_panic_stops_before_anything_is_unwound_and_only_if_it_is_to() {
+    let program = rust_program("panicking", "plain", &["-g"]);
+    let commands = ["-c", "p 1", "-c", "c", "--kill"];
+    let answer = run(
+        &program,
+        &["index"],
+        &commands[..2]
+            .iter()
+            .chain(&commands[4..])
+            .copied()
+            .collect::<Vec<_>>(),
+    );
+    assert_eq!(headings(&answer).len(), 1, "{answer:#?}");
+    assert!(
+        !answer.stdout.contains("a destructor has run"),
+        "{answer:#?}"
+    );
+    assert_eq!(answer.code, Some(143), "{answer:#?}");
+    let answer = run(&program, &["index"], &["--batch", "--on", "crash"]);
+    assert!(headings(&answer).is_empty(), "{answer:#?}");
+    assert!(
+        answer.stdout.contains("a destructor has run"),
+        "{answer:#?}"
+    );
+}
+
+const CPP_BUILDS: [(&str, &[&str]); 3] = [
+    ("plain", &["-g"]),
+    ("optimised", &["-O2"]),
+    ("static", &["-O2", "-static"]),
+];
+
+/// What the handler of the library has printed: the type, and what the exception says of itself.
+fn printed_exception(answer: &Answer) -> Option<(String, Option<String>)> {
+    let begin = "terminate called after throwing an instance of '";
+    let mut lines = answer.stderr.lines();
+    let name = lines.find_map(|line| line.strip_prefix(begin)?.strip_suffix("'"))?;
+    let what = lines.find_map(|line| line.strip_prefix("  what():  "));
+    Some((name.to_string(), what.map(str::to_string)))
+}
+
+#[test]
+fn exceptions_of_cpp_that_nobody_catches_are_told_with_their_type_and_text() {
+    for (variant, options) in CPP_BUILDS {
+        let Some(program) = cpp_program("throwing", variant, options) else {
+            return skip("exceptions of C++", "there is no C++ compiler");
+        };
+        for how in [
+            "int", "text", "code", "runtime", "derived", "fixed", "second", "system", "noexcept",
+            "thread", "again", "carried",
+        ] {
+            let answer = run(&program, &[how], &["--batch"]);
+            let (name, what) = printed_exception(&answer).unwrap_or_default();
+            let within = if how == "thread" { " in thread" } else { "" };
+            let said = what.map(|what| format!(": {what}")).unwrap_or_default();
+            let told = headings(&answer);
+            assert_eq!(told.len(), 1, "{variant} {how}: {answer:#?}");
+            let told = told[0].replace(&format!("{within} throwing-{variant}"), "");
+            let is_told = told.starts_with("threw") && told.ends_with(&format!(" {name}{said}"));
+            // The kernel cuts the name of a thread.
+            assert!(is_told, "{variant} {how}: {answer:#?}");
+            assert_eq!(answer.code, Some(134), "{answer:#?}");
+            let failures = answer
+                .stderr
+                .lines()
+                .filter(|line| line.contains(") threw "));
+            assert_eq!(failures.count(), 2, "{answer:#?}");
+        }
+        let answer = run(&program, &["made"], &["--batch"]);
+        let why = "threw lib::Made (it has a what() of its own that would have to be run)";
+        assert_eq!(headings(&answer), [why]);
+        let answer = run(&program, &["terminate"], &["--batch"]);
+        assert_eq!(
+            headings(&answer),
+            ["called std::terminate() without an exception"]
+        );
+        let answer = run(&program, &["caught"], &["--batch"]);
+        assert!(headings(&answer).is_empty(), "{answer:#?}");
+        assert_eq!(answer.code, Some(3), "{answer:#?}");
+    }
+}
+
+#[test]
+fn a_library_that_a_python_loads_later_is_watched_too() {
+    let library = ["-O", "--crate-type=cdylib", "--cfg", "library"];
+    let library = rust_program("panicking", "library.so", &library)
+        .display()
+        .to_string();
+    let Some(python) = any_python() else {
+        return skip("a library that panics", "there is no Python");
+    };
+    let path = python.path.display().to_string();
+    let script = "import ctypes, sys\nlibrary = ctypes.CDLL(sys.argv[1])\nseen = 7\n\
+                  print(library.fail_and_catch(seen), flush=True)\nlibrary.fail_for_good(seen)";
+    let words = [
+        "run",
+        "-c",
+        "p seen",
+        "-c",
+        "c",
+        "-c",
+        "p seen + 1",
+        "--",
+        &path,
+        "-c",
+        script,
+        &library,
+    ];
+    let answer = pmdb_alone(words, "");
+    let printed = printed_panics(&answer);
+    let told = headings(&answer);
+    let told: Vec<&str> = told
+        .iter()
+        .filter_map(|it| it.strip_prefix("panicked at "))
+        .collect();
+    assert!(told.len() >= 2, "{answer:#?}");
+    assert_eq!(told[..2], printed[..2], "{answer:#?}");
+    for line in ["7", "8", "1"] {
+        let said = answer.stderr.lines().chain(answer.stdout.lines());
+        assert!(said.into_iter().any(|it| it == line), "{line}: {answer:#?}");
+    }
+    assert_eq!(answer.code, Some(134), "{answer:#?}");
+}
