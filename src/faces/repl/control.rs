@@ -16,6 +16,9 @@ use crate::session::{Event, Request, Response, Resume, Scope, SessionError, Stop
 /// How long a process that was asked to stop may take until the prompt comes back without it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
+/// After how long it is said that a process may wait for one that is held.
+const BEFORE_TELLING: Duration = Duration::from_secs(1);
+
 impl Repl {
     pub(super) fn control(
         &mut self,
@@ -163,6 +166,8 @@ impl Repl {
         out: &mut dyn Write,
     ) -> Result<(), Trouble> {
         let interrupted = self.session.interrupted();
+        let begin = Instant::now();
+        let mut is_told = !self.session.keeps_some();
         loop {
             let waited = self.session.ask(Request::Wait);
             self.take_turn();
@@ -180,6 +185,12 @@ impl Repl {
             {
                 self.session.ask(Request::Hold)?;
                 deadline = Some(Instant::now() + PATIENCE);
+            }
+            if !is_told && deadline.is_none() && begin.elapsed() > BEFORE_TELLING {
+                is_told = true;
+                let text =
+                    "[others are held: if it waits for one of them, Ctrl-C stops it where it is]";
+                self.writer(out).line(text)?;
             }
             if deadline.is_some_and(|deadline| Instant::now() > deadline) {
                 let why = "the process has run no line of Python since: it is in C code or waits, and stops when it is back; `where` shows where it is";

@@ -78,6 +78,7 @@ impl Repl {
         let labels = process_labels(&self.process_entries());
         let mut folded: Vec<(String, Vec<&str>)> = Vec::new();
         for (index, text) in answers {
+            let text = text.trim_end_matches('\n').to_string();
             let label = labels.get(index).map_or("?", String::as_str);
             match folded.iter_mut().find(|(known, _)| *known == text) {
                 Some((_, givers)) => givers.push(label),
@@ -87,7 +88,6 @@ impl Repl {
         for (text, givers) in folded {
             let givers = format!("{}:", compress(givers));
             let givers = self.palette.paint(Role::Prompt, givers);
-            let text = text.trim_end_matches('\n');
             let between = if text.contains('\n') { '\n' } else { ' ' };
             writeln!(out, "{givers}{between}{text}")?;
         }
