@@ -42,4 +42,5 @@ pub use numpy::{ArrayFacts, ArrayView, NumpyScalar};
 pub use object::{Attribute, Field};
 pub use own_words::OwnWords;
 pub use repr::Limits;
+pub use stack::Evaluation;
 pub use thread::PythonThread;

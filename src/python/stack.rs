@@ -37,8 +37,20 @@ pub struct Stack {
     /// Which of them are below frames of pmdb's own that are not the newest: what is above is code that pmdb runs there.
     pub below_agent: Vec<usize>,
     pub broken: Option<LookError>,
+    /// The calls of the interpreter's loop, the newest first.
+    pub evaluations: Vec<Evaluation>,
     /// The thread ran on while its frames were read, at every attempt: callers and callees may be of two moments.
     pub moving: bool,
+}
+
+/// A call of the interpreter's loop (`_PyEval_EvalFrameDefault`). From 3.11 on a Python function that calls another goes on in the
+/// same loop; a call from C begins a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Evaluation {
+    /// How many frames of the stack it runs.
+    pub frames: usize,
+    /// One of its variables: the shim that it puts below its first frame (3.12+).
+    pub variable: Option<Addr>,
 }
 
 impl Stack {
@@ -110,9 +122,12 @@ impl Look<'_> {
             frames: Vec::new(),
             below_agent: Vec::new(),
             broken: chain.broken,
+            evaluations: Vec::new(),
             moving,
         };
         let mut below_entrance = false;
+        let (mut counted, mut passed) = (0, 0);
+        let oldest = chain.frames.last().copied();
         for address in chain.frames {
             let kept = self.memory.keep(address, size_of::<PythonFrame>());
             match kept
@@ -144,8 +159,38 @@ impl Look<'_> {
                     stack.broken = Some(first.unwrap_or(error));
                 }
             }
+            passed += 1;
+            // From 3.14 on the oldest of all is one that belongs to no call.
+            let is_base = passed == 1 && oldest == Some(address) && self.is_shim(address);
+            if self.is_called_from_c(address) && !is_base {
+                stack.evaluations.push(Evaluation {
+                    frames: stack.frames.len() - counted,
+                    variable: self.is_shim(address).then_some(address),
+                });
+                (counted, passed) = (stack.frames.len(), 0);
+            }
         }
         stack
+    }
+
+    /// Whether the interpreter's loop was begun for a frame: always (up to 3.10), if it says so (3.11), or if it is the shim
+    /// that the loop puts below its first frame (3.12+; `_PyEval_EvalFrameDefault` in `Python/ceval.c`).
+    fn is_called_from_c(&self, frame: Addr) -> bool {
+        match self.layout().frame {
+            FrameLayout::Object(_) => true,
+            FrameLayout::Interpreter(layout) => match layout.is_entry {
+                Some(at) => self.memory.u8(frame.plus(at)).is_ok_and(|flag| flag != 0),
+                None => self.is_shim(frame),
+            },
+        }
+    }
+
+    fn is_shim(&self, frame: Addr) -> bool {
+        let FrameLayout::Interpreter(layout) = self.layout().frame else {
+            return false;
+        };
+        let owner = self.memory.u8(frame.plus(layout.owner));
+        owner.is_ok_and(|owner| layout.shim_owners.contains(&owner))
     }
 
     /// Whether a core has nothing but zeros for a frame. gcore writes them for all of a mapping in which one page

@@ -31,6 +31,7 @@ mod launched;
 mod levels;
 mod listing;
 mod look;
+mod mixed_stack;
 mod native_stack;
 mod places;
 mod presence;

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::model::{GilState, ProcessReport, Thread};
-use crate::native::{LoadedModules, NativeStack, describe, unwind};
+use super::mixed_stack::{MachineFrame, PythonFrames, mix};
+use crate::model::{Addr, GilState, ProcessReport, Thread};
+use crate::native::{LoadedModules, NativeFrame, NativeStack, describe, unwind};
 use crate::process::{Budget, Memory, Process, ThreadStatus};
+use crate::python::Evaluation;
 
 /// A thread that was found, and its native stack; or why it has none.
 pub(super) struct Walked {
@@ -34,20 +36,67 @@ pub(super) fn walk(
         .collect()
 }
 
-/// Puts the native frames into a report.
-pub(super) fn add(walked: Vec<Walked>, modules: &LoadedModules<'_>, report: &mut ProcessReport) {
+/// Puts the native frames into a report that has the Python ones. `evaluations` are those of its threads.
+pub(super) fn add(
+    walked: Vec<Walked>,
+    modules: &LoadedModules<'_>,
+    evaluations: &[Vec<Evaluation>],
+    report: &mut ProcessReport,
+) {
     for Walked { status, stack } in walked {
-        let mut thread = without_python(&status);
+        let threads = &mut report.threads;
+        let mut known: Vec<usize> = (0..threads.len())
+            .filter(|&index| threads[index].tid == Some(status.tid))
+            .collect();
+        if known.is_empty() {
+            known.push(threads.len());
+            threads.push(without_python(&status));
+        }
         match stack {
             Ok(stack) => {
-                let frames = stack.frames.iter();
-                thread.frames = frames.flat_map(|frame| describe(frame, modules)).collect();
-                thread.note = stack.broken.map(|broken| broken.to_string());
+                // One interpreter that runs another does so in the same thread, and was made before it.
+                known.sort_by_key(|&index| std::cmp::Reverse(threads[index].interpreter));
+                let python = known.iter().map(|&index| PythonFrames {
+                    frames: std::mem::take(&mut threads[index].frames),
+                    evaluations: evaluations.get(index).cloned().unwrap_or_default(),
+                });
+                let native = machine_frames(&stack, modules);
+                let mixed = mix(native, python.collect(), stack.broken.is_none());
+                for (mixed, &index) in mixed.into_iter().zip(&known) {
+                    threads[index].frames = mixed.frames;
+                    add_note(&mut threads[index], mixed.note);
+                }
+                let broken = stack.broken.map(|broken| broken.to_string());
+                let oldest = known.last().copied().unwrap_or_default();
+                add_note(&mut threads[oldest], broken);
             }
-            Err(why) => thread.note = Some(why.to_owned()),
+            Err(why) => {
+                for index in known {
+                    add_note(
+                        &mut threads[index],
+                        Some(format!("no native frames: {why}")),
+                    );
+                }
+            }
         }
-        report.threads.push(thread);
     }
+}
+
+/// The frames of the machine, each with its part of the stack: up to where its caller's begins.
+fn machine_frames(stack: &NativeStack, modules: &LoadedModules<'_>) -> Vec<MachineFrame> {
+    let begin = |frame: &NativeFrame| frame.registers.stack_pointer();
+    let ends = stack.frames.iter().skip(1).map(begin);
+    let ends = ends.chain([Addr(u64::MAX)]);
+    let frame = |(frame, end)| MachineFrame {
+        sources: describe(frame, modules),
+        stack: begin(frame)..end,
+    };
+    stack.frames.iter().zip(ends).map(frame).collect()
+}
+
+fn add_note(thread: &mut Thread, note: Option<String>) {
+    let notes = thread.note.take().into_iter().chain(note);
+    thread.note = notes.reduce(|before, note| format!("{before}; {note}"));
 }
 
 fn without_python(status: &ThreadStatus) -> Thread {

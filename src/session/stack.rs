@@ -17,7 +17,7 @@ use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
 use crate::process::{Budget, Process, ProcessError, Source, ThreadStatus, mapped, still};
 pub use crate::python::Limits;
-use crate::python::{Effort, Located, Locator, Look, PythonError, PythonThread};
+use crate::python::{Effort, Evaluation, Located, Locator, Look, PythonError, PythonThread};
 
 /// How often a stack that was torn is read anew.
 const MOST_LOOKS: usize = 8;
@@ -245,7 +245,7 @@ impl Looking<'_> {
         let held = report
             .pid
             .filter(|_| is_held && process.identity().source == Source::Live);
-        let (mut report, walked) = match held {
+        let (mut report, evaluations, walked) = match held {
             None => self.look(process, &report, budget),
             Some(pid) => {
                 let rehearse =
@@ -256,12 +256,12 @@ impl Looking<'_> {
                     Err(error) => {
                         let mut report = report;
                         report.error = Some(error.to_string());
-                        (report, Vec::new())
+                        (report, Vec::new(), Vec::new())
                     }
                 }
             }
         };
-        native_stack::add(walked, self.modules, &mut report);
+        native_stack::add(walked, self.modules, &evaluations, &mut report);
         report
     }
 
@@ -270,32 +270,34 @@ impl Looking<'_> {
         process: &dyn Process,
         report: &ProcessReport,
         budget: &Arc<Budget>,
-    ) -> (ProcessReport, Vec<Walked>) {
+    ) -> (ProcessReport, Vec<Vec<Evaluation>>, Vec<Walked>) {
         let mut report = report.clone();
-        if let Some(located) = self.located {
-            read_threads(process, located, self.options, budget, &mut report);
-        }
+        let evaluations = match self.located {
+            Some(located) => read_threads(process, located, self.options, budget, &mut report),
+            None => Vec::new(),
+        };
         let walked = if self.options.native {
             native_stack::walk(process, self.modules, budget)
         } else {
             Vec::new()
         };
-        (report, walked)
+        (report, evaluations, walked)
     }
 }
 
+/// Reads the Python threads into a report, and gives of each the calls of the interpreter's loop.
 fn read_threads(
     process: &dyn Process,
     located: &Located,
     options: &StackOptions,
     budget: &Arc<Budget>,
     report: &mut ProcessReport,
-) {
+) -> Vec<Vec<Evaluation>> {
     let kernel = match process.threads() {
         Ok(threads) => threads,
         Err(error) => {
             report.error = Some(error.to_string());
-            return;
+            return Vec::new();
         }
     };
     let look = Look::within(process, located, budget.clone());
@@ -306,17 +308,18 @@ fn read_threads(
     report.threads_without_python = without_python(&kernel, &threads);
     // CPython puts the newest thread first in its list; a reader expects the main one first.
     threads.reverse();
-    let described: Vec<(Addr, Thread)> = threads
+    let described: Vec<(Addr, (Thread, Vec<Evaluation>))> = threads
         .iter()
         .map(|thread| (thread.address, describe(&look, thread, options)))
         .collect();
     // What was read of a thread that has ended meanwhile may be anything.
     let living = look.living_threads();
-    report.threads = described
+    let evaluations;
+    (report.threads, evaluations) = described
         .into_iter()
         .filter(|(state, _)| living.as_ref().is_none_or(|living| living.contains(state)))
         .map(|(_, thread)| thread)
-        .collect();
+        .unzip();
     if let Some(error) = broken {
         report.error = Some(format!("not all threads could be read: {error}"));
     }
@@ -326,6 +329,7 @@ fn read_threads(
     if let Some(limit) = look.spent() {
         report.error = Some(format!("not everything was read: {limit}"));
     }
+    evaluations
 }
 
 /// How many of the process's threads no Python thread is.
@@ -341,7 +345,11 @@ fn without_python(kernel: &[ThreadStatus], threads: &[PythonThread]) -> u64 {
     unknown.count() as u64
 }
 
-fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> Thread {
+fn describe(
+    look: &Look<'_>,
+    thread: &PythonThread,
+    options: &StackOptions,
+) -> (Thread, Vec<Evaluation>) {
     let mut stack = look.stack(thread.address);
     // It was changing: what comes next is from another moment, and mostly whole.
     for _ in 0..MOST_LOOKS {
@@ -352,7 +360,7 @@ fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> T
         stack = look.stack(thread.address);
     }
     let frames = &stack.frames;
-    Thread {
+    let described = Thread {
         frames: frames
             .iter()
             .map(|frame| look.describe(frame, options.locals.as_ref()))
@@ -363,7 +371,8 @@ fn describe(look: &Look<'_>, thread: &PythonThread, options: &StackOptions) -> T
             nowhere.then(|| "it is being created, or ends".to_string())
         }),
         ..thread_facts(thread)
-    }
+    };
+    (described, stack.evaluations)
 }
 
 /// A thread without its stack.

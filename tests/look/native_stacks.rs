@@ -7,7 +7,9 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{Fixture, c_program_with, dump_core_after, gdb, pmdb};
+use crate::support::{
+    Fixture, any_python, c_program_with, dump_core_after, gdb, on_each_python, pmdb,
+};
 
 const OPTIMISED: [&str; 3] = ["-O2", "-fomit-frame-pointer", "-fno-optimize-sibling-calls"];
 
@@ -147,4 +149,83 @@ fn a_core_has_the_stacks_that_the_process_had() {
         );
     }
     assert_same_as_gdb(&dead, &[program.to_str().expect("UTF-8"), path]);
+}
+
+/// The threads of the fixture that are in the lock at the end of all its calls, with the native frames.
+fn mixed_threads(pid: &str) -> Vec<Value> {
+    let threads = threads(&["stack", pid, "--native", "--json"]);
+    let calls = |thread: &Value| functions(thread).contains(&"leaf");
+    let threads: Vec<Value> = threads.into_values().filter(calls).collect();
+    assert_eq!(threads.len(), 2);
+    threads
+}
+
+fn is_native(frame: &Value) -> bool {
+    frame["language"] == "native"
+}
+
+#[test]
+fn python_frames_stand_where_the_interpreter_runs_them() {
+    on_each_python(|python| {
+        let fixture = Fixture::python(python, "mixed.py", &[]);
+        let pid = fixture.pid().to_string();
+        let python_alone = threads(&["stack", &pid, "--json"]);
+        for thread in mixed_threads(&pid) {
+            assert_eq!(thread["note"], Value::Null, "{thread:#?}");
+            let (native, of_python): (Vec<Value>, Vec<Value>) =
+                frames(&thread).iter().cloned().partition(is_native);
+            let tid = thread["tid"].as_u64().expect("a tid") as u32;
+            assert_eq!(of_python, frames(&python_alone[&tid]), "{python:?}");
+            let is_loop = |frame: &Value| {
+                frame["function"]
+                    .as_str()
+                    .is_some_and(|name| name.contains("_PyEval_EvalFrameDefault"))
+            };
+            assert!(!native.iter().any(is_loop), "{native:#?}");
+            // Whatever the version, C stands between these callers and those that they call.
+            let names = functions(&thread);
+            let place = |name: &str| {
+                names
+                    .iter()
+                    .position(|other| other.rsplit('.').next() == Some(name))
+                    .expect("it is called")
+            };
+            for (callee, caller) in [("leaf", "key"), ("key", "sort"), ("reduce", "begin")] {
+                let between = &frames(&thread)[place(callee)..place(caller)];
+                assert!(
+                    between.iter().any(is_native),
+                    "{callee} {caller}: {names:?}"
+                );
+            }
+            assert!(is_native(&frames(&thread)[0]), "it waits in the kernel");
+        }
+    });
+}
+
+#[test]
+fn native_frames_of_a_mixed_stack_are_those_that_gdb_finds() {
+    let Some(python) = any_python() else { return };
+    let fixture = Fixture::python(python, "mixed.py", &[]);
+    let pid = fixture.pid().to_string();
+    let mixed = mixed_threads(&pid);
+    let Some(expected) = gdb::program_counters(&["-p", &pid]) else {
+        return;
+    };
+    for thread in mixed {
+        let tid = thread["tid"].as_u64().expect("a tid") as u32;
+        let native = frames(&thread)
+            .iter()
+            .filter(|frame| is_native(frame) && frame["inlined"] != true);
+        let found: Vec<u64> = native
+            .map(|frame| frame["pc"].as_u64().expect("a pc"))
+            .collect();
+        // All but those of the interpreter's loop, in their order.
+        let mut all = expected[&tid].iter();
+        let are_there = found.iter().all(|pc| all.any(|other| other == pc));
+        assert!(are_there, "{:?} {:?}", hex(&found), hex(&expected[&tid]));
+        assert_eq!(
+            (found.first(), found.last()),
+            (expected[&tid].first(), expected[&tid].last())
+        );
+    }
 }

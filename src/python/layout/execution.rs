@@ -53,6 +53,8 @@ pub struct InterpreterFrameLayout {
     pub owner: u64,
     /// Values of `owner` that mark a frame which is not Python code.
     pub shim_owners: &'static [u8],
+    /// `bool`: C called this frame, not another frame (3.11). Later such a frame has a shim below it.
+    pub is_entry: Option<u64>,
     pub localsplus: u64,
     pub stack_top: StackTop,
     /// Bits of a reference that are not address, to be cleared (3.14+, `Py_TAG_BITS` in `pycore_stackref.h`): no

@@ -86,6 +86,7 @@ pub static V3_11: Layout = Layout {
         instruction_meaning: InstructionMeaning::Previous,
         owner: 69,
         shim_owners: &[],
+        is_entry: Some(68),
         localsplus: 72,
         stack_top: StackTop::SlotsUsed(64),
         reference_tag: 0,

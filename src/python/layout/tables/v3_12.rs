@@ -77,6 +77,7 @@ pub static V3_12: Layout = Layout {
         instruction_meaning: InstructionMeaning::Previous,
         owner: 70,
         shim_owners: &[3],
+        is_entry: None,
         localsplus: 72,
         stack_top: StackTop::SlotsUsed(64),
         reference_tag: 0,

@@ -130,6 +130,7 @@ pub static V3_13: Layout = Layout {
         instruction_meaning: InstructionMeaning::Current,
         owner: 70,
         shim_owners: &[3],
+        is_entry: None,
         localsplus: 72,
         stack_top: StackTop::SlotsUsed(64),
         reference_tag: 0,

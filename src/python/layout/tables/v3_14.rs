@@ -137,6 +137,7 @@ pub static V3_14: Layout = Layout {
         instruction_meaning: InstructionMeaning::Current,
         owner: 74,
         shim_owners: &[3, 4],
+        is_entry: None,
         localsplus: 80,
         stack_top: StackTop::Pointer(64),
         reference_tag: 3,
