@@ -63,24 +63,16 @@ fn pmdb_answers_as_pdb_does() {
         mine.map(move |session| (python, session))
     };
     let all: Vec<(&Python, &Session)> = pythons().iter().flat_map(mine).collect();
-    let differing: Vec<(&Python, String)> = many_at_a_time(|| {
-        let one_by_one = all.par_iter().with_max_len(1);
-        let judged =
-            one_by_one.filter_map(|(python, session)| Some((*python, judged(session, python)?)));
-        judged.collect()
-    });
+    // All at once: nobody waits for the last session of a Python.
+    let one_by_one = all.par_iter().with_max_len(1);
+    let judged =
+        one_by_one.filter_map(|(python, session)| Some((*python, judged(session, python)?)));
+    let differing: Vec<(&Python, String)> = judged.collect();
     on_each_python(|python| {
         let of_it = differing.iter().filter(|(of, _)| *of == python);
         let told: String = of_it.map(|(_, told)| told.as_str()).collect();
         assert!(told.is_empty(), "\n{told}");
     });
-}
-
-/// More than there are processors: the processes of a session wait for each other most of the time.
-fn many_at_a_time<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    let processors = std::thread::available_parallelism().map_or(2, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(3 * processors);
-    pool.build().expect("threads can be had").install(work)
 }
 
 /// Random sessions for each Python, if nobody asks for others.
@@ -112,7 +104,7 @@ fn pmdb_answers_as_pdb_does_at_random() {
                 let told = judged(&session, python)?;
                 Some(format!("{}{told}", session.told()))
             });
-            let differing: Vec<String> = many_at_a_time(|| differing.collect());
+            let differing: Vec<String> = differing.collect();
             let count = differing.len();
             assert!(
                 differing.is_empty(),
