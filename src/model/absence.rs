@@ -20,6 +20,14 @@ pub enum Absence {
     Torn { what: String },
     /// The answer had taken as much time or memory as it may before it came to this.
     LimitReached { limit: String },
+    /// The compiler kept nothing of it.
+    OptimizedOut,
+    /// The compiler kept it, and not at this instruction.
+    NotHere,
+    /// It was in a register that a function which was called from here may have used since.
+    RegisterLost { register: String },
+    /// pmdb cannot read this.
+    Unsupported { what: String },
 }
 
 impl fmt::Display for Absence {
@@ -30,6 +38,12 @@ impl fmt::Display for Absence {
             Absence::NotDumped { address } => write!(f, "<not in this core: {address}>"),
             Absence::Torn { what } => write!(f, "<damaged or changing: {what}>"),
             Absence::LimitReached { limit } => write!(f, "<not read: {limit}>"),
+            Absence::OptimizedOut => write!(f, "<optimised out>"),
+            Absence::NotHere => write!(f, "<not kept at this instruction>"),
+            Absence::RegisterLost { register } => {
+                write!(f, "<was in {register}, which was used since>")
+            }
+            Absence::Unsupported { what } => write!(f, "<not read: {what}>"),
         }
     }
 }

@@ -10,8 +10,10 @@ mod module;
 mod source_frame;
 mod stack;
 mod symbols;
+mod types;
 pub mod unhandled;
 mod unwind;
+pub mod values;
 
 pub use loaded::{Code, LoadedModule, LoadedModules, ParsedModules};
 pub use module::{Module, Svma};

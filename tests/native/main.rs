@@ -6,3 +6,4 @@ mod support;
 mod damaged;
 mod frames;
 mod separate;
+mod values;

@@ -11,7 +11,7 @@ use super::sections::Slice;
 use super::unit::{EntryRef, UnitIn};
 
 /// A chain of origins that is longer than this goes round in a circle.
-const LONGEST_CHAIN: usize = 16;
+pub const LONGEST_CHAIN: usize = 16;
 
 pub struct Functions {
     functions: Vec<Function>,

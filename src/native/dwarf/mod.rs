@@ -16,6 +16,7 @@ mod sections;
 mod separate;
 mod source;
 mod unit;
+mod variables;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,15 +25,20 @@ use self_cell::self_cell;
 use thiserror::Error;
 
 pub use lines::SourceLocation;
-use module::{Module, Owner};
+pub(in crate::native) use module::Module;
+use module::Owner;
 pub use names::demangled;
 use problems::Problems;
+pub(in crate::native) use sections::Slice;
 use sections::{Kept, Naming, Sections};
 use separate::{Origin, open_debug_file, open_supplementary};
 pub use source::{Sameness, SourceFile};
+pub(in crate::native) use unit::{Entry, EntryRef, UnitIn};
+pub(in crate::native) use variables::{Place, Variable, variables_at};
 
+use super::values::{self, FrameState, Limits};
 use super::{SourceFrame, Svma};
-use crate::model::BuildId;
+use crate::model::{BuildId, Local};
 use crate::process::elf::Elf;
 
 #[derive(Debug, Error)]
@@ -116,6 +122,17 @@ impl DebugInformation {
     pub fn frames_at(&self, address: Svma) -> Vec<SourceFrame> {
         self.parsed
             .with_dependent(|_, module| module.frames_at(address.0))
+    }
+
+    /// The variables that are in scope at an address, of each of the frames that [`DebugInformation::frames_at`] gives for it.
+    pub fn locals_at(
+        &self,
+        address: Svma,
+        frame: &FrameState<'_>,
+        limits: &Limits,
+    ) -> Vec<Vec<Local>> {
+        self.parsed
+            .with_dependent(|_, module| values::locals(module, address.0, frame, limits))
     }
 
     /// What was found damaged or missing so far.

@@ -12,7 +12,7 @@ use super::problems::Problems;
 use super::ranges::RangeTable;
 use super::sections::{Kept, Sections, Slice, empty};
 use super::separate::{Origin, SplitName, open_package, open_split};
-use super::unit::{Unit, UnitIn};
+use super::unit::{EntryRef, Unit, UnitIn};
 use crate::native::SourceFrame;
 use crate::process::elf::Elf;
 
@@ -105,6 +105,23 @@ impl<'a> Module<'a> {
         }
         frames.push(source_frame(function.name(entries, self), location, false));
         frames
+    }
+
+    /// The entries of those frames that have a function: of inlined calls, and last of the function itself.
+    pub fn scopes_at(&self, address: u64) -> Vec<EntryRef<'_, 'a>> {
+        let function = self.units_at(address).find_map(|unit| {
+            let entries = self.entries(unit);
+            Some((entries, entries.functions().at(address)?))
+        });
+        let Some((entries, function)) = function else {
+            return Vec::new();
+        };
+        let calls = function.inlined(entries).at(address);
+        let offsets = calls
+            .iter()
+            .map(|call| call.offset)
+            .chain([function.offset]);
+        offsets.map(|offset| entries.entry(offset)).collect()
     }
 
     /// The units that may have the code at an address. More than one, if their ranges overlap.

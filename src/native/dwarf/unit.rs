@@ -21,6 +21,7 @@ pub struct Unit<'a> {
     functions: OnceLock<Functions>,
     scopes: OnceLock<Scopes<'a>>,
     lines: OnceLock<LineTable>,
+    language: OnceLock<Option<gimli::DwLang>>,
 }
 
 /// A unit, and the file that it is in: what it takes to read its entries.
@@ -59,7 +60,19 @@ impl<'a> Unit<'a> {
             functions: OnceLock::new(),
             scopes: OnceLock::new(),
             lines: OnceLock::new(),
+            language: OnceLock::new(),
         }
+    }
+
+    /// Of its source. A type unit says it as well.
+    pub fn language(&self) -> Option<gimli::DwLang> {
+        *self.language.get_or_init(|| {
+            let root = self.parsed.entry(self.parsed.header.root_offset()).ok()?;
+            match root.attr_value(gimli::DW_AT_language)? {
+                AttributeValue::Language(language) => Some(language),
+                _ => None,
+            }
+        })
     }
 }
 

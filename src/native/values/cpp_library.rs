@@ -1,0 +1,321 @@
+//! Values of the C++ library of GCC (libstdc++), told by their names and by those of their members.
+
+use super::plain::{quoted, torn, without_parameters};
+use super::rust_library::garbage;
+use super::storage::Storage;
+use super::text::Text;
+use super::{Stop, Writer, Written};
+use crate::model::{Absence, Addr};
+use crate::native::dwarf::EntryRef;
+use crate::native::types::{Shape, Type};
+
+/// A string that is longer is not read to its end: more is not shown. Bytes.
+const LONGEST_STRING: u64 = 1 << 16;
+const MOST: u64 = i64::MAX as u64;
+/// A red-black tree is no deeper than twice the bits of an address.
+const DEEPEST_TREE: usize = 128;
+
+impl<'s, 'a> Writer<'_, 's, 'a> {
+    /// Writes a value of the library; `false` if it is none that is known here.
+    pub(super) fn write_cpp_library(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        depth: usize,
+        text: &mut Text,
+    ) -> Result<bool, Stop> {
+        if !matches!(kind.shape, Shape::Structure { .. }) {
+            return Ok(false);
+        }
+        // `string` and the like are typedefs; the inline namespace `__cxx11` tells old strings from new ones.
+        let name = kind.own_name(self.module).unwrap_or_default();
+        let in_std = kind.path(self.module).starts_with("std::");
+        match without_parameters(&name) {
+            _ if !in_std => return Ok(false),
+            "basic_string" => self.write_cpp_string(kind, storage, text)?,
+            "basic_string_view" => {
+                let data = self.pointer_in(kind, storage, "_M_str")?;
+                let length = self.number_in(kind, storage, "_M_len")?;
+                self.write_characters(data, length, text)?;
+            }
+            "vector" => self.write_cpp_vector(kind, storage, depth, text)?,
+            "array" => {
+                let (elements, at) = self
+                    .member_at(kind, storage, "_M_elems")
+                    .ok_or_else(lacks)?;
+                self.write(&elements, &at, depth, text)?;
+            }
+            name @ ("map" | "multimap" | "set" | "multiset") => {
+                self.write_tree(kind, name.ends_with("map"), storage, depth, text)?
+            }
+            name @ ("unordered_map" | "unordered_multimap" | "unordered_set"
+            | "unordered_multiset") => {
+                self.write_hash_table(kind, name.ends_with("map"), storage, depth, text)?;
+            }
+            "list" => self.write_linked_list(kind, storage, depth, text)?,
+            name @ ("unique_ptr" | "shared_ptr") => {
+                self.write_owner(kind, name, storage, depth, text)?
+            }
+            "optional" => {
+                let engaged = self.number_in(kind, storage, "_M_engaged")? & 0xff;
+                if engaged == 0 {
+                    text.push("nullopt")?;
+                } else {
+                    let (value, at) = self.find(kind, storage, "_M_value").ok_or_else(lacks)?;
+                    self.write(&value, &at, depth, text)?;
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn pointer_in(&self, kind: &Type<'s, 'a>, storage: &Storage, name: &str) -> Result<Addr, Stop> {
+        let (_, at) = self.find(kind, storage, name).ok_or_else(lacks)?;
+        Ok(at.pointer(self.memory)?)
+    }
+
+    fn number_in(&self, kind: &Type<'s, 'a>, storage: &Storage, name: &str) -> Result<u64, Stop> {
+        let (kind, at) = self.find(kind, storage, name).ok_or_else(lacks)?;
+        let value = at.unsigned(self.memory, kind.size.unwrap_or(8).min(8))?;
+        Ok(value as u64)
+    }
+
+    fn write_cpp_string(&self, kind: &Type<'s, 'a>, storage: &Storage, text: &mut Text) -> Written {
+        let data = self.pointer_in(kind, storage, "_M_p")?;
+        let length = self.number_in(kind, storage, "_M_string_length")?;
+        self.write_characters(data, length, text)
+    }
+
+    fn write_characters(&self, data: Addr, length: u64, text: &mut Text) -> Written {
+        if length > MOST {
+            return Err(garbage("length", length).into());
+        }
+        let shown = length.min(LONGEST_STRING);
+        let bytes = Storage::Memory(data).bytes(self.memory, shown)?;
+        let quoted = quoted(&bytes);
+        if shown < length {
+            text.push(quoted.trim_end_matches('"'))?;
+            return Err(Stop::Full);
+        }
+        Ok(text.push(&quoted)?)
+    }
+
+    fn write_cpp_vector(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        depth: usize,
+        text: &mut Text,
+    ) -> Written {
+        let (start, at_start) = self.find(kind, storage, "_M_start").ok_or_else(lacks)?;
+        let (_, at_finish) = self.find(kind, storage, "_M_finish").ok_or_else(lacks)?;
+        // `vector<bool>` has iterators there.
+        let Shape::Pointer {
+            to: Some(element), ..
+        } = start.shape
+        else {
+            return Err(lacks());
+        };
+        let size = self.size_of(element)?;
+        let (begin, end) = (
+            at_start.pointer(self.memory)?,
+            at_finish.pointer(self.memory)?,
+        );
+        let bytes = end.0.wrapping_sub(begin.0);
+        if size == 0 || bytes > MOST || !bytes.is_multiple_of(size) {
+            return Err(garbage("length in bytes", bytes).into());
+        }
+        self.write_list(("{", "}"), bytes / size, text, |index, text| {
+            let storage = Storage::Memory(begin.plus(index * size));
+            self.write_within(Some(element), &storage, depth, text)
+        })
+    }
+
+    fn size_of(&self, at: EntryRef<'s, 'a>) -> Result<u64, Stop> {
+        Type::read(at, self.module)
+            .and_then(|kind| kind.size)
+            .ok_or_else(lacks)
+    }
+
+    /// The type of the elements, from the parameters of the container inside.
+    fn element(&self, inner: &Type<'s, 'a>, name: &str) -> Result<EntryRef<'s, 'a>, Stop> {
+        inner.parameter(name, self.module).ok_or_else(lacks)
+    }
+
+    /// `["a"] = 1` of a map, or the key alone of a set.
+    fn write_cpp_entry(
+        &self,
+        element: EntryRef<'s, 'a>,
+        is_map: bool,
+        at: &Storage,
+        depth: usize,
+        text: &mut Text,
+    ) -> Written {
+        if !is_map {
+            return self.write_within(Some(element), at, depth, text);
+        }
+        let pair = Type::read(element, self.module).ok_or_else(lacks)?;
+        let member = |name| self.member_at(&pair, at, name).ok_or_else(lacks);
+        let ((key, at_key), (value, at_value)) = (member("first")?, member("second")?);
+        text.push("[")?;
+        self.write_within(Some(key.at), &at_key, depth, text)?;
+        text.push("] = ")?;
+        self.write_within(Some(value.at), &at_value, depth, text)
+    }
+
+    /// A red-black tree (`_Rb_tree`): the header's left is the first node; each has the element behind its base.
+    fn write_tree(
+        &self,
+        kind: &Type<'s, 'a>,
+        is_map: bool,
+        storage: &Storage,
+        depth: usize,
+        text: &mut Text,
+    ) -> Written {
+        let (tree, at_tree) = self.member_at(kind, storage, "_M_t").ok_or_else(lacks)?;
+        let element = self.element(&tree, "_Val")?;
+        let count = self.number_in(&tree, &at_tree, "_M_node_count")?;
+        let (header, at_header) = self.find(&tree, &at_tree, "_M_header").ok_or_else(lacks)?;
+        let base = header.size.ok_or_else(lacks)?;
+        let offset = |name: &str| {
+            let member = header
+                .members()
+                .iter()
+                .find(|member| member.name.as_deref() == Some(name));
+            member.map(|member| member.offset).ok_or_else(lacks)
+        };
+        let (parent, left, right) = (
+            offset("_M_parent")?,
+            offset("_M_left")?,
+            offset("_M_right")?,
+        );
+        let link = |node: Addr, offset: u64| {
+            self.memory
+                .pointer(node.plus(offset))
+                .map_err(|error| error.absence())
+        };
+        let mut node = at_header.at(left).pointer(self.memory)?;
+        self.write_list(("{", "}"), count, text, |index, text| {
+            if index > 0 {
+                node = successor(node, &link, parent, left, right)?;
+            }
+            self.write_cpp_entry(
+                element,
+                is_map,
+                &Storage::Memory(node.plus(base)),
+                depth,
+                text,
+            )
+        })
+    }
+
+    /// `_Hashtable`: a chain of all nodes, each with the element behind its link.
+    fn write_hash_table(
+        &self,
+        kind: &Type<'s, 'a>,
+        is_map: bool,
+        storage: &Storage,
+        depth: usize,
+        text: &mut Text,
+    ) -> Written {
+        let (table, at_table) = self.member_at(kind, storage, "_M_h").ok_or_else(lacks)?;
+        let element = self.element(&table, "_Value")?;
+        let count = self.number_in(&table, &at_table, "_M_element_count")?;
+        let mut node = self.pointer_in(&table, &at_table, "_M_nxt")?;
+        self.write_list(("{", "}"), count, text, |index, text| {
+            if index > 0 {
+                node = self.memory.pointer(node).map_err(|error| error.absence())?;
+            }
+            if node.is_null() {
+                return Err(torn("it has fewer elements than it says".into()).into());
+            }
+            self.write_cpp_entry(element, is_map, &Storage::Memory(node.plus(8)), depth, text)
+        })
+    }
+
+    fn write_linked_list(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        depth: usize,
+        text: &mut Text,
+    ) -> Written {
+        let element = self.element(kind, "_Tp")?;
+        let count = self.number_in(kind, storage, "_M_size")?;
+        let mut node = self.pointer_in(kind, storage, "_M_next")?;
+        self.write_list(("{", "}"), count, text, |index, text| {
+            if index > 0 {
+                node = self.memory.pointer(node).map_err(|error| error.absence())?;
+            }
+            // Behind the links to the next and the previous one.
+            self.write_within(Some(element), &Storage::Memory(node.plus(16)), depth, text)
+        })
+    }
+
+    /// `unique_ptr(5)`, as gdb has no form for it that says the value.
+    fn write_owner(
+        &self,
+        kind: &Type<'s, 'a>,
+        name: &str,
+        storage: &Storage,
+        depth: usize,
+        text: &mut Text,
+    ) -> Written {
+        let member = if name == "unique_ptr" {
+            "_M_head_impl"
+        } else {
+            "_M_ptr"
+        };
+        // An empty deleter is in a member of the same name.
+        let is_pointer = |kind: &Type<'s, 'a>| matches!(kind.shape, Shape::Pointer { .. });
+        let (pointer, at) = self
+            .find_that(kind, storage, member, is_pointer)
+            .ok_or_else(lacks)?;
+        let Shape::Pointer { to, .. } = pointer.shape else {
+            return Err(lacks());
+        };
+        let address = at.pointer(self.memory)?;
+        text.push(name)?;
+        if address.is_null() {
+            return Ok(text.push("(nullptr)")?);
+        }
+        text.push("(")?;
+        self.write_within(to, &Storage::Memory(address), depth, text)?;
+        Ok(text.push(")")?)
+    }
+}
+
+/// The next node in order: the leftmost one on the right, or the first one up that this one is left of.
+fn successor(
+    node: Addr,
+    link: &dyn Fn(Addr, u64) -> Result<Addr, Absence>,
+    parent: u64,
+    left: u64,
+    right: u64,
+) -> Result<Addr, Absence> {
+    let circle = || torn("its tree has a circle".into());
+    let mut at = link(node, right)?;
+    if !at.is_null() {
+        for _ in 0..DEEPEST_TREE {
+            let below = link(at, left)?;
+            if below.is_null() {
+                return Ok(at);
+            }
+            at = below;
+        }
+        return Err(circle());
+    }
+    let (mut from, mut up) = (node, link(node, parent)?);
+    for _ in 0..DEEPEST_TREE {
+        if link(up, right)? != from {
+            return Ok(up);
+        }
+        (from, up) = (up, link(up, parent)?);
+    }
+    Err(circle())
+}
+
+fn lacks() -> Stop {
+    Stop::OtherLayout
+}

@@ -1,0 +1,167 @@
+//! The values of variables, as text in the form of their language: what `{:?}` gives in Rust, what gdb prints in C and C++.
+//!
+//! They are decoded from what the debug information says of their types. What a library's container looks like inside is told by the names of its members
+//! (`rust_library`, `cpp_library`), not by a version of the compiler: one that looks otherwise is shown with its plain members.
+
+mod cpp_library;
+mod location;
+mod plain;
+mod rust_library;
+mod rust_maps;
+mod storage;
+mod text;
+
+use std::sync::Arc;
+
+use super::dwarf::{EntryRef, Module, Variable, variables_at};
+use super::types::Type;
+use crate::model::{Absence, Local, LocalKind, Value};
+use crate::process::Memory;
+pub use location::FrameState;
+use location::Locator;
+use storage::Storage;
+use text::{Full, Text};
+
+/// How much of a value is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// Characters of the text.
+    pub characters: usize,
+    /// Values inside values; at most [`Limits::DEEPEST`].
+    pub depth: usize,
+}
+
+impl Limits {
+    /// Deeper values are cut however deep they were asked for: pmdb's own stack has an end.
+    pub const DEEPEST: usize = 50;
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            characters: 1_000,
+            depth: 20,
+        }
+    }
+}
+
+/// The variables of each frame of the source at an address as linked, the innermost frame first, as [`Module::frames_at`] has them.
+pub(super) fn locals<'s, 'a>(
+    module: &'s Module<'a>,
+    address: u64,
+    frame: &FrameState<'_>,
+    limits: &Limits,
+) -> Vec<Vec<Local>> {
+    let scopes: Vec<EntryRef<'s, 'a>> = module.scopes_at(address);
+    let Some(&function) = scopes.last() else {
+        return Vec::new();
+    };
+    let locator = Locator {
+        frame,
+        within: function.within,
+        function,
+        address,
+    };
+    let of_scope = |scope: EntryRef<'s, 'a>| {
+        let variables = variables_at(scope, address, module).into_iter();
+        variables
+            .map(|variable| local(module, &variable, &locator, limits))
+            .collect()
+    };
+    scopes.into_iter().map(of_scope).collect()
+}
+
+fn local<'s, 'a>(
+    module: &'s Module<'a>,
+    variable: &Variable<'s, 'a>,
+    locator: &Locator<'_, 's, 'a>,
+    limits: &Limits,
+) -> Local {
+    let writer = Writer {
+        module,
+        memory: locator.frame.memory,
+        depth: limits.depth.min(Limits::DEEPEST),
+    };
+    let kind = variable.kind.and_then(|at| Type::read(at, module));
+    let value = match &kind {
+        Some(kind) => {
+            let storage = locator.locate(&variable.place, kind.size.unwrap_or(0));
+            writer.value(kind, storage, limits)
+        }
+        None => Value::absent(Absence::Unsupported {
+            what: "its type, which the debug information does not tell".into(),
+        }),
+    };
+    Local {
+        name: variable.name.as_str().into(),
+        kind: if variable.is_parameter {
+            LocalKind::Argument
+        } else {
+            LocalKind::Local
+        },
+        value: Arc::new(value),
+    }
+}
+
+/// Writes values.
+struct Writer<'w, 's, 'a> {
+    module: &'s Module<'a>,
+    memory: &'w Memory<'w>,
+    /// Levels that values may be inside of each other.
+    depth: usize,
+}
+
+impl<'s, 'a> Writer<'_, 's, 'a> {
+    fn value(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: Result<Storage, Absence>,
+        limits: &Limits,
+    ) -> Value {
+        let absent = |absence| Value {
+            type_name: kind.name.clone(),
+            ..Value::absent(absence)
+        };
+        let storage = match storage {
+            Ok(storage) => storage,
+            Err(absence) => return absent(absence),
+        };
+        let mut text = Text::new(limits.characters);
+        match self.write(kind, &storage, self.depth, &mut text) {
+            Err(Stop::Absent(absence)) if text.text.is_empty() => absent(absence),
+            written => Value {
+                type_name: kind.name.clone(),
+                text: match &written {
+                    Err(Stop::Absent(absence)) => format!("{}{absence}", text.text),
+                    _ => text.text,
+                },
+                truncated: matches!(written, Err(Stop::Full)),
+                address: storage.address(),
+                ..Value::default()
+            },
+        }
+    }
+}
+
+/// Why a value is not written to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stop {
+    Full,
+    Absent(Absence),
+    /// A container of a library that has not the members which are known here. Nothing is written of it.
+    OtherLayout,
+}
+
+impl From<Full> for Stop {
+    fn from(_: Full) -> Stop {
+        Stop::Full
+    }
+}
+
+impl From<Absence> for Stop {
+    fn from(absence: Absence) -> Stop {
+        Stop::Absent(absence)
+    }
+}
+
+type Written = Result<(), Stop>;
