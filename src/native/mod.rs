@@ -6,6 +6,7 @@
 pub mod dwarf;
 mod image;
 mod loaded;
+mod locals;
 mod module;
 mod source_frame;
 mod stack;
@@ -16,6 +17,7 @@ mod unwind;
 pub mod values;
 
 pub use loaded::{Code, LoadedModule, LoadedModules, ParsedModules};
+pub use locals::locals;
 pub use module::{Module, Svma};
 pub use source_frame::SourceFrame;
 pub use stack::describe;

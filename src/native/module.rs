@@ -81,14 +81,17 @@ impl Module {
 
     /// What the debug information says of an address, the innermost function first; empty if there is none.
     pub fn source_frames(&self, address: Svma) -> Vec<SourceFrame> {
+        self.debug_information()
+            .map_or(Vec::new(), |information| information.frames_at(address))
+    }
+
+    /// Nothing if there is none, or it cannot be read.
+    pub(super) fn debug_information(&self) -> Option<&DebugInformation> {
         let open = || {
             let Place { path, root } = self.place.as_ref()?;
             DebugInformation::open(self.elf.clone(), path, root).ok()
         };
-        let information = self.debug_information.get_or_init(open);
-        information
-            .as_ref()
-            .map_or(Vec::new(), |information| information.frames_at(address))
+        self.debug_information.get_or_init(open).as_ref()
     }
 }
 

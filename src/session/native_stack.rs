@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::mixed_stack::{MachineFrame, PythonFrames, mix};
-use crate::model::{Addr, GilState, ProcessReport, Thread};
-use crate::native::{LoadedModules, NativeFrame, NativeStack, describe, unwind};
+use crate::model::{Addr, Frame, GilState, Local, ProcessReport, Thread};
+use crate::native::values::Limits;
+use crate::native::{LoadedModules, NativeFrame, NativeStack, describe, locals, unwind};
 use crate::process::{Budget, Memory, Process, ThreadStatus};
 use crate::python::Evaluation;
 
@@ -12,12 +13,15 @@ use crate::python::Evaluation;
 pub(super) struct Walked {
     status: ThreadStatus,
     stack: Result<NativeStack, &'static str>,
+    /// Of each machine frame, those of its frames of the source; empty unless they were asked for.
+    locals: Vec<Vec<Vec<Local>>>,
 }
 
-/// Walks the stacks of all threads of a process that stands still.
+/// Walks the stacks of all threads of a process that stands still; with limits, also reads their variables.
 pub(super) fn walk(
     process: &dyn Process,
     modules: &LoadedModules<'_>,
+    limits: Option<&Limits>,
     budget: &Arc<Budget>,
 ) -> Vec<Walked> {
     let memory = Memory::within(process, budget.clone());
@@ -26,12 +30,16 @@ pub(super) fn walk(
         .into_iter()
         .filter(|status| !status.state.has_ended());
     living
-        .map(|status| Walked {
-            stack: match process.registers(status.tid) {
+        .map(|status| {
+            let stack = match process.registers(status.tid) {
                 Some(registers) => Ok(unwind(&registers, modules, &memory)),
                 None => Err("its registers cannot be had: it has ended, or waits in the kernel and cannot be stopped"),
-            },
-            status,
+            };
+            let locals = match (&stack, limits) {
+                (Ok(stack), Some(limits)) => locals(stack, modules, &memory, limits),
+                _ => Vec::new(),
+            };
+            Walked { status, stack, locals }
         })
         .collect()
 }
@@ -43,7 +51,12 @@ pub(super) fn add(
     evaluations: &[Vec<Evaluation>],
     report: &mut ProcessReport,
 ) {
-    for Walked { status, stack } in walked {
+    for Walked {
+        status,
+        stack,
+        locals,
+    } in walked
+    {
         let threads = &mut report.threads;
         let mut known: Vec<usize> = (0..threads.len())
             .filter(|&index| threads[index].tid == Some(status.tid))
@@ -60,7 +73,7 @@ pub(super) fn add(
                     frames: std::mem::take(&mut threads[index].frames),
                     evaluations: evaluations.get(index).cloned().unwrap_or_default(),
                 });
-                let native = machine_frames(&stack, modules);
+                let native = machine_frames(&stack, locals, modules);
                 let mixed = mix(native, python.collect(), stack.broken.is_none());
                 for (mixed, &index) in mixed.into_iter().zip(&known) {
                     threads[index].frames = mixed.frames;
@@ -83,15 +96,32 @@ pub(super) fn add(
 }
 
 /// The frames of the machine, each with its part of the stack: up to where its caller's begins.
-fn machine_frames(stack: &NativeStack, modules: &LoadedModules<'_>) -> Vec<MachineFrame> {
+fn machine_frames(
+    stack: &NativeStack,
+    locals: Vec<Vec<Vec<Local>>>,
+    modules: &LoadedModules<'_>,
+) -> Vec<MachineFrame> {
     let begin = |frame: &NativeFrame| frame.registers.stack_pointer();
     let ends = stack.frames.iter().skip(1).map(begin);
     let ends = ends.chain([Addr(u64::MAX)]);
-    let frame = |(frame, end)| MachineFrame {
-        sources: describe(frame, modules),
-        stack: begin(frame)..end,
+    let locals = locals.into_iter().chain(std::iter::repeat_with(Vec::new));
+    let frame = |((frame, end), locals): ((&NativeFrame, Addr), Vec<Vec<Local>>)| {
+        let locals = locals.into_iter().chain(std::iter::repeat_with(Vec::new));
+        let described = describe(frame, modules).into_iter().zip(locals);
+        MachineFrame {
+            sources: described
+                .map(|(frame, locals)| Frame { locals, ..frame })
+                .collect(),
+            stack: begin(frame)..end,
+        }
     };
-    stack.frames.iter().zip(ends).map(frame).collect()
+    stack
+        .frames
+        .iter()
+        .zip(ends)
+        .zip(locals)
+        .map(frame)
+        .collect()
 }
 
 fn add_note(thread: &mut Thread, note: Option<String>) {

@@ -11,7 +11,7 @@ use super::native_stack::{self, Walked};
 use super::tasks::add_tasks;
 use super::who;
 use crate::model::{Addr, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
-use crate::native::{LoadedModules, ParsedModules};
+use crate::native::{LoadedModules, ParsedModules, values};
 use crate::process::core::{CoreOptions, CoreProcess};
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
@@ -277,7 +277,11 @@ impl Looking<'_> {
             None => Vec::new(),
         };
         let walked = if self.options.native {
-            native_stack::walk(process, self.modules, budget)
+            let limits = self.options.locals.map(|limits| values::Limits {
+                characters: limits.characters,
+                depth: limits.depth,
+            });
+            native_stack::walk(process, self.modules, limits.as_ref(), budget)
         } else {
             Vec::new()
         };

@@ -15,6 +15,7 @@ use pmdb::process::{Memory, ReadError, ReadMemory};
 use crate::frames::open;
 use crate::support::mutate::Random;
 use crate::support::native::{cpp_program, rust_program};
+use crate::support::pmdb;
 
 /// A program that waits in a function, and what it says of that function's variables and registers.
 struct Waiting {
@@ -134,10 +135,12 @@ fn assert_same(variant: &str, waiting: &Waiting, locals: &[Local]) {
 #[test]
 fn variables_of_rust_are_as_they_say() {
     let fixed = ["-g", "-Crelocation-model=static", "-Clink-arg=-no-pie"];
-    let variants: [(&str, &[&str]); 3] = [
+    let variants: [(&str, &[&str]); 2] = [
         ("debug", &[]),
-        ("dwarf5", &["-Cdwarf-version=5"]),
-        ("split", &["-Csplit-debuginfo=unpacked"]),
+        (
+            "split5",
+            &["-Cdwarf-version=5", "-Csplit-debuginfo=unpacked"],
+        ),
     ];
     for (variant, arguments) in variants {
         let program = rust_program("values", variant, &[&fixed[..], arguments].concat());
@@ -219,8 +222,7 @@ fn long_values_are_cut_and_said_to_be() {
 #[test]
 fn variables_of_cpp_are_as_they_say() {
     let fixed = ["-fno-pie", "-no-pie", "-O0"];
-    let variants: [(&str, &[&str]); 3] = [
-        ("cpp-values", &["-g"]),
+    let variants: [(&str, &[&str]); 2] = [
         (
             "cpp-values-types",
             &["-g", "-gdwarf-4", "-fdebug-types-section"],
@@ -325,5 +327,57 @@ fn damage_anywhere_is_survived() {
             .map(|local| local.value.text.chars().count())
             .max();
         assert!(longest <= Some(1000), "{longest:?}");
+    }
+}
+
+/// The variables of the function `show` in what `pmdb stack` answers.
+fn in_stack(arguments: &[&str]) -> BTreeMap<String, String> {
+    let fixed = [
+        "stack", "--native", "--locals", "--limit", "100000", "--json",
+    ];
+    let answer = pmdb([&fixed[..], arguments].concat());
+    answer.succeeded();
+    let report: serde_json::Value = serde_json::from_str(&answer.stdout).expect("JSON");
+    let threads = report["processes"][0]["threads"]
+        .as_array()
+        .expect("threads");
+    let mut frames = threads
+        .iter()
+        .flat_map(|thread| thread["frames"].as_array().expect("frames"));
+    let is_show = |name: &str| ["values::show", "show"].contains(&name);
+    let frame = frames
+        .find(|frame| frame["function"].as_str().is_some_and(is_show))
+        .expect("it waits in it");
+    let locals = frame["locals"].as_array().expect("it has variables").iter();
+    let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+    locals
+        .map(|local| (text(&local["name"]), text(&local["value"])))
+        .collect()
+}
+
+fn assert_same_in_stack(said: &BTreeMap<String, String>, read: &BTreeMap<String, String>) {
+    let differs = said
+        .iter()
+        .filter(|(name, value)| read.get(*name) != Some(value));
+    let differences: Vec<_> = differs
+        .map(|(name, value)| format!("{name} is {value}\n   and not {:?}", read.get(name)))
+        .collect();
+    assert!(
+        said.len() > 30 && differences.is_empty(),
+        "{} of {}:\n{}",
+        differences.len(),
+        said.len(),
+        differences.join("\n")
+    );
+}
+
+#[test]
+fn stacks_have_the_variables_of_their_frames() {
+    let rust = Some(rust_program("values", "anywhere", &["-g"]));
+    let cpp = cpp_program("values", "cpp-anywhere", &["-g", "-O0"]);
+    for program in [rust, cpp].into_iter().flatten() {
+        let waiting = Waiting::start(&program);
+        let pid = waiting.child.id().to_string();
+        assert_same_in_stack(&waiting.said, &in_stack(&[&pid]));
     }
 }

@@ -92,6 +92,12 @@ fn local<'s, 'a>(
             what: "its type, which the debug information does not tell".into(),
         }),
     };
+    // Counted, so that a stack with very many variables comes to an end. What is over the limit says so itself.
+    let size = size_of::<Value>() + value.text.len() + value.type_name.len();
+    let _ = locator
+        .frame
+        .memory
+        .keep(value.address.unwrap_or_default(), size);
     Local {
         name: variable.name.as_str().into(),
         kind: if variable.is_parameter {
@@ -127,18 +133,19 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             Err(absence) => return absent(absence),
         };
         let mut text = Text::new(limits.characters);
-        match self.write(kind, &storage, self.depth, &mut text) {
-            Err(Stop::Absent(absence)) if text.text.is_empty() => absent(absence),
-            written => Value {
-                type_name: kind.name.clone(),
-                text: match &written {
-                    Err(Stop::Absent(absence)) => format!("{}{absence}", text.text),
-                    _ => text.text,
-                },
-                truncated: matches!(written, Err(Stop::Full)),
-                address: storage.address(),
-                ..Value::default()
-            },
+        let mut written = self.write(kind, &storage, self.depth, &mut text);
+        if let Err(Stop::Absent(absence)) = written {
+            if text.text.is_empty() {
+                return absent(absence);
+            }
+            written = text.push(&absence.to_string()).map_err(Stop::from);
+        }
+        Value {
+            type_name: kind.name.clone(),
+            text: text.text,
+            truncated: written == Err(Stop::Full),
+            address: storage.address(),
+            ..Value::default()
         }
     }
 }
