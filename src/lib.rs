@@ -7,6 +7,7 @@
 //! - [`native`]: modules, symbols, debug information and stacks of native code,
 //! - [`python`]: CPython read from memory,
 //! - [`waits`]: why a process died,
+//! - [`shm`]: the segments that processes share, and who has them,
 //! - [`session`]: the debugger: the set of processes, the focus, the commands,
 //! - [`faces`]: the command line, the prompt, text and JSON.
 //!
@@ -31,5 +32,7 @@ pub mod python;
 pub mod ranks;
 #[cfg(feature = "debugger")]
 pub mod session;
+#[cfg(feature = "debugger")]
+pub mod shm;
 #[cfg(feature = "debugger")]
 pub mod waits;

@@ -8,6 +8,7 @@ mod exception;
 mod frame;
 mod ids;
 mod report;
+mod segment;
 mod task;
 mod thread;
 mod value;
@@ -17,6 +18,9 @@ pub use exception::{Exception, ExceptionState};
 pub use frame::{ColumnRange, Frame, Language, Local, LocalKind};
 pub use ids::{Addr, BuildId, Pid, Tid};
 pub use report::{Phase, ProcessReport, Report, SCHEMA, Usage};
+pub use segment::{
+    Certainty, Mapper, Opener, Segment, SegmentKind, SegmentReport, SegmentVerdict, Unreadable,
+};
 pub use task::{Awaited, AwaitedKind, EventLoop, Task, TaskState};
 pub use thread::{GilState, Thread, ThreadState};
 pub use value::{LengthUnit, Value};

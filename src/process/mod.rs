@@ -8,6 +8,7 @@ pub mod core;
 pub mod elf;
 mod error;
 pub mod family;
+pub mod file_facts;
 pub mod live;
 pub mod mapped;
 mod mapping;
@@ -15,6 +16,7 @@ mod memory;
 mod pages;
 mod registers;
 pub mod still;
+pub mod sysv;
 pub mod trace;
 mod user;
 

@@ -38,6 +38,7 @@ mod presence;
 pub mod ps;
 mod running;
 mod selection;
+pub mod shm;
 pub mod source;
 pub mod stack;
 mod statements;

@@ -5,17 +5,8 @@ use std::fmt;
 use nix::libc;
 
 use super::memory_kills::MemoryEvidence;
+use crate::model::Certainty;
 use crate::process::trace::{End, Sender};
-
-/// How sure a verdict is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Certainty {
-    /// It was seen.
-    Certain,
-    /// The evidence speaks for it, and nothing against it.
-    Likely,
-    Unknown,
-}
 
 /// What is known of how a process was killed, beside the signal.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,6 +11,6 @@ mod segment;
 mod verdict;
 
 pub use crash::{Crash, explain};
-pub use death::{Certainty, Death};
+pub use death::Death;
 pub use memory_kills::{MemoryEvidence, MemoryKills};
 pub use verdict::{Access, Near, Side, Verdict};

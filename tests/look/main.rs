@@ -26,6 +26,7 @@ mod native_stacks;
 mod packed;
 mod ps;
 mod session;
+mod shm;
 mod sources;
 mod stack;
 mod tasks;

@@ -9,6 +9,7 @@ mod program;
 mod ps;
 mod run;
 mod selection;
+mod shm;
 mod stack;
 
 use std::ffi::OsString;
@@ -27,6 +28,7 @@ Examples:
   pmdb ps
   pmdb stack 4242 --locals
   pmdb stack --core core.4242
+  pmdb shm 4242 --tree
   pmdb attach 4242
   pmdb open core.4242
   pmdb run python3 train.py
@@ -46,6 +48,7 @@ struct Arguments {
 enum Command {
     Ps(ps::Arguments),
     Stack(stack::Arguments),
+    Shm(shm::Arguments),
     Attach(attach::Arguments),
     Open(open::Arguments),
     Run(run::Arguments),
@@ -57,6 +60,7 @@ impl Command {
         match self {
             Command::Ps(arguments) => ps::run(&arguments),
             Command::Stack(arguments) => stack::run(&arguments),
+            Command::Shm(arguments) => shm::run(&arguments),
             Command::Attach(arguments) => attach::run(&arguments),
             Command::Open(arguments) => open::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),

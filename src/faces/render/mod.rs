@@ -11,9 +11,11 @@ pub mod palette;
 pub mod printable;
 pub mod printer;
 pub mod processes;
+mod quantity;
 #[cfg(test)]
 mod sample;
 mod seen_values;
+pub mod segments;
 pub mod set_label;
 pub mod source;
 pub mod stack;

@@ -1,10 +1,10 @@
 //! The answer of `pmdb ps` as text.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use super::merge::group;
 use super::palette::{Palette, Role};
+use super::quantity::duration;
 use super::set_label::compress;
 use super::state;
 use super::table::{Align, Cell, Table, cut};
@@ -105,21 +105,6 @@ fn state(process: &ProcessReport) -> Cell {
     }
 }
 
-/// `0.31s`, `12s`, `2m03s`, `3h05m`, `2d04h`.
-fn duration(milliseconds: u64) -> String {
-    let seconds = milliseconds / 1000;
-    let two = |large: u64, small: u64, units: [char; 2]| {
-        format!("{large}{}{small:02}{}", units[0], units[1])
-    };
-    match seconds {
-        0..10 => format!("{:.2}s", Duration::from_millis(milliseconds).as_secs_f64()),
-        10..60 => format!("{seconds}s"),
-        60..3600 => two(seconds / 60, seconds % 60, ['m', 's']),
-        3600..86400 => two(seconds / 3600, seconds % 3600 / 60, ['h', 'm']),
-        _ => two(seconds / 86400, seconds % 86400 / 3600, ['d', 'h']),
-    }
-}
-
 /// What is drawn in front of each name: `├─ `, `│  └─ `. `depths` are those of a tree whose parents come first.
 fn branches(depths: &[usize]) -> Vec<String> {
     let mut branches = vec![String::new(); depths.len()];
@@ -207,20 +192,5 @@ mod tests {
             ["", "├─ ", "│  └─ ", "│     └─ ", "└─ "]
         );
         assert!(branches(&[]).is_empty());
-    }
-
-    #[test]
-    fn durations_have_two_units_at_most() {
-        let cases = [
-            (310, "0.31s"),
-            (9_999, "10.00s"),
-            (12_000, "12s"),
-            (123_000, "2m03s"),
-            (11_100_000, "3h05m"),
-            (187_200_000, "2d04h"),
-        ];
-        for (milliseconds, text) in cases {
-            assert_eq!(duration(milliseconds), text);
-        }
     }
 }

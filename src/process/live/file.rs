@@ -10,6 +10,7 @@ use nix::fcntl::OFlag;
 
 use super::root::below_root;
 use crate::model::Tid;
+use crate::process::file_facts::{FileFacts, FileSystem};
 use crate::process::{Backing, Mapping, ProcessError};
 
 /// How sure it is that a file is the one that is mapped.
@@ -24,6 +25,31 @@ enum Match {
 }
 
 pub(super) fn open(task: Tid, mapping: &Mapping) -> Result<File, ProcessError> {
+    find(task, mapping)?.reopen(mapping.path().unwrap_or(Path::new("")))
+}
+
+/// What is to be known of the file without opening it.
+pub(super) fn facts(task: Tid, mapping: &Mapping) -> Result<FileFacts, ProcessError> {
+    let handle = find(task, mapping)?;
+    Ok(FileFacts::of(
+        &handle.metadata,
+        FileSystem::of(&handle.file),
+    ))
+}
+
+/// The same of the regular file at a path of `/proc`.
+pub(super) fn facts_at(path: &Path) -> io::Result<FileFacts> {
+    let handle = Handle::open(path)?;
+    if !handle.metadata.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(FileFacts::of(
+        &handle.metadata,
+        FileSystem::of(&handle.file),
+    ))
+}
+
+fn find(task: Tid, mapping: &Mapping) -> Result<Handle, ProcessError> {
     let Backing::File { path, .. } = &mapping.backing else {
         return Err(gone(
             mapping,
@@ -42,13 +68,13 @@ pub(super) fn open(task: Tid, mapping: &Mapping) -> Result<File, ProcessError> {
             }
         };
         match found.compare(mapping) {
-            Match::Same => return found.reopen(path),
+            Match::Same => return Ok(found),
             Match::Likely => likely = likely.or(Some(found)),
             Match::Different => {}
         }
     }
     match (likely, last_error) {
-        (Some(handle), _) => handle.reopen(path),
+        (Some(handle), _) => Ok(handle),
         (None, Some(error)) if error.kind() == io::ErrorKind::PermissionDenied => Err(gone(
             mapping,
             path,

@@ -16,7 +16,7 @@ use crate::process::{Backing, Mapping, Protection};
 pub(super) const LONGEST: usize = 64 << 20;
 
 /// What the kernel appends to the path of a file that has no name any more (`d_path` in `fs/d_path.c`).
-const DELETED: &[u8] = b" (deleted)";
+pub(super) const DELETED: &[u8] = b" (deleted)";
 
 /// Every line that can be understood, in the kernel's order.
 pub(super) fn parse(text: &[u8]) -> Vec<Mapping> {

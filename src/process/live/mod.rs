@@ -16,6 +16,8 @@ pub(in crate::process) mod proc_file;
 mod query;
 pub(in crate::process) mod refusal;
 mod root;
+pub mod sharing;
+pub mod shm_folder;
 mod space;
 pub(in crate::process) mod stat;
 mod threads;

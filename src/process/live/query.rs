@@ -53,6 +53,8 @@ pub(super) enum Which {
     NextReadable,
     /// The first executable one with a file behind it that does not end at or below the address.
     NextCode,
+    /// The first one with `MAP_SHARED` that does not end at or below the address.
+    NextShared,
 }
 
 /// The mapping at an address; `None` if there is none. Fails where the kernel does not know the question.
@@ -64,6 +66,7 @@ pub(super) fn mapping(maps: &File, address: Addr, which: Which) -> Result<Option
             Which::Covering => 0,
             Which::NextReadable => COVERING_OR_NEXT | READABLE,
             Which::NextCode => COVERING_OR_NEXT | EXECUTABLE | FILE_BACKED,
+            Which::NextShared => COVERING_OR_NEXT | SHARED,
         },
         query_addr: address.0,
         vma_name_size: LONGEST_NAME as u32,

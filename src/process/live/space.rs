@@ -16,8 +16,8 @@ use crate::model::{Addr, Tid};
 use crate::process::mapping::first_of_each_file;
 use crate::process::{Mapping, Mappings};
 
-/// Executable mappings that are looked at. No program has as many.
-const MOST_CODE: usize = 65_536;
+/// Mappings of one kind that are looked at: all that a process may have (`vm.max_map_count` is 65530 by default).
+const MOST_MAPPINGS: usize = 65_536;
 
 /// `/proc/PID/maps`, held open: it stays with the address space that it was opened on, and is empty after an exec.
 #[derive(Debug)]
@@ -106,15 +106,31 @@ impl AddressSpace {
         if let Some(all) = self.all.get() {
             return first_of_each_file(all.iter().cloned());
         }
+        match self.collect(Which::NextCode) {
+            Ok(found) => first_of_each_file(found),
+            Err(_) => first_of_each_file(self.all().iter().cloned()),
+        }
+    }
+
+    /// Those with `MAP_SHARED`: the kernel finds them in a tenth of the time that printing all takes.
+    pub fn shared_mappings(&self) -> Vec<Mapping> {
+        self.collect(Which::NextShared).unwrap_or_else(|_| {
+            let shared = self.all().iter().filter(|mapping| mapping.shared);
+            shared.cloned().collect()
+        })
+    }
+
+    /// All of a kind, by address. Fails where the kernel does not know the question.
+    fn collect(&self, which: Which) -> Result<Vec<Mapping>, Errno> {
         let (mut found, mut from) = (Vec::new(), Addr::NULL);
         loop {
-            match query::mapping(&self.file, from, Which::NextCode) {
-                Ok(Some(mapping)) if mapping.end > from && found.len() < MOST_CODE => {
+            match query::mapping(&self.file, from, which) {
+                Ok(Some(mapping)) if mapping.end > from && found.len() < MOST_MAPPINGS => {
                     from = mapping.end;
                     found.push(mapping);
                 }
-                Ok(_) | Err(Errno::ESRCH) => return first_of_each_file(found),
-                Err(_) => return first_of_each_file(self.all().iter().cloned()),
+                Ok(_) | Err(Errno::ESRCH) => return Ok(found),
+                Err(errno) => return Err(errno),
             }
         }
     }

@@ -1,0 +1,94 @@
+//! The shared memory of System V: `/proc/sysvipc/shm`, proc_sysvipc(5).
+//!
+//! The kernel shows the table of the reader's own IPC namespace only (`sysvipc_proc_open` in `ipc/util.c`). Our own parser: that of
+//! `procfs` 0.18 takes a user id above 65535 for damage and gives up the table.
+
+use std::time::{Duration, SystemTime};
+
+use super::live::proc_file;
+use crate::model::Pid;
+
+/// The text is cut here: room for 300000 segments, and `kernel.shmmni` is 4096 by default. Bytes.
+const LONGEST: usize = 64 << 20;
+/// `SHM_DEST`, `include/uapi/linux/shm.h`: it goes when the last process has detached it.
+const DESTROYED: u32 = 0o1000;
+
+/// One segment. Sizes are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SysvSegment {
+    pub id: u64,
+    /// 0 for `IPC_PRIVATE`, and for one that is removed.
+    pub key: u32,
+    pub is_removed: bool,
+    pub size: u64,
+    /// Nothing if it lives outside of pmdb's pid namespace.
+    pub creator: Option<Pid>,
+    /// How often it is attached, by whomever.
+    pub attached: u64,
+    pub owner: u32,
+    /// When it was made, or its owner or mode changed.
+    pub changed: Option<SystemTime>,
+    pub resident: u64,
+    pub swapped: u64,
+}
+
+/// Those of pmdb's IPC namespace; none where the kernel has no System V memory.
+pub fn segments() -> Vec<SysvSegment> {
+    parse(&proc_file::read("/proc/sysvipc/shm", LONGEST).unwrap_or_default())
+}
+
+fn parse(text: &[u8]) -> Vec<SysvSegment> {
+    let text = String::from_utf8_lossy(text);
+    text.lines().skip(1).filter_map(line).collect()
+}
+
+/// `key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime rss swap`
+fn line(text: &str) -> Option<SysvSegment> {
+    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
+    let number = |index: usize| -> Option<u64> { fields.get(index)?.parse().ok() };
+    let key: i32 = fields.first()?.parse().ok()?;
+    let mode = u32::from_str_radix(fields.get(2)?, 8).ok()?;
+    let creator = u32::try_from(number(4)?).ok()?;
+    Some(SysvSegment {
+        id: number(1)?,
+        key: key.cast_unsigned(),
+        is_removed: mode & DESTROYED != 0,
+        size: number(3)?,
+        creator: (creator != 0).then_some(Pid(creator)),
+        attached: number(6)?,
+        owner: u32::try_from(number(7)?).ok()?,
+        changed: SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(number(13)?)),
+        resident: number(14)?,
+        swapped: number(15)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap
+-559038737      32769  1600                 12288  4242     0      2 4000000000     0     0     0 1796005294          0 1796005290                  8192                  4096
+";
+
+    #[test]
+    fn a_line_tells_of_a_segment() {
+        let [segment] = &parse(TEXT.as_bytes())[..] else {
+            panic!("one line");
+        };
+        assert_eq!((segment.id, segment.key), (32769, 0xdead_beef));
+        assert!(segment.is_removed);
+        assert_eq!(segment.creator, Some(Pid(4242)));
+        assert_eq!((segment.size, segment.attached), (12288, 2));
+        assert_eq!(segment.owner, 4_000_000_000);
+        assert_eq!((segment.resident, segment.swapped), (8192, 4096));
+    }
+
+    #[test]
+    fn a_text_cut_anywhere_is_no_panic() {
+        for length in 0..TEXT.len() {
+            assert!(parse(&TEXT.as_bytes()[..length]).len() <= 1);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The memory that processes share.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Pid, SegmentReport};
+use crate::process::ProcessError;
+use crate::process::family::ProcessTable;
+use crate::process::live::LiveProcess;
+use crate::shm::{self, Wanted};
+
+/// Which segments are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ShmOptions {
+    /// Those of these processes; of everybody, if empty.
+    pub pids: Vec<Pid>,
+    /// Also those of their descendants.
+    pub tree: bool,
+    /// Also files that are mapped shared by nobody who may write to them.
+    pub all: bool,
+}
+
+/// The segments of this machine, or of some processes, and who else has them. Fails if the process table cannot be read, or a
+/// process that was asked for cannot be looked at.
+pub fn segments(options: &ShmOptions) -> Result<SegmentReport, ProcessError> {
+    let table = ProcessTable::read()?;
+    for &pid in &options.pids {
+        // Says which it is: ended, hidden, a thread, another user's.
+        LiveProcess::open(pid)?;
+    }
+    let processes: BTreeSet<Pid> = match options.tree {
+        true => options
+            .pids
+            .iter()
+            .flat_map(|&pid| table.family(pid))
+            .collect(),
+        false => options.pids.iter().copied().collect(),
+    };
+    let wanted = Wanted {
+        processes: (!processes.is_empty()).then_some(processes),
+        read_only_files: options.all,
+    };
+    Ok(shm::take(&table, &wanted))
+}
