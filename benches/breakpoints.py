@@ -11,6 +11,7 @@ turns counts, since whatever else the machine does only adds. Ends with 1 if a g
 - *hits/s*: a breakpoint on a line of a loop, with a condition that is false; without the time of the loop itself.
 - *attach*: from the start of the command to the answer at the first prompt, with the program held.
 """
+import itertools
 import json
 import os
 import re
@@ -103,13 +104,17 @@ def with_debugpy(python, size, line, condition=None):
 
     ask("initialize", adapterID="bench", linesStartAt1=True, columnsStartAt1=True, pathFormat="path")
     wait("response", "initialize")
-    ask("attach")
+    # Its adapter does not answer one without arguments.
+    ask("attach", justMyCode=True)
     wait("event", "initialized")
     ask("setBreakpoints", source={"path": PROGRAM}, breakpoints=[{"line": line, **({"condition": condition} if condition else {})}])
     wait("response", "setBreakpoints")
     ask("configurationDone")
-    output = child.communicate(timeout=900)[0]
+    # The adapter has the other end of the pipe too, and stays until the client leaves.
+    output = "".join(itertools.islice((line for line in child.stdout if line.startswith("TIMES")), TURNS))
+    ask("disconnect")
     client.close()
+    child.wait(60)
     return times(output)
 
 

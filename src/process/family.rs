@@ -9,10 +9,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{SysconfVar, sysconf};
 
 use super::ProcessError;
-use super::live::stat::Stat;
+use super::live::stat::{Stat, ticks};
 use crate::model::{Pid, ThreadState, Tid};
 
 /// What everybody may know of a process.
@@ -125,14 +124,6 @@ impl FromIterator<TableEntry> for ProcessTable {
 /// The time since boot, as [`TableEntry::started`] counts it.
 pub fn since_boot() -> Duration {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
-}
-
-/// Clock ticks of `/proc/PID/stat` as time.
-fn ticks(count: u64) -> Duration {
-    // 100 on every Linux of x86-64 (`USER_HZ`).
-    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten();
-    let per_second = per_second.and_then(|ticks| u32::try_from(ticks).ok());
-    Duration::from_secs(count) / per_second.filter(|&ticks| ticks > 0).unwrap_or(100)
 }
 
 /// The command line of any process, which everybody may read. Empty for a zombie or a kernel thread.

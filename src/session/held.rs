@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::error::SessionError;
 use super::guardian;
+use super::own_time::OwnTime;
 use super::presence::{Claim, wait_for_guardian};
 use crate::model::{GilState, Pid, ThreadState, Tid};
 use crate::process::trace::TraceError;
@@ -14,11 +15,11 @@ use crate::python::agent::{
 };
 use crate::python::{Located, Look};
 
-/// How long the main thread may take to notice that it is wanted. It does when it runs Python code.
+/// How long the main thread may take to notice that it is wanted, of the time of its process. It does when it runs Python code.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The same for one that waits in C code, where a thread is made that speaks for it.
 const PATIENCE_IN_CALL: Duration = Duration::from_secs(1);
-/// How long it may take after it has noticed.
+/// How long all of it may take, by the clock.
 const LONGEST_BEGINNING: Duration = Duration::from_secs(15);
 /// How long the main thread has to come by itself before a thread is made that speaks for it.
 pub(super) const BEFORE_HELP: Duration = Duration::from_millis(100);
@@ -30,7 +31,7 @@ const LONGEST_COMMAND: Duration = Duration::from_secs(30);
 const PATIENCE_TO_GIVE_UP: Duration = Duration::from_secs(5);
 /// Bytes of what one command prints that are kept. The agent stops at a megabyte of characters.
 const MOST_PRINTED: usize = 8 << 20;
-/// How long the agent may take from when it is started to its first word.
+/// How long the agent may take from when it is started to its first word, of the time of its process.
 const LONGEST_SILENCE: Duration = Duration::from_millis(1500);
 /// How long an answer is waited for behind a line that is none, which may have been the answer.
 const AFTER_NONSENSE: Duration = Duration::from_millis(300);
@@ -167,14 +168,15 @@ impl Held {
         };
         let begin = Instant::now();
         let mut is_in = false;
-        let mut silent_since = Instant::now();
+        let mut own_time = OwnTime::begin(pid);
+        let mut heard = Duration::ZERO;
         let mut failed = None;
         held.asked = Some(begin);
         while !interrupted.load(Ordering::Relaxed) {
-            let waited = begin.elapsed();
-            // What has been begun is only slow: other threads compute too, or the processors have much to do.
+            let waited = own_time.passed(process);
+            // What has been begun is only slow: other threads compute too.
             let is_begun = || held.injection.is_begun(process, located).unwrap_or(false);
-            if waited > patience && (waited > LONGEST_BEGINNING || !is_begun()) {
+            if begin.elapsed() > LONGEST_BEGINNING || (waited > patience && !is_begun()) {
                 break;
             }
             let event = match held.next_event(GLANCE, interrupted) {
@@ -201,8 +203,8 @@ impl Held {
                 None => failed = held.help_if_it_waits(process, located).err(),
             }
             if is_in || held.injection.still_waits(process, located).unwrap_or(true) {
-                silent_since = Instant::now();
-            } else if silent_since.elapsed() > LONGEST_SILENCE {
+                heard = waited;
+            } else if waited - heard > LONGEST_SILENCE {
                 return Err(held.refused(AgentError::Mute { pid }, process, located));
             }
             if failed.is_some() {
@@ -215,7 +217,11 @@ impl Held {
             // It must not come in later, when nobody waits for it.
             if !held.injection.withdraw(process, located)? {
                 // It has come by at the last moment, or was made to start and could not even say why it does not.
-                let last = held.next_event(PATIENCE_IN_CALL, &AtomicBool::new(false));
+                let mut own_time = OwnTime::begin(pid);
+                let mut last = Ok(None);
+                while matches!(last, Ok(None)) && own_time.passed(process) < PATIENCE_IN_CALL {
+                    last = held.next_event(GLANCE, &AtomicBool::new(false));
+                }
                 if !matches!(last, Ok(Some(Event::Hello))) {
                     return Err(held.refused(AgentError::Mute { pid }, process, located));
                 }
@@ -233,8 +239,10 @@ impl Held {
     fn refused(self, why: AgentError, process: &dyn Process, located: &Located) -> SessionError {
         // The pipe ends first, so that whoever still reads the agent's source from it reads no more.
         drop(self.channel);
+        // Whoever has spoken has read its text.
+        let is_silent = matches!(why, AgentError::Mute { .. });
         // What cannot be taken away is a page and three file descriptors; the reason to be told is the other.
-        let _ = self.injection.abandon(process, located);
+        let _ = self.injection.abandon(process, located, is_silent);
         why.into()
     }
 
@@ -496,8 +504,8 @@ impl Held {
         let never = AtomicBool::new(false);
         if self.standing.is_none() {
             self.interrupt(process, located)?;
-            let deadline = Instant::now() + PATIENCE;
-            while self.standing.is_none() && Instant::now() < deadline {
+            let mut own_time = OwnTime::begin(self.pid);
+            while self.standing.is_none() && own_time.passed(process) < PATIENCE {
                 if self.next_event(GLANCE, &never)?.is_none() {
                     self.glance(process, located)?;
                 }

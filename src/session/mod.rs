@@ -33,6 +33,7 @@ mod listing;
 mod look;
 mod mixed_stack;
 mod native_stack;
+mod own_time;
 mod places;
 mod presence;
 pub mod ps;

@@ -29,7 +29,7 @@ use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 
@@ -233,6 +233,11 @@ pub fn path_of(pid: Pid, path: &Path) -> PathBuf {
 /// are to be asked.
 pub fn may_be_suspended(pid: Pid) -> bool {
     Stat::of_process(pid).is_ok_and(|stat| stat.state == ThreadState::Stopped || stat.has_ended())
+}
+
+/// What processor time the threads of a process have used, also those that have ended.
+pub fn processor_time(pid: Pid) -> Option<Duration> {
+    Stat::of_process(pid).ok().map(|stat| stat::ticks(stat.cpu))
 }
 
 /// Whether a process has pmdb's root, so that both mean the same by a path; nothing if it cannot be known.

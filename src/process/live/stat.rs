@@ -46,6 +46,14 @@ pub(in crate::process) fn time_of(ticks: u64) -> Option<SystemTime> {
     boot.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
+/// Clock ticks of `/proc/PID/stat` as time.
+pub(in crate::process) fn ticks(count: u64) -> Duration {
+    // 100 on every Linux of x86-64 (`USER_HZ`).
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    let per_second = per_second.and_then(|ticks| u32::try_from(ticks).ok());
+    Duration::from_secs(count) / per_second.filter(|&ticks| ticks > 0).unwrap_or(100)
+}
+
 impl Stat {
     pub fn of_process(pid: Pid) -> io::Result<Stat> {
         Stat::read(&format!("/proc/{pid}/stat"))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -14,7 +15,8 @@ use super::kernel::{self, Resume, Status};
 use super::registers;
 use super::way_back::WayBack;
 use crate::model::{Addr, Pid, ThreadState, Tid};
-use crate::process::Registers;
+use crate::process::{Process, Registers};
+
 use crate::process::live::stat::Stat;
 use crate::process::live::{kernel_name, refusal};
 
@@ -27,6 +29,9 @@ const MOST_ROUNDS: usize = 100;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// The same for every other thread. It stops as soon as it gets a processor.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Bytes of a stack that are looked through. Linux gives a main thread 8 MiB by default.
+const MOST_STACK: u64 = 16 << 20;
 
 /// How long another pmdb may hold the process that is to be held. One that comes, leaves or looks does for a moment only.
 const LONGEST_HOLD: Duration = Duration::from_secs(1);
@@ -222,6 +227,32 @@ impl Hold {
     pub fn runs_in(&self, tid: Tid, start: Addr, length: u64) -> Result<bool, TraceError> {
         let at = registers::general(tid)?.rip;
         Ok((start.0..start.0.saturating_add(length)).contains(&at))
+    }
+
+    /// Whether a stopped thread has the address of something in a range, in a register or on its stack: also one that it has left there and
+    /// forgotten.
+    pub fn has_pointer(
+        &self,
+        tid: Tid,
+        process: &dyn Process,
+        range: Range<Addr>,
+    ) -> Result<bool, TraceError> {
+        let general = registers::general(tid)?;
+        let top = Addr(general.rsp & !7);
+        let end = process.mapping_at(top).map_or(top, |stack| stack.end);
+        let length = end.0.saturating_sub(top.0).min(MOST_STACK);
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        self.read(top, &mut bytes)?;
+        let words = bytes.chunks_exact(8);
+        let is_meant = |word: u64| range.contains(&Addr(word));
+        let in_stack = words
+            .map(|word| {
+                word.iter()
+                    .rev()
+                    .fold(0, |word, byte| word << 8 | u64::from(*byte))
+            })
+            .any(is_meant);
+        Ok(in_stack || registers::words(&general).into_iter().any(is_meant))
     }
 
     /// Waits until a thread that was asked to stop has, or has ended, or sits in an uninterruptible wait.

@@ -58,6 +58,15 @@ impl From<user_regs_struct> for process::Registers {
     }
 }
 
+/// What a function may keep a pointer in.
+pub(super) fn words(general: &user_regs_struct) -> [u64; 15] {
+    let all = process::Registers::from(*general);
+    [
+        all.rax, all.rbx, all.rcx, all.rdx, all.rsi, all.rdi, all.rbp, all.r8, all.r9, all.r10,
+        all.r11, all.r12, all.r13, all.r14, all.r15,
+    ]
+}
+
 fn failed(tid: Tid, errno: Errno) -> TraceError {
     TraceError::Thread {
         tid,

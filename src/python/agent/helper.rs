@@ -100,19 +100,19 @@ impl Helper {
     }
 }
 
-/// Holds the process at a moment when no thread runs the stub any more, and does something then; nothing if that does not come.
+/// Holds the process at a moment when no thread runs the stub any more, and does something then, again if that gives nothing; nothing
+/// if such a moment does not come.
 pub(super) fn hold_after_end<T: Send>(
     custody: &Custody,
     pid: Pid,
     furniture: &Furniture,
-    what: impl FnOnce(&mut Hold) -> Result<T, AgentError> + Send,
+    mut what: impl FnMut(&mut Hold) -> Result<Option<T>, AgentError> + Send,
 ) -> Result<Option<T>, AgentError> {
     let deadline = Instant::now() + PATIENCE;
-    let mut what = Some(what);
     loop {
         let done = custody.hold(pid, |hold| {
             if is_free(hold, furniture)? {
-                what.take().map(|what| what(hold)).transpose()
+                what(hold)
             } else {
                 Ok(None)
             }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use super::channel::Channel;
 use super::compiled::{Compiled, Interpreter, Store};
-use super::furniture::{Furniture, HELPER_TEXT_AT};
+use super::furniture::{self, Furniture, HELPER_TEXT_AT};
 use super::helper::{self, Helper};
 use super::ring::{Placed, Ring};
 use super::script::Runner;
@@ -334,7 +334,7 @@ impl Injection {
             let look = Look::new(process, located);
             let ring = look.pending_calls(self.pid)?;
             if look.makes_call(&ring)? {
-                return Ok(false);
+                return Ok(Some(false));
             }
             let inner = inner_pid(process, self.pid);
             let text = |runner| script::entrance(before.ends, self.source_length, inner, runner);
@@ -357,7 +357,9 @@ impl Injection {
                 )?);
             }
             let main = Tid(self.pid.0);
-            helper.start(hold, main, &mut self.furniture, &stand_in)
+            helper
+                .start(hold, main, &mut self.furniture, &stand_in)
+                .map(Some)
         })?;
         Ok(sent.unwrap_or(false))
     }
@@ -365,20 +367,48 @@ impl Injection {
     /// Takes away the pages, once the agent has left and nobody reads them any more. If the main thread is just
     /// about to read one, they stay.
     pub fn tidy(&self, process: &dyn Process, located: &Located) -> Result<(), AgentError> {
+        // The main thread comes by whenever its call in C code ends. Where it has brought the agent in itself, that is behind it.
+        self.take_away_pages(process, located, self.helpers > 0)
+    }
+
+    /// `in_doubt`: the main thread may have taken the call out of the ring and not have read its text yet.
+    fn take_away_pages(
+        &self,
+        process: &dyn Process,
+        located: &Located,
+        in_doubt: bool,
+    ) -> Result<(), AgentError> {
         let taken = helper::hold_after_end(&self.custody, self.pid, &self.furniture, |hold| {
             let look = Look::new(process, located);
             let ring = look.pending_calls(self.pid)?;
             if self.waits_in(&look, &ring)? {
                 self.take_back(hold, &look, &ring)?;
+            } else if in_doubt && self.may_be_read(hold, process)? {
+                return Ok(None);
             }
-            self.furniture.take_away_pages(hold)
+            self.furniture.take_away_pages(hold).map(Some)
         });
         taken.map(drop)
     }
 
-    /// Takes away everything after the agent has refused to start.
-    pub fn abandon(self, process: &dyn Process, located: &Located) -> Result<(), AgentError> {
-        self.tidy(process, located)?;
+    /// Whether the main thread has the address of the text anywhere: one that it is about to read it has.
+    fn may_be_read(&self, hold: &Hold, process: &dyn Process) -> Result<bool, AgentError> {
+        let main = Tid(self.pid.0);
+        if !hold.stopped().any(|tid| tid == main) {
+            return Ok(true);
+        }
+        let text = self.furniture.text;
+        Ok(hold.has_pointer(main, process, text..text.plus(furniture::PAGE))?)
+    }
+
+    /// Takes away everything after the agent has refused to start, or has said nothing at all.
+    pub fn abandon(
+        self,
+        process: &dyn Process,
+        located: &Located,
+        is_silent: bool,
+    ) -> Result<(), AgentError> {
+        self.take_away_pages(process, located, is_silent || self.helpers > 0)?;
         let furniture = self.furniture;
         let take_away = |hold: &mut Hold| furniture.take_away_ends(hold);
         Ok(self.custody.hold(self.pid, take_away)?)
