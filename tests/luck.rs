@@ -1,6 +1,8 @@
 //! Bad luck of a process that is debugged: its main thread ends, it closes all files, executes another program, lives in other
 //! namespaces, or as somebody else. Each ends in a clear line and a living target.
 
+#[path = "luck/libraries.rs"]
+mod libraries;
 mod support;
 
 use std::fs::{Permissions, read_to_string, set_permissions};
@@ -9,6 +11,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use support::{
     Conversation, Fixture, PATIENCE, Python, c_program, copy_program, fixture_path, on_each_python,
     pmdb_alone, pmdb_with_input, skip,
@@ -39,7 +43,7 @@ fn state(fixture: &mut Fixture) -> String {
 
 /// Waits until something is so.
 #[track_caller]
-fn wait_until(is_so: impl Fn() -> bool) {
+fn wait_until(mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < PATIENCE);
@@ -364,4 +368,43 @@ fn a_call_that_waits_for_ours_comes_to_its_end() {
         "{told}"
     );
     assert_eq!(fixture.read_line(), "finished");
+}
+
+#[test]
+fn an_agent_without_pmdb_and_guardian_leaves_at_one_of_the_next_hits() {
+    let Some(python) = support::any_python() else {
+        return;
+    };
+    let program = "
+import sys
+
+def work(n):
+    return n
+
+print('ready', flush=True)
+for line in sys.stdin:
+    work(0)
+    print('_pmdb_agent' in vars(sys), flush=True)
+";
+    let mut fixture = Fixture::python_text(python, program, &[]);
+    let mut pmdb = Command::new(env!("CARGO_BIN_EXE_pmdb"))
+        .args(["attach", &fixture.pid().to_string()])
+        .args(["-c", "stop", "-c", "b work, n < 0", "-c", "continue"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it was built");
+    let mut is_in = || {
+        fixture.write_line("");
+        fixture.read_line() == "True"
+    };
+    wait_until(&mut is_in);
+    let children = format!("/proc/{0}/task/{0}/children", pmdb.id());
+    let guardian = read_to_string(children).expect("it runs");
+    let guardian = guardian.trim().parse().expect("it has one child");
+    kill(Pid::from_raw(guardian), Signal::SIGKILL).expect("it is there");
+    pmdb.kill().expect("it is our child");
+    pmdb.wait().expect("it is our child");
+    // Hits that nobody counts for it any more.
+    assert!((0..100).any(|_| !is_in()));
 }

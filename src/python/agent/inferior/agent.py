@@ -6,6 +6,8 @@ It has no thread of its own. It runs when the interpreter calls one of its hooks
 OWN_NAME = "_pmdb_agent"
 # Seconds that a thread which came to a breakpoint waits for another to end its step, and how often it looks.
 LONGEST_STEP, GLANCE = 1, 0.01
+# Seconds from one look for pmdb to the next.
+BETWEEN_LOOKS = 1
 
 
 def is_own(frame):
@@ -35,6 +37,8 @@ class Agent(Commands, Levels, Arrivals):
         # Where it can be known when an exception is raised that it will be lost.
         self.unwinding = None
         self.has_left = False
+        # When it is to be looked if pmdb is there, in seconds of `posix.times()`.
+        self.next_look = 0
         # A stop was let pass, since there was no room for it.
         self.has_passed = False
         # Ctrl-C of a program that pmdb has started.
@@ -97,6 +101,14 @@ class Agent(Commands, Levels, Arrivals):
         self.leave()
         return True
 
+    def is_due(self, count):
+        """Whether it is time to look if pmdb is there: each second, where hits come seldom, and at each 1024th. It costs as much as some hits."""
+        now = posix.times()[4]
+        if count & 1023 and now < self.next_look:
+            return False
+        self.next_look = now + BETWEEN_LOOKS
+        return True
+
     def is_left_to_parent(self, frame, reason):
         """Whether a child is about to stop for a step that its parent began: it goes on, and steps no more."""
         if self.forking is None or reason not in OF_A_STEP or posix.getpid() == self.pid:
@@ -133,7 +145,7 @@ class Agent(Commands, Levels, Arrivals):
                 continue
             count = next(breakpoint.counter)
             # A forked child that never comes to a stop shall not go on counting, nor anybody for a pmdb that was killed.
-            if not count & 1023 and (not self.is_ours() or self.is_forsaken()):
+            if not count & 15 and self.is_due(count) and (not self.is_ours() or self.is_forsaken()):
                 return None
             holds, complaint = breakpoint.holds_in(frame, self.errands)
             if not holds:

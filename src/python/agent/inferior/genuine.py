@@ -9,7 +9,7 @@ import posix
 NEEDED = {
     "builtins": ("repr", "len", "eval", "exec", "compile", "isinstance", "getattr", "hasattr", "setattr", "id", "iter", "next", "any", "all", "ord"),
     "sys": ("settrace", "gettrace", "_getframe", "_current_frames", "getrecursionlimit", "setrecursionlimit", "exc_info", "call_tracing"),
-    "posix": ("read", "readv", "write", "close", "fstat", "getpid", "set_blocking", "sched_yield"),
+    "posix": ("read", "readv", "write", "close", "fstat", "getpid", "times", "set_blocking", "sched_yield"),
     "_thread": ("allocate_lock", "get_ident", "get_native_id", "start_new_thread"),
 }
 TYPE = "".__class__.__class__
