@@ -2,7 +2,11 @@
 
 mod support;
 
-use support::{Answer, Python, fixture_path, on_each_python, pmdb_alone};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::{Command, Stdio};
+
+use support::{Answer, Python, any_python, fixture_path, on_each_python, pmdb_alone};
 
 fn run(python: &Python, options: &[&str], how: &str) -> Answer {
     run_fixture(python, "losing.py", options, how)
@@ -223,6 +227,48 @@ fn what_is_caught_again_and_again_is_not_looked_at_again() {
         assert!(is_alive && said.contains("refuse()\n"), "{said}");
         assert!(said.contains("['RuntimeError']\n"), "{said}");
     });
+}
+
+#[test]
+fn what_was_compiled_is_kept_and_not_believed_where_it_is_damaged() {
+    let Some(python) = any_python() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    // The number of the file that is there after a run: a new one if it was written anew.
+    let kept_after_run = || {
+        let output = Command::new(env!("CARGO_BIN_EXE_pmdb"))
+            .args(["run", "--batch", "--"])
+            .arg(&python.path)
+            .arg(fixture_path("losing.py"))
+            .arg("main")
+            .env("XDG_CACHE_HOME", folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(") raised LookupError: index 5"), "{said}");
+        let files = fs::read_dir(folder.path().join("pmdb")).expect("a folder");
+        let files: Vec<_> = files.map(|file| file.expect("a file")).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        let about = files[0].metadata().expect("it is there");
+        assert_eq!(about.mode() & 0o777, 0o600);
+        (files[0].path(), about.ino())
+    };
+    let (path, first) = kept_after_run();
+    assert_eq!(kept_after_run().1, first);
+    let mut bytes = fs::read(&path).expect("it can be read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(&path, &bytes).expect("it can be written");
+    let (_, second) = kept_after_run();
+    assert_ne!(fs::read(&path).expect("it can be read"), bytes);
+    // What others may write is not taken either, nor what is cut short.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).expect("it is ours");
+    let (_, third) = kept_after_run();
+    assert_ne!(third, second);
+    fs::write(&path, &bytes[..middle]).expect("it can be written");
+    assert_ne!(kept_after_run().1, third);
 }
 
 /// Of the functions of `Losing` in the fixture that run each in a thread.

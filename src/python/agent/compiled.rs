@@ -2,20 +2,20 @@
 //!
 //! Compiling takes an interpreter more than twice as long as all the rest of its start; to load what was compiled, a fiftieth of that. The first gets
 //! the source, and leaves the code in a file that has no name (memfd_create(2)), which it closes before any line of the program runs. The others find
-//! the code in such a file.
+//! the code in such a file. What a command has compiled is kept for the next ([`kept`](super::kept)).
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::libc;
 
 use super::furniture::{call, make};
+use super::kept;
 use crate::model::Addr;
+use crate::process::Process;
 use crate::process::trace::Hold;
-use crate::process::{Backing, Process};
-use crate::python::layout::Minor;
 
 /// How the code ends in the file: its length in so many bytes.
 const LENGTH: usize = 8;
@@ -24,26 +24,27 @@ const MOST: u64 = 8 << 20;
 /// Processes whose code is waited for at one time. One that was killed meanwhile leaves none.
 const MOST_AWAITED: usize = 16;
 
-/// An interpreter: the file that it is in, and its version.
+/// An interpreter, and what it compiles: the file that it is in, when that was written, and a sum of the agent's source for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Interpreter {
-    device: u64,
-    inode: u64,
-    version: Minor,
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    /// Seconds and nanoseconds.
+    pub(super) written: (i64, i64),
+    pub(super) source: md5::Digest,
 }
 
 impl Interpreter {
     /// That whose code lies at an address.
-    pub(super) fn at(process: &dyn Process, code: Addr, version: Minor) -> Option<Interpreter> {
+    pub(super) fn at(process: &dyn Process, code: Addr, source: &str) -> Option<Interpreter> {
         let mappings = process.mappings();
         let mapping = mappings.iter().find(|mapping| mapping.contains(code))?;
-        let Backing::File { device, inode, .. } = mapping.backing else {
-            return None;
-        };
+        let file = process.open_file(mapping).ok()?.metadata().ok()?;
         Some(Interpreter {
-            device,
-            inode,
-            version,
+            device: file.dev(),
+            inode: file.ino(),
+            written: (file.mtime(), file.mtime_nsec()),
+            source: md5::compute(source),
         })
     }
 }
@@ -66,11 +67,9 @@ impl Compiled {
 
     pub(super) fn of(&self, interpreter: Interpreter) -> Option<Arc<[u8]>> {
         let mut shelf = self.shelf();
+        shelf.take_in();
         if !shelf.known.iter().any(|(known, _)| *known == interpreter) {
-            let code = (shelf.awaited.iter())
-                .filter(|(known, _)| *known == interpreter)
-                .find_map(|(_, file)| whole(file))?;
-            shelf.awaited.retain(|(known, _)| *known != interpreter);
+            let code = kept::read(&interpreter)?;
             shelf.known.push((interpreter, code.into()));
         }
         let found = shelf.known.iter().find(|(known, _)| *known == interpreter);
@@ -84,6 +83,29 @@ impl Compiled {
             shelf.awaited.remove(0);
         }
         shelf.awaited.push((interpreter, file));
+    }
+}
+
+impl Shelf {
+    /// What processes have left meanwhile is known, and kept.
+    fn take_in(&mut self) {
+        for (interpreter, file) in std::mem::take(&mut self.awaited) {
+            match whole(&file) {
+                Some(_) if self.known.iter().any(|(known, _)| *known == interpreter) => {}
+                Some(code) => {
+                    kept::write(&interpreter, &code);
+                    self.known.push((interpreter, code.into()));
+                }
+                None => self.awaited.push((interpreter, file)),
+            }
+        }
+    }
+}
+
+impl Drop for Shelf {
+    /// The command has ended; it may have had but one Python.
+    fn drop(&mut self) {
+        self.take_in();
     }
 }
 

@@ -143,13 +143,12 @@ impl Injection {
         let layout = look.layout();
         let mut source_length = 0;
         let (furniture, channel) = Furniture::bring(hold, |hold, page| {
-            let interpreter = Interpreter::at(process, functions.run, layout.version);
-            let store = interpreter
-                .zip(compiled)
-                .and_then(|(interpreter, compiled)| {
-                    Store::bring(hold, page, interpreter, compiled)
-                });
-            let source = script::source(layout, wanted, store.as_ref());
+            let program = script::Program::of(layout, wanted);
+            let store = compiled.and_then(|compiled| {
+                let interpreter = Interpreter::at(process, functions.run, &program.parts)?;
+                Store::bring(hold, page, interpreter, compiled)
+            });
+            let source = program.source(store.as_ref());
             source_length = source.read_at_once;
             source.text
         })?;

@@ -10,6 +10,7 @@ mod error;
 mod furniture;
 mod helper;
 mod inject;
+mod kept;
 mod launch;
 mod message;
 mod ring;

@@ -59,57 +59,72 @@ pub(super) struct Source {
     pub(super) read_at_once: usize,
 }
 
-/// The agent for one version, which is one module. With a store it is brought in from there, or compiled for it.
-pub(super) fn source(layout: &Layout, wanted: &WantedStops, store: Option<&Store>) -> Source {
-    let (mut text, parts) = constants_and_parts(layout, wanted);
-    let Some(store) = store else {
-        text += &parts;
-        let read_at_once = text.len();
-        return Source { text, read_at_once };
-    };
-    let (is_compiled, length) = match store.code {
-        Some(length) => ("True", length),
-        None => ("False", parts.len()),
-    };
-    text += &format!("STORE = {}, {length}, {is_compiled}\n", store.end);
-    text += &shortened(LOADING);
-    let read_at_once = text.len();
-    if store.code.is_none() {
-        text += &parts;
-    }
-    Source { text, read_at_once }
+/// The agent for one version, which is one module.
+pub(super) struct Program {
+    /// What differs between processes, and where the interpreter keeps things.
+    constants: String,
+    pub(super) parts: String,
 }
 
-fn constants_and_parts(layout: &Layout, wanted: &WantedStops) -> (String, String) {
-    let mut parts = PARTS.to_vec();
-    let mut constants = wanted.in_python();
-    match &layout.thread.tracing {
-        Some(tracing) => {
-            let members = [
-                ("interp", layout.thread.interp),
-                ("thread_id", layout.thread.thread_id),
-                ("tracefunc", tracing.function),
-                ("traceobj", tracing.object),
-                ("use_tracing", tracing.is_used.unwrap_or_default()),
-                ("tracing_possible", tracing.is_possible.unwrap_or_default()),
-                ("tuple_items", layout.object.tuple_items),
-            ];
-            let member = |(name, at): (&str, u64)| format!("\"{name}\": {at}");
-            let members: Vec<String> = members.into_iter().map(member).collect();
-            constants += &format!("LAYOUT = {{{}}}\n", members.join(", "));
-            parts.extend(REWRITING);
+impl Program {
+    /// With a store it is brought in from there, or compiled for it.
+    pub(super) fn source(self, store: Option<&Store>) -> Source {
+        let Program {
+            constants: mut text,
+            parts,
+        } = self;
+        let Some(store) = store else {
+            text += &parts;
+            let read_at_once = text.len();
+            return Source { text, read_at_once };
+        };
+        let (is_compiled, length) = match store.code {
+            Some(length) => ("True", length),
+            None => ("False", parts.len()),
+        };
+        text += &format!("STORE = {}, {length}, {is_compiled}\n", store.end);
+        text += &shortened(LOADING);
+        let read_at_once = text.len();
+        if store.code.is_none() {
+            text += &parts;
         }
-        None => {
-            if let Bytecode::Inline(bytecode) = layout.code.bytecode {
-                let slots = unwind_filter::SLOTS;
-                constants +=
-                    &format!("FILTER = {{\"slots\": {slots}, \"bytecode\": {bytecode}}}\n");
+        Source { text, read_at_once }
+    }
+
+    pub(super) fn of(layout: &Layout, wanted: &WantedStops) -> Program {
+        let mut parts = PARTS.to_vec();
+        let mut constants = wanted.in_python();
+        match &layout.thread.tracing {
+            Some(tracing) => {
+                let members = [
+                    ("interp", layout.thread.interp),
+                    ("thread_id", layout.thread.thread_id),
+                    ("tracefunc", tracing.function),
+                    ("traceobj", tracing.object),
+                    ("use_tracing", tracing.is_used.unwrap_or_default()),
+                    ("tracing_possible", tracing.is_possible.unwrap_or_default()),
+                    ("tuple_items", layout.object.tuple_items),
+                ];
+                let member = |(name, at): (&str, u64)| format!("\"{name}\": {at}");
+                let members: Vec<String> = members.into_iter().map(member).collect();
+                constants += &format!("LAYOUT = {{{}}}\n", members.join(", "));
+                parts.extend(REWRITING);
             }
-            parts.extend(MONITORING);
+            None => {
+                if let Bytecode::Inline(bytecode) = layout.code.bytecode {
+                    let slots = unwind_filter::SLOTS;
+                    constants +=
+                        &format!("FILTER = {{\"slots\": {slots}, \"bytecode\": {bytecode}}}\n");
+                }
+                parts.extend(MONITORING);
+            }
+        }
+        parts.push(AGENT);
+        Program {
+            constants,
+            parts: parts.into_iter().map(shortened).collect(),
         }
     }
-    parts.push(AGENT);
-    (constants, parts.into_iter().map(shortened).collect())
 }
 
 /// A part without what is for readers: comments, docstrings, and three of each four spaces of indentation. The pipe has little room.
@@ -255,7 +270,10 @@ mod tests {
     fn the_source_fits_into_a_pipe() {
         let most = crate::python::agent::furniture::LARGER_PIPE as usize;
         for layout in crate::python::layout::ALL {
-            let length = source(layout, &WantedStops::default(), None).text.len();
+            let length = Program::of(layout, &WantedStops::default())
+                .source(None)
+                .text
+                .len();
             assert!(length < most, "{length}");
         }
     }
@@ -265,7 +283,11 @@ mod tests {
     fn each_name_is_given_once() {
         for layout in crate::python::layout::ALL {
             let mut names = std::collections::BTreeSet::new();
-            for line in source(layout, &WantedStops::default(), None).text.lines() {
+            for line in Program::of(layout, &WantedStops::default())
+                .source(None)
+                .text
+                .lines()
+            {
                 let name = ["class ", "def ", "async def "]
                     .iter()
                     .find_map(|word| line.strip_prefix(word))
