@@ -9,6 +9,7 @@ mod attrs;
 mod bad_cores;
 mod c_data;
 mod core;
+mod damaged_code;
 mod deep_stacks;
 mod expressions;
 mod future_texts;
