@@ -1,6 +1,6 @@
 """What `pmdb run` costs a program that does not fail, beside pdb, strace, gdb and the floor of ptrace, in the same run.
 
-usage: python3 benches/launch.py [tree] [alone]
+usage: python3 benches/launch.py [tree] [alone] [native]
 
 Without words, everything. The programs run on each interpreter that PYTHONS names (paths with colons between), else on the one that runs
 this. pmdb is what PMDB names, else target/release/pmdb; the peers are those that STRACE and GDB name, else those on PATH. RUNS, BUDGET and
@@ -11,6 +11,7 @@ PATIENCE: see measure.py; METHODS (fork spawn) are the start methods. Ends with 
   of fork, vfork, clone and exec and does nothing (`inferiors/follow_floor.c`).
 - *alone*: one process that computes, one that raises and handles a million exceptions in one function, one where the caller handles
   them. The start of the interpreter with nothing to do is measured as well, and taken off both sides: what is left is the work.
+- *native*: a program of Rust that panics and catches 100,000 times, one of C++ that throws and catches as often, and both with nothing to do.
 """
 import json
 import os
@@ -89,6 +90,24 @@ def least_cpu(cases, name):
     return min(run["cpu"] for run in case.runs)
 
 
+def native(folder):
+    for name, compiler, source in (
+        ("Rust", ["rustc", "-O", "--edition=2024"], "catching.rs"),
+        ("C++", ["c++", "-O2"], "catching.cpp"),
+    ):
+        program = os.path.join(folder, source + ".out")
+        subprocess.run([*compiler, "-o", program, os.path.join(INFERIORS, source)], check=True)
+        cases = []
+        for count in (0, 100_000):
+            run = [program, str(count)]
+            cases += [
+                Case("%d, bare" % count, run, "done true"),
+                Case("%d, pmdb run" % count, [PMDB, "run", "--batch", "--", *run], "done true"),
+                Case("%d, pmdb run --on crash" % count, [PMDB, "run", "--batch", "--on", "crash", "--", *run], "done true"),
+            ]
+        compare("%s: failures that are caught" % name, cases)
+
+
 def best(cases, name):
     """Whatever else the machine does only adds."""
     case = next(case for case in cases if case.name == name)
@@ -96,11 +115,13 @@ def best(cases, name):
 
 
 def main():
-    wanted = set(sys.argv[1:]) or {"tree", "alone"}
+    wanted = set(sys.argv[1:]) or {"tree", "alone", "native"}
     goals = Goals()
     with tempfile.TemporaryDirectory() as folder:
         floor = os.path.join(folder, "follow_floor")
         subprocess.run(["cc", "-O2", "-o", floor, os.path.join(INFERIORS, "follow_floor.c")], check=True)
+        if "native" in wanted:
+            native(folder)
         for python in os.environ.get("PYTHONS", sys.executable).split(":"):
             version = tuple(json.loads(subprocess.check_output([python, "-c", "import sys; print(list(sys.version_info[:2]))"])))
             name = "CPython %d.%d" % version

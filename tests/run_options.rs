@@ -264,9 +264,9 @@ fn kinds_of_stops_can_be_chosen() {
     let answer = run(&["--on", "crash,panik"], &["nothing"]);
     assert_eq!((answer.stdout.as_str(), answer.code), ("", Some(2)));
     assert!(
-        answer
-            .stderr
-            .contains("[possible values: python-exception, breakpoint, panic, crash, exit]"),
+        answer.stderr.contains(
+            "[possible values: python-exception, breakpoint, panic, caught-panic, crash, exit]"
+        ),
         "{answer:#?}"
     );
 }

@@ -65,12 +65,21 @@ impl Module {
 
     /// How the caller of the function at an address is found; nothing if the file does not say.
     pub(super) fn row(&self, address: Svma) -> Option<Arc<Row>> {
-        let information = self.frame_information.get_or_init(|| {
+        self.frame_information().row(self.elf.bytes(), address)
+    }
+
+    /// Where the function at an address begins, and where it says what its language does when it is unwound.
+    pub(super) fn data_area(&self, address: Svma) -> Option<(Svma, Svma)> {
+        let information = self.frame_information();
+        information.data_area(self.elf.bytes(), address)
+    }
+
+    fn frame_information(&self) -> &FrameInformation {
+        self.frame_information.get_or_init(|| {
             let view = self.elf.view();
             view.map(|view| FrameInformation::find(&view))
                 .unwrap_or_default()
-        });
-        information.row(self.elf.bytes(), address)
+        })
     }
 
     /// The symbol of the function at an address.

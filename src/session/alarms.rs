@@ -5,21 +5,22 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::guardian;
+use super::selection::{Selection, StopKind};
 use crate::model::{Addr, Pid, Tid};
 use crate::native::unhandled::{
-    Change, CppException, Libraries, Library, Location, Message, Panic, Place, Places,
+    Change, CppException, Fate, Libraries, Library, Location, Message, Panic, Place, Places, fate,
 };
+use crate::native::{LoadedModules, ParsedModules};
 use crate::process::live::LiveProcess;
-use crate::process::trace::{CallRegisters, Follower, Orders, Replaced, TraceError};
-use crate::process::{Memory, Process};
+use crate::process::trace::{Follower, Orders, Replaced, TraceError};
+use crate::process::{Memory, Process, Registers};
 
 /// A failure that native code tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NativeFailure {
-    Panic(Panic),
+    Panic { panic: Panic, fate: Fate },
     Terminate(CppException),
 }
 
@@ -41,7 +42,7 @@ pub(super) struct Alarms {
     /// By the entry of the library that has them.
     of_library: BTreeMap<Addr, Vec<Addr>>,
     /// Panics whose message is still to be put together.
-    panicking: BTreeMap<Tid, Panic>,
+    panicking: BTreeMap<Tid, (Panic, Fate)>,
 }
 
 /// A thread has come to a tripwire.
@@ -53,14 +54,40 @@ pub(super) struct Trip {
     pub visit: u64,
 }
 
+/// Which failures of native code are watched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Watched {
+    /// Panics that the program catches itself, too.
+    caught: bool,
+}
+
+impl Watched {
+    /// Nothing if there are none.
+    pub fn of(selection: &Selection) -> Option<Watched> {
+        let caught = selection.has(StopKind::CaughtPanic);
+        (caught || selection.has(StopKind::Panic)).then_some(Watched { caught })
+    }
+}
+
 /// With what they are set.
 pub(super) struct Armourer {
-    pub orders: Orders,
+    orders: Orders,
+    watched: Watched,
     /// What was found in files.
-    pub places: Arc<Places>,
+    places: Places,
+    modules: ParsedModules,
 }
 
 impl Armourer {
+    pub fn new(orders: Orders, watched: Watched) -> Armourer {
+        Armourer {
+            orders,
+            watched,
+            places: Places::default(),
+            modules: ParsedModules::default(),
+        }
+    }
+
     /// For a process whose program is about to begin. What cannot be read has no alarms.
     pub fn begin(&self, pid: Pid) -> Alarms {
         let mut alarms = Alarms::default();
@@ -171,7 +198,7 @@ impl Armourer {
         &self,
         alarms: &mut Alarms,
         trip: &Trip,
-        at: &CallRegisters,
+        at: &Registers,
     ) -> Result<Option<NativeFailure>, TraceError> {
         let failure = self.sort_out(alarms, trip, at);
         if failure.is_none() {
@@ -181,12 +208,7 @@ impl Armourer {
         Ok(failure)
     }
 
-    fn sort_out(
-        &self,
-        alarms: &mut Alarms,
-        trip: &Trip,
-        at: &CallRegisters,
-    ) -> Option<NativeFailure> {
+    fn sort_out(&self, alarms: &mut Alarms, trip: &Trip, at: &Registers) -> Option<NativeFailure> {
         let Trip {
             pid, tid, place, ..
         } = *trip;
@@ -209,25 +231,33 @@ impl Armourer {
                 None
             }
             Purpose::Failure(Place::Panic) => {
+                let modules = LoadedModules::new(&process, &self.modules);
+                let fate = fate(at, &modules, &memory);
+                if fate == Fate::Caught && !self.watched.caught {
+                    return None;
+                }
                 let formats = |method: Addr| {
                     let purpose = alarms.purposes.get(&method);
                     purpose == Some(&Purpose::Failure(Place::PanicMessage))
                 };
                 let panic = Panic::read(&process, at, formats);
                 let Message::Later(formatting) = &panic.message else {
-                    return Some(NativeFailure::Panic(panic));
+                    return Some(NativeFailure::Panic { panic, fate });
                 };
                 if !self.string(pid, &[formatting.method]) {
-                    let message = Message::Unreadable;
-                    return Some(NativeFailure::Panic(Panic { message, ..panic }));
+                    let panic = Panic {
+                        message: Message::Unreadable,
+                        ..panic
+                    };
+                    return Some(NativeFailure::Panic { panic, fate });
                 }
                 self.tell_guardian(pid);
-                alarms.panicking.insert(tid, panic);
+                alarms.panicking.insert(tid, (panic, fate));
                 None
             }
             Purpose::Failure(Place::PanicMessage) => {
                 if alarms.panicking.contains_key(&tid) {
-                    let caller = memory.pointer(at.stack).ok()?;
+                    let caller = memory.pointer(Addr(at.rsp)).ok()?;
                     if self.string(pid, &[caller]) {
                         alarms.purposes.insert(caller, Purpose::PanicMessageDone);
                         self.tell_guardian(pid);
@@ -236,9 +266,10 @@ impl Armourer {
                 None
             }
             Purpose::PanicMessageDone => {
-                let location = alarms.panicking.get(&tid)?.location.clone();
+                let (panic, fate) = alarms.panicking.get(&tid)?.clone();
                 let message = Panic::formatted(&process, at);
-                Some(NativeFailure::Panic(Panic { location, message }))
+                let panic = Panic { message, ..panic };
+                Some(NativeFailure::Panic { panic, fate })
             }
             Purpose::Failure(Place::Terminate) => {
                 let exception = CppException::read(&process, place, at);
@@ -262,7 +293,7 @@ impl NativeFailure {
         let within = thread.map(|name| format!(" in thread {name}"));
         let within = within.unwrap_or_default();
         match self {
-            NativeFailure::Panic(panic) => {
+            NativeFailure::Panic { panic, .. } => {
                 let place = match &panic.location {
                     Some(Location { file, line, column }) => format!("{file}:{line}:{column}"),
                     None => "a place that cannot be read".to_string(),
@@ -293,20 +324,35 @@ impl NativeFailure {
         }
     }
 
-    /// What becomes of it.
-    pub fn fate(&self) -> Option<String> {
+    /// What becomes of it; nothing if that is not known, or if it is caught.
+    pub fn fate(&self) -> Option<&'static str> {
         match self {
+            NativeFailure::Panic { fate, .. } => match fate {
+                Fate::EndsProgram => Some("the program ends with it"),
+                Fate::EndsThread => Some("the thread ends with it"),
+                Fate::Kept(what) => Some(what),
+                Fate::Aborts => Some("it may not be unwound, and the program ends"),
+                Fate::Caught | Fate::Unknown => None,
+            },
             NativeFailure::Terminate(CppException::Thrown(_)) => {
-                Some("std::terminate() ends the program".to_string())
+                Some("std::terminate() ends the program")
             }
-            _ => None,
+            NativeFailure::Terminate(_) => None,
+        }
+    }
+
+    pub fn kind(&self) -> StopKind {
+        match self {
+            NativeFailure::Panic { fate, .. } if *fate == Fate::Caught => StopKind::CaughtPanic,
+            _ => StopKind::Panic,
         }
     }
 
     /// As the reason of a stop.
     pub fn reason(&self) -> &'static str {
         match self {
-            NativeFailure::Panic(_) => "panic",
+            NativeFailure::Panic { fate, .. } if *fate == Fate::Caught => "caught-panic",
+            NativeFailure::Panic { .. } => "panic",
             NativeFailure::Terminate(_) => "terminate",
         }
     }

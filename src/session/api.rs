@@ -484,7 +484,7 @@ pub struct Stop {
     /// `attach`, `interrupt`, `breakpoint`, `step` (a line), `call`, `return`, `exception`, `asked` (it has called `breakpoint()`), `set_trace`,
     /// `raised` (an exception that nobody will see with its frames, which are looked at), `signal` (it is about to die of one that
     /// it brought on itself), `exit` (it is about to end otherwise than with exit code 0), `exits` (it has raised
-    /// `SystemExit` for that), `panic` (of Rust), `terminate` (nobody catches an exception of C++), `catch` (it has raised an exception of a class that a catchpoint is about), `uncaught` (an exception
+    /// `SystemExit` for that), `panic` (of Rust), `caught-panic` (one that the program catches itself), `terminate` (nobody catches an exception of C++), `catch` (it has raised an exception of a class that a catchpoint is about), `uncaught` (an exception
     /// has left the main program that pmdb has started, and its frames are looked at).
     pub reason: String,
     /// If it is not the one that stopped before, or has something to say of it.

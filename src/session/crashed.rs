@@ -13,6 +13,7 @@ use super::look::Session;
 use super::running::PATIENCE;
 use super::selection::StopKind;
 use super::stack::Target;
+use super::standing_native::NativeView;
 use super::tree::Standstill;
 use crate::model::{Pid, Tid};
 use crate::process::live::LiveProcess;
@@ -28,6 +29,8 @@ pub(super) struct Crashed {
     /// `SIGSEGV`, `exit code 3`.
     what: String,
     standstill: Standstill,
+    /// What there is to look at where there is no Python.
+    native: Option<NativeView>,
     /// If it lives on afterwards: the agent in it, which cannot answer until then.
     agent: Option<Held>,
 }
@@ -38,6 +41,7 @@ impl Crashed {
             tid,
             verb: "die of",
             what: crash::signal_name(fault.signal),
+            native: None,
             standstill,
             agent: None,
         }
@@ -52,6 +56,7 @@ impl Crashed {
             tid,
             verb,
             what,
+            native: None,
             standstill,
             agent: None,
         }
@@ -65,16 +70,33 @@ impl Crashed {
         standstill: Standstill,
     ) -> Crashed {
         let verb = match failure {
-            NativeFailure::Panic(_) => "panic",
+            NativeFailure::Panic { .. } => "panic",
             NativeFailure::Terminate(_) => "call std::terminate()",
         };
         Crashed {
             tid,
             verb,
             what: String::new(),
+            native: None,
             standstill,
             agent,
         }
+    }
+
+    fn look_at_native_stack(&self) -> Option<NativeView> {
+        let (pid, tid) = (self.standstill.pid, self.tid);
+        let orders = &self.standstill.orders;
+        // It fails for one that was killed meanwhile.
+        let registers = orders.ask(|follower| follower.registers(tid)).ok()?.ok()?;
+        NativeView::of(pid, &registers)
+    }
+
+    pub fn native(&self) -> Option<&NativeView> {
+        self.native.as_ref()
+    }
+
+    pub fn native_mut(&mut self) -> Option<&mut NativeView> {
+        self.native.as_mut()
     }
 
     /// `die of SIGSEGV`, `end with exit code 3`: what it is about to do.
@@ -232,6 +254,10 @@ impl Inferior {
         self.raised = None;
         self.signalled = Some(crashed.tid);
         let tid = crashed.tid;
+        let mut crashed = crashed;
+        if self.python.is_err() {
+            crashed.native = crashed.look_at_native_stack();
+        }
         let what = (!crashed.what.is_empty()).then(|| crashed.what.clone());
         self.why_stopped = Some((reason.to_string(), what));
         self.crashed = Some(crashed);

@@ -5,7 +5,6 @@ use super::alarms::NativeFailure;
 use super::crashed::Crashed;
 use super::held::Held;
 use super::look::Session;
-use super::selection::StopKind;
 use super::tree::Standstill;
 use crate::model::{Pid, Tid};
 use crate::process::live::thread_name;
@@ -50,8 +49,10 @@ impl Session {
         let thread = (tid.0 != pid.0).then(|| thread_name(pid, tid)).flatten();
         let told = failure.told(thread.as_deref());
         let name = &inferior.report.name;
-        running.failures.failed(pid, tid, name, told.clone());
-        if !running.keeps(inferior, StopKind::Panic) {
+        if failure.kind().is_failure() {
+            running.failures.failed(pid, tid, name, told.clone());
+        }
+        if !running.keeps(inferior, failure.kind()) {
             return standstill.end();
         }
         let agent = inferior.held.take();
@@ -59,7 +60,7 @@ impl Session {
         let mut events = inferior.crash(crashed, failure.reason(), told, &self.interrupted);
         for event in &mut events {
             if let super::api::Event::Stopped(stop) = event {
-                stop.fate = failure.fate();
+                stop.fate = failure.fate().map(str::to_string);
             }
         }
         running.queue.push_back((pid, events));

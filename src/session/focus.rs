@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::api::{Event, ExceptionEntry, FrameStep};
+use super::crashed::Crashed;
 use super::error::SessionError;
 use super::inferior::Inferior;
 use super::view::{Seen, Subject, Thrown, View};
@@ -148,30 +149,16 @@ impl Inferior {
     }
 
     pub fn select_frame(&mut self, step: FrameStep) -> Result<(), SessionError> {
+        if let Some(native) = self.crashed.as_mut().and_then(Crashed::native_mut) {
+            return native.select(step);
+        }
         let view = self.view_mut()?;
         let last = view
             .frames
             .len()
             .checked_sub(1)
             .ok_or(SessionError::NoFrame)?;
-        let far = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-        let number = match step {
-            FrameStep::Up(_) if view.selected >= last => return Err(SessionError::OldestFrame),
-            FrameStep::Down(_) if view.selected == 0 => return Err(SessionError::NewestFrame),
-            FrameStep::Up(count) => view.selected.saturating_add(far(count)).min(last),
-            FrameStep::Down(count) => view.selected.saturating_sub(far(count)),
-            FrameStep::Number(number) => {
-                let from_oldest = number.unsigned_abs();
-                let chosen = if number < 0 {
-                    (last + 1).checked_sub(far(from_oldest))
-                } else {
-                    Some(far(from_oldest))
-                };
-                chosen
-                    .filter(|chosen| *chosen <= last)
-                    .ok_or(SessionError::NoSuchFrame { number, last })?
-            }
-        };
+        let number = step.leads_from(view.selected, last)?;
         view.select(number);
         Ok(())
     }
@@ -324,4 +311,28 @@ fn frames_of(
         *newest = Seen::of_traceback(look, raising.frame, at.line, at.columns);
     }
     (frames, note, Subject::Thread)
+}
+
+impl FrameStep {
+    /// The number of the frame that it leads to, from the one that has the focus. `last` is the oldest.
+    pub(super) fn leads_from(self, selected: usize, last: usize) -> Result<usize, SessionError> {
+        let far = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        Ok(match self {
+            FrameStep::Up(_) if selected >= last => return Err(SessionError::OldestFrame),
+            FrameStep::Down(_) if selected == 0 => return Err(SessionError::NewestFrame),
+            FrameStep::Up(count) => selected.saturating_add(far(count)).min(last),
+            FrameStep::Down(count) => selected.saturating_sub(far(count)),
+            FrameStep::Number(number) => {
+                let from_oldest = number.unsigned_abs();
+                let chosen = if number < 0 {
+                    (last + 1).checked_sub(far(from_oldest))
+                } else {
+                    Some(far(from_oldest))
+                };
+                chosen
+                    .filter(|chosen| *chosen <= last)
+                    .ok_or(SessionError::NoSuchFrame { number, last })?
+            }
+        })
+    }
 }

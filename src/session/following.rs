@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use super::alarms::{Alarms, Armourer, Trip};
+use super::alarms::{Alarms, Armourer, Trip, Watched};
 use super::guardian;
 use super::heirs::Heirs;
 use super::tree::{Departure, Happening, Standstill};
 use crate::model::{Pid, Tid};
+use crate::process::Registers;
 use crate::process::live::kernel_name;
 use crate::process::live::memory_group::MemoryGroup;
 use crate::process::trace::{
-    Birth, CallRegisters, Custody, End, Orders, Sender as SignalSender, TraceError, TraceEvent,
-    Tracer,
+    Birth, Custody, End, Orders, Sender as SignalSender, TraceError, TraceEvent, Tracer,
 };
 use crate::python::agent::{
     AgentError, Arrival, Channel, Heritage, Injection, Purpose, Sprung, Wishes,
@@ -74,13 +74,10 @@ impl Following {
         teller: Sender<Happening>,
         wishes: Wishes,
         heirs: Heirs,
-        watches_native_code: bool,
+        watched: Option<Watched>,
         keyboard_is_ours: Arc<AtomicBool>,
     ) -> Following {
-        let armourer = watches_native_code.then(|| Armourer {
-            orders: orders.clone(),
-            places: Arc::default(),
-        });
+        let armourer = watched.map(|watched| Armourer::new(orders.clone(), watched));
         let mut following = Following {
             root,
             orders,
@@ -249,7 +246,7 @@ impl Following {
         Ok(())
     }
 
-    fn tripped(&mut self, trip: &Trip, registers: &CallRegisters) -> Result<(), TraceError> {
+    fn tripped(&mut self, trip: &Trip, registers: &Registers) -> Result<(), TraceError> {
         let Trip {
             pid, tid, visit, ..
         } = *trip;

@@ -12,6 +12,7 @@ use super::keeping::Kept;
 use super::launched::Launched;
 use super::levels::Outer;
 use super::stack::{Target, identify, thread_facts, why_no_python};
+use super::standing_native::NativeView;
 use super::tasks::add_tasks;
 use super::view::{Subject, Thrown, View};
 use super::who::{note_of, who};
@@ -181,6 +182,11 @@ impl Inferior {
         })
     }
 
+    /// What there is to look at in a process without Python.
+    pub fn native_view(&self) -> Option<&NativeView> {
+        self.crashed.as_ref().and_then(Crashed::native)
+    }
+
     pub(super) fn still_there(&self) -> Result<(), SessionError> {
         match self.report.pid {
             Some(pid) if self.ended => Err(SessionError::Ended {
@@ -281,6 +287,7 @@ impl Inferior {
     ) -> Result<(), SessionError> {
         let pid = self.report.pid;
         let threads = match self.threads(interrupted) {
+            Err(SessionError::NoPython { .. }) if self.native_view().is_some() => return Ok(()),
             Err(error) if self.crashed.is_some() => {
                 let is_over = match error {
                     SessionError::NoPython { .. } => self.has_no_interpreter,

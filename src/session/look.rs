@@ -376,13 +376,20 @@ impl Session {
     }
 
     fn focused_frame(&mut self) -> Result<Response, SessionError> {
-        let inferior = self
-            .inferiors
-            .get(self.focus)
-            .ok_or(SessionError::NoSuchProcess)?;
+        let Session {
+            inferiors,
+            library,
+            focus,
+            ..
+        } = self;
+        let inferior = inferiors.get(*focus).ok_or(SessionError::NoSuchProcess)?;
+        if let Some(native) = inferior.native_view() {
+            let frame = native.frame(inferior, library);
+            return Ok(Response::Frame(frame.ok_or(SessionError::NoFrame)?));
+        }
         let (view, seen) = inferior.frame()?;
         Ok(Response::Frame(entry(
-            &mut self.library,
+            library,
             inferior,
             seen,
             view.selected,
@@ -391,6 +398,16 @@ impl Session {
     }
 
     fn stack(&mut self) -> Result<Response, SessionError> {
+        let Session {
+            inferiors,
+            library,
+            focus,
+            ..
+        } = &mut *self;
+        let standing = inferiors.get(*focus);
+        if let Some((inferior, native)) = standing.and_then(|it| Some((it, it.native_view()?))) {
+            return Ok(Response::Stack(native.listing(inferior, library)));
+        }
         let exception = self.focused()?.exception_number(&self.interrupted);
         let inferior = self
             .inferiors

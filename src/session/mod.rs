@@ -42,6 +42,7 @@ mod selection;
 pub mod shm;
 pub mod source;
 pub mod stack;
+mod standing_native;
 mod statements;
 mod summons;
 pub mod syntax;

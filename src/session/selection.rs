@@ -16,6 +16,8 @@ pub enum StopKind {
     Breakpoint,
     /// A panic of Rust begins, or nobody catches an exception of C++.
     Panic,
+    /// A panic of Rust begins that the program catches itself.
+    CaughtPanic,
     /// It is about to die of a signal that it brought on itself.
     Crash,
     /// It is about to end with another exit code than 0, or of any other signal.
@@ -23,10 +25,11 @@ pub enum StopKind {
 }
 
 impl StopKind {
-    pub const ALL: [StopKind; 5] = [
+    pub const ALL: [StopKind; 6] = [
         StopKind::PythonException,
         StopKind::Breakpoint,
         StopKind::Panic,
+        StopKind::CaughtPanic,
         StopKind::Crash,
         StopKind::Exit,
     ];
@@ -43,6 +46,7 @@ impl StopKind {
             StopKind::PythonException => "python-exception",
             StopKind::Breakpoint => "breakpoint",
             StopKind::Panic => "panic",
+            StopKind::CaughtPanic => "caught-panic",
             StopKind::Crash => "crash",
             StopKind::Exit => "exit",
         }
@@ -50,7 +54,7 @@ impl StopKind {
 
     /// Whether something went wrong.
     pub(super) fn is_failure(self) -> bool {
-        self != StopKind::Breakpoint
+        !matches!(self, StopKind::Breakpoint | StopKind::CaughtPanic)
     }
 
     /// Of the reason of a stop; nothing if it does not stop by itself.
@@ -58,6 +62,7 @@ impl StopKind {
         match reason {
             "raised" => Some(StopKind::PythonException),
             "asked" | "set_trace" => Some(StopKind::Breakpoint),
+            "caught-panic" => Some(StopKind::CaughtPanic),
             "panic" | "terminate" => Some(StopKind::Panic),
             "signal" => Some(StopKind::Crash),
             "exit" | "exits" => Some(StopKind::Exit),

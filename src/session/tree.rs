@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::alarms::NativeFailure;
+use super::alarms::{NativeFailure, Watched};
 use super::error::SessionError;
 use super::following::{BELL, Following};
 use super::heirs::Heirs;
@@ -140,7 +140,7 @@ impl Tree {
             teller,
             wishes.clone(),
             heirs.clone(),
-            selection.has(StopKind::Panic),
+            Watched::of(selection),
             keyboard_is_ours.clone(),
         );
         let thread = std::thread::Builder::new()

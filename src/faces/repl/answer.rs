@@ -436,7 +436,7 @@ fn state_of(entry: &ProcessEntry) -> String {
         ProcessState::Stopped { reason, error } if reason == "signal" || reason == "exit" => {
             error.as_deref().unwrap_or_default().to_string()
         }
-        ProcessState::Stopped { reason, .. } if reason == "panic" => "panicked".to_string(),
+        ProcessState::Stopped { reason, .. } if reason.ends_with("panic") => "panicked".to_string(),
         ProcessState::Stopped { reason, .. } if reason == "terminate" => {
             "std::terminate()".to_string()
         }

@@ -9,6 +9,7 @@ use super::run::{Ending, Queued, Repl, Trouble};
 use super::script::{Options, Outcome, answers, end, terminal};
 use super::termination;
 use crate::faces::complaint::Unheeded;
+use crate::model::Language;
 use crate::session::{FrameStep, Request, Response, Resume, Session};
 
 /// How a command is followed beside that.
@@ -136,6 +137,9 @@ impl Repl {
             self.session
                 .ask(select(i64::try_from(entry.number).unwrap_or(i64::MAX)))?;
             self.writer(out).frame(entry)?;
+            if entry.frame.language == Language::Native {
+                continue;
+            }
             match self.session.ask(Request::Locals) {
                 Ok(Response::Variables(locals)) => self.writer(out).variables_within(&locals)?,
                 Ok(_) => {}

@@ -22,7 +22,7 @@ impl Writer<'_> {
                 let signal = stop.error.as_deref().unwrap_or("a signal");
                 format!("is about to die of {signal}")
             }
-            ("panic" | "terminate", _) => stop.error.clone().unwrap_or_default(),
+            ("panic" | "caught-panic" | "terminate", _) => stop.error.clone().unwrap_or_default(),
             ("exit", _) => format!("is about to {}", stop.error.as_deref().unwrap_or("end")),
             ("raised" | "exits", _) => {
                 format!("raised {}", stop.error.as_deref().unwrap_or_default())

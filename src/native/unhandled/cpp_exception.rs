@@ -8,8 +8,7 @@ use super::type_info::{self, Kinds};
 use super::what::{self, ThreadLocal};
 use crate::model::Addr;
 use crate::process::elf::{Elf, load_bias};
-use crate::process::trace::CallRegisters;
-use crate::process::{Memory, Process};
+use crate::process::{Memory, Process, Registers};
 
 /// Bytes of the code of `__cxa_get_globals` that are looked at.
 const CODE: usize = 48;
@@ -52,7 +51,7 @@ pub struct Thrown {
 
 impl CppException {
     /// Of a thread that comes to [`Place::Terminate`](super::Place) at an address.
-    pub fn read(process: &dyn Process, place: Addr, at: &CallRegisters) -> CppException {
+    pub fn read(process: &dyn Process, place: Addr, at: &Registers) -> CppException {
         let memory = Memory::new(process);
         match read(process, &memory, place, at) {
             Ok(Some(thrown)) => CppException::Thrown(thrown),
@@ -68,7 +67,7 @@ fn read(
     process: &dyn Process,
     memory: &Memory<'_>,
     place: Addr,
-    at: &CallRegisters,
+    at: &Registers,
 ) -> Result<Option<Thrown>, &'static str> {
     let library = Library::at(process, place).ok_or("the library of C++ cannot be read")?;
     let globals = library.address("__cxa_get_globals_fast");
@@ -113,10 +112,10 @@ fn address(
     memory: &Memory<'_>,
     function: Addr,
     variable: ThreadLocal,
-    at: &CallRegisters,
+    at: &Registers,
 ) -> Option<Addr> {
     let from_code = |distance: i64| Addr(function.0.wrapping_add_signed(distance));
-    let from_thread = |distance: i64| Addr(at.thread_pointer.0.wrapping_add_signed(distance));
+    let from_thread = |distance: i64| Addr(at.fs_base.wrapping_add_signed(distance));
     match variable {
         ThreadLocal::Offset(distance) => Some(from_thread(distance)),
         ThreadLocal::OffsetAt(place) => {
@@ -130,7 +129,7 @@ fn address(
                 .ok()
                 .filter(|it| (1..MOST_MODULES).contains(it))?;
             let offset = memory.u64(index.plus(8)).ok()?;
-            let vector = memory.pointer(at.thread_pointer.plus(VECTOR)).ok()?;
+            let vector = memory.pointer(Addr(at.fs_base).plus(VECTOR)).ok()?;
             let block = memory.pointer(vector.plus(VECTOR_ENTRY * module)).ok()?;
             // -1: the thread has not used it yet.
             (!block.is_null() && block.0 != u64::MAX).then(|| block.plus(offset))

@@ -5,8 +5,7 @@
 
 use super::text;
 use crate::model::Addr;
-use crate::process::trace::CallRegisters;
-use crate::process::{Memory, Process};
+use crate::process::{Memory, Process, Registers};
 
 /// Longer paths of source files are none. Bytes.
 const LONGEST_PATH: u64 = 4096;
@@ -49,15 +48,12 @@ pub struct Formatting {
 
 impl Panic {
     /// Of a thread that comes to [`Place::Panic`](super::Place). `formats` tells whether a method is one of [`Place::PanicMessage`](super::Place).
-    pub fn read(
-        process: &dyn Process,
-        at: &CallRegisters,
-        formats: impl Fn(Addr) -> bool,
-    ) -> Panic {
+    pub fn read(process: &dyn Process, at: &Registers, formats: impl Fn(Addr) -> bool) -> Panic {
         let memory = Memory::new(process);
-        let [payload, vtable, third, fourth, ..] = at.arguments;
-        let location = location(&memory, Addr(third)).or_else(|| location(&memory, Addr(fourth)));
-        let message = message(process, &memory, Addr(payload), Addr(vtable), formats);
+        // The arguments (System V ABI for x86-64, 3.2.3), of which a reference to a trait object takes two.
+        let [payload, vtable, third, fourth] = [at.rdi, at.rsi, at.rdx, at.rcx].map(Addr);
+        let location = location(&memory, third).or_else(|| location(&memory, fourth));
+        let message = message(process, &memory, payload, vtable, formats);
         Panic {
             location,
             message: message.unwrap_or(Message::Unreadable),
@@ -65,9 +61,9 @@ impl Panic {
     }
 
     /// The message, where the method has just returned that puts it together: a `&dyn Any` of a `String`.
-    pub fn formatted(process: &dyn Process, at: &CallRegisters) -> Message {
+    pub fn formatted(process: &dyn Process, at: &Registers) -> Message {
         let memory = Memory::new(process);
-        let [value, vtable] = at.returned.map(Addr);
+        let [value, vtable] = [at.rax, at.rdx].map(Addr);
         let is_string = size(&memory, vtable) == Some(STRING);
         let text = is_string.then(|| text::string(&memory, value)).flatten();
         text.map_or(Message::Unreadable, Message::Text)

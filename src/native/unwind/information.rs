@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use gimli::{
-    BaseAddresses, DebugFrame, EhFrame, EndianSlice, FrameDescriptionEntry, LittleEndian,
+    BaseAddresses, DebugFrame, EhFrame, EndianSlice, FrameDescriptionEntry, LittleEndian, Pointer,
     UnwindContext, UnwindSection,
 };
 use rustc_hash::FxHashMap;
@@ -108,13 +108,7 @@ impl FrameInformation {
     fn read_row(&self, file: &[u8], address: u64) -> Option<Row> {
         if let Some(eh_frame) = &self.eh_frame {
             let section = EhFrame::from(slice(eh_frame, file)?);
-            let of_table = self.look_up(file, eh_frame, address);
-            let entry = of_table.and_then(|offset| self.entry(&section, offset));
-            // A table has all functions if there is one; but that of a damaged file may lead anywhere.
-            let entry = entry.or_else(|| {
-                let index = self.eh_frame_index.get_or_init(|| self.index(&section));
-                self.entry(&section, find(index, address)?)
-            });
+            let entry = self.of_eh_frame(file, eh_frame, &section, address);
             let row = entry.and_then(|entry| self.row_of(&section, &entry, address));
             if row.is_some() {
                 return row;
@@ -125,6 +119,36 @@ impl FrameInformation {
         let index = self.debug_frame_index.get_or_init(|| self.index(&section));
         let entry = self.entry(&section, find(index, address)?)?;
         self.row_of(&section, &entry, address)
+    }
+
+    /// Where the function at an address begins, and where its language-specific data area is, if it has one: what its language catches, and
+    /// destroys, when it is unwound.
+    pub(in crate::native) fn data_area(&self, file: &[u8], address: Svma) -> Option<(Svma, Svma)> {
+        let eh_frame = self.eh_frame.as_ref()?;
+        let section = EhFrame::from(slice(eh_frame, file)?);
+        let entry = self.of_eh_frame(file, eh_frame, &section, address.0)?;
+        match entry.lsda()? {
+            Pointer::Direct(area) if entry.contains(address.0) => {
+                Some((Svma(entry.initial_address()), Svma(area)))
+            }
+            _ => None,
+        }
+    }
+
+    fn of_eh_frame<'f>(
+        &self,
+        file: &[u8],
+        eh_frame: &Section,
+        section: &EhFrame<Slice<'f>>,
+        address: u64,
+    ) -> Option<FrameDescriptionEntry<Slice<'f>>> {
+        let of_table = self.look_up(file, eh_frame, address);
+        let entry = of_table.and_then(|offset| self.entry(section, offset));
+        // A table has all functions if there is one; but that of a damaged file may lead anywhere.
+        entry.or_else(|| {
+            let index = self.eh_frame_index.get_or_init(|| self.index(section));
+            self.entry(section, find(index, address)?)
+        })
     }
 
     /// Where in `.eh_frame` the entry is that the linker's table has for an address.

@@ -1,8 +1,8 @@
 //! What the tracer tells of the processes that it follows.
 
 use super::fault::{Fault, Sender};
-use super::tripwire::CallRegisters;
 use crate::model::{Addr, Pid, Tid};
+use crate::process::Registers;
 
 /// How a process came to be (`ptrace(2)`, `PTRACE_EVENT_FORK` and its sisters).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ pub enum TraceEvent {
         place: Addr,
         /// By which this is told from another time that the thread comes to one: it may have been kept still with its process meanwhile.
         visit: u64,
-        registers: CallRegisters,
+        registers: Registers,
     },
     /// A process is about to end with another exit code than 0 or of a signal, if that is [wanted](super::Interests::exits). All its threads
     /// stand still, with all that they have still there, until [`Follower::thaw`](super::Follower::thaw).

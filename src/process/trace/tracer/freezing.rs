@@ -8,6 +8,7 @@ use super::fault::is_fault;
 use super::follower::Follower;
 use super::tracees::Doing;
 use crate::model::{Pid, Tid};
+use crate::process::Registers;
 
 impl Follower {
     /// Stops the other threads too: without pmdb they would run nothing any more. Not from within [`hold`](Follower::hold).
@@ -35,6 +36,11 @@ impl Follower {
             // It fails for one that was killed meanwhile, whose end is told.
             let _ = self.go_on(tid, true);
         }
+    }
+
+    /// The registers of a thread that stands still.
+    pub fn registers(&self, tid: Tid) -> Result<Registers, TraceError> {
+        registers::general(tid).map(Registers::from)
     }
 
     /// Of a process that stands before its end: the thread that has asked for it with `exit_group(2)`. The others end with it.

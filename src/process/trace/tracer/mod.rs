@@ -25,7 +25,7 @@ pub use follower::{Follower, Interests};
 pub use launch::Program;
 pub use orders::Orders;
 pub use trap::Trap;
-pub use tripwire::{CallRegisters, Replaced};
+pub use tripwire::Replaced;
 
 use super::TraceError;
 use crate::model::{Pid, Tid};

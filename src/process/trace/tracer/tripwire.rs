@@ -34,18 +34,6 @@ const INSTRUCTION: usize = 15;
 /// How often a thread is told to make a step that something else stops first.
 const MOST_STEPS: usize = 16;
 
-/// The registers of a thread at a tripwire, as the ABI names them (System V ABI for x86-64, 3.2.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CallRegisters {
-    /// `rdi`, `rsi`, `rdx`, `rcx`, `r8`, `r9`.
-    pub arguments: [u64; 6],
-    /// `rax`, and `rdx` again: what a function has given back.
-    pub returned: [u64; 2],
-    pub stack: Addr,
-    /// `fs`: where the thread's own variables are found.
-    pub thread_pointer: Addr,
-}
-
 /// The bytes that tripwires have taken the place of in a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {
@@ -254,7 +242,7 @@ impl Follower {
             tid,
             place,
             visit,
-            registers: call_registers(&general),
+            registers: general.into(),
         });
         true
     }
@@ -432,22 +420,6 @@ fn failed(pid: Pid, address: Addr, action: &'static str, error: &std::io::Error)
         length: 1,
         action,
         errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
-    }
-}
-
-fn call_registers(general: &user_regs_struct) -> CallRegisters {
-    CallRegisters {
-        arguments: [
-            general.rdi,
-            general.rsi,
-            general.rdx,
-            general.rcx,
-            general.r8,
-            general.r9,
-        ],
-        returned: [general.rax, general.rdx],
-        stack: Addr(general.rsp),
-        thread_pointer: Addr(general.fs_base),
     }
 }
 
