@@ -218,7 +218,8 @@ fn memory_of_system_v_is_what_ipcs_lists() {
 #[test]
 fn one_process_and_its_family_are_chosen() {
     let Some(python) = any_python() else { return };
-    let sharing = Sharing::start(python, "fork");
+    // A worker that is forked would have inherited all the other mappings.
+    let sharing = Sharing::start(python, "spawn");
     let (pid, worker) = (sharing.pid().to_string(), sharing.worker().to_string());
     let names = |answer: &Value| -> Vec<String> {
         let segments = answer["segments"].as_array().expect("a list");
@@ -254,7 +255,7 @@ fn one_process_and_its_family_are_chosen() {
 #[test]
 fn text_has_a_line_for_each_and_no_escapes() {
     let Some(python) = any_python() else { return };
-    let sharing = Sharing::start(python, "fork");
+    let sharing = Sharing::start(python, "spawn");
     let pid = sharing.pid().to_string();
     let answer = pmdb(["shm", &pid, "--color=never"]);
     let text = &answer.succeeded().stdout;
