@@ -294,7 +294,11 @@ mod tests {
                     .map(|rest| rest.split(['(', ':']).next().unwrap_or(rest))
                     .or_else(|| line.split_once(" = ").map(|(name, _)| name));
                 let is_name = |name: &&str| !name.starts_with(' ');
-                if let Some(name) = name.filter(is_name) {
+                for name in name
+                    .filter(is_name)
+                    .into_iter()
+                    .flat_map(|it| it.split(", "))
+                {
                     assert!(names.insert(name.to_string()), "{name}");
                 }
             }

@@ -6,8 +6,8 @@ It has no thread of its own. It runs when the interpreter calls one of its hooks
 OWN_NAME = "_pmdb_agent"
 # Seconds that a thread which came to a breakpoint waits for another to end its step, and how often it looks.
 LONGEST_STEP, GLANCE = 1, 0.01
-# Seconds from one look for pmdb to the next.
-BETWEEN_LOOKS = 1
+# Seconds from one look for pmdb to the next, where hits come seldom.
+BETWEEN_LOOKS_FOR_PMDB = 1
 
 
 def is_own(frame):
@@ -106,7 +106,7 @@ class Agent(Commands, Levels, Arrivals):
         now = posix.times()[4]
         if count & 1023 and now < self.next_look:
             return False
-        self.next_look = now + BETWEEN_LOOKS
+        self.next_look = now + BETWEEN_LOOKS_FOR_PMDB
         return True
 
     def is_left_to_parent(self, frame, reason):
