@@ -169,12 +169,13 @@ fn one_that_keeps_the_lock_of_the_interpreter_can_only_be_looked_at() {
         let (mut undisturbed, mut fixture) = (computing(python), computing(python));
         let mut prompt = Conversation::start(&["attach", &fixture.pid().to_string()]);
         let answer = prompt.ask("stop").join("\n");
-        let said = "the main thread of process";
-        assert!(answer.contains(said), "{answer}");
-        assert!(
-            answer.contains("has been in C code for 3 s: read-only;"),
-            "{answer}"
-        );
+        // For how long depends on what else the machine does.
+        let said = [
+            "the main thread of process",
+            "has been in C code for ",
+            " s: read-only;",
+        ];
+        assert!(said.iter().all(|part| answer.contains(part)), "{answer}");
         let frames = prompt.ask("where").join("\n");
         assert!(frames.contains("wait_for_it()"), "{frames}");
         // What was asked of it is taken back: nothing happens when it comes back.

@@ -59,8 +59,9 @@ fn says_how_it_ended(prompt: &mut Conversation, how: &str, rest: &str) {
 
 #[track_caller]
 fn shows_what_is_left(prompt: &mut Conversation) {
+    // One that was not stopped may have been between two calls of its functions.
     let stack = prompt.ask("where").join("\n");
-    assert!(stack.contains("work(100)"), "{stack}");
+    assert!(stack.contains("(54)<module>()"), "{stack}");
     let listing = prompt.ask("list 9, 13").join("\n");
     assert!(listing.contains("y = x * 2"), "{listing}");
 }

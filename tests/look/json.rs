@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::{Fixture, on_each_python, pmdb};
+use crate::support::{Fixture, any_python, on_each_python, pmdb};
 use serde_json::Value;
 
 /// Field names, and whether they are always there, by section.
@@ -43,6 +43,8 @@ fn section_of(section: &str, field: &str) -> Option<&'static str> {
         ("Local", "absence") => "Absence",
         ("Thread", "exceptions") | ("Exception", "cause" | "context" | "members") => "Exception",
         (_, "frames") => "Frame",
+        ("Segment report", "segments" | "semaphores") => "Segment",
+        ("Segment", "mappers") => "Mapper",
         _ => return None,
     })
 }
@@ -110,7 +112,7 @@ fn every_field_of_an_answer_is_documented() {
         documented: documented(),
         seen: BTreeSet::new(),
     };
-    assert_eq!(walk.documented.len(), 12);
+    assert_eq!(walk.documented.len(), 15);
     let walk = std::cell::RefCell::new(&mut walk);
     on_each_python(|python| {
         let fixture = Fixture::python_text(python, PROGRAM, &[]);
@@ -125,6 +127,19 @@ fn every_field_of_an_answer_is_documented() {
         }
     });
     let walk = walk.into_inner();
+    let text = "\
+import mmap, sys
+shared = mmap.mmap(-1, 8192)
+print('ready', flush=True)
+sys.stdin.read()
+";
+    if let Some(python) = any_python() {
+        let fixture = Fixture::python_text(python, text, &[]);
+        let answer = pmdb(["shm", "--json", &fixture.pid().to_string()]);
+        walk.check("Segment report", &answer.succeeded().json());
+        let field = ("Mapper".to_string(), "protection".to_string());
+        assert!(walk.seen.contains(&field), "{field:?} was in no answer");
+    }
     for (section, name) in [
         ("Usage", "cpu_ms"),
         ("Local", "truncated"),
