@@ -255,7 +255,8 @@ impl Inferior {
         self.signalled = Some(crashed.tid);
         let tid = crashed.tid;
         let mut crashed = crashed;
-        if self.python.is_err() {
+        // A Python that has shut itself down says so.
+        if self.python.is_err() && !self.has_no_interpreter {
             crashed.native = crashed.look_at_native_stack();
         }
         let what = (!crashed.what.is_empty()).then(|| crashed.what.clone());

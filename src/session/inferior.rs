@@ -33,7 +33,7 @@ pub(super) struct Inferior {
     pub report: ProcessReport,
     pub python: Result<Located, String>,
     /// It is a Python that has taken its interpreter apart, or has not made one yet.
-    has_no_interpreter: bool,
+    pub(super) has_no_interpreter: bool,
     /// The thread that got the signal which ended the process.
     pub(super) signalled: Option<Tid>,
     pub ended: bool,

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use super::api::{Lines, Listing, ListingLine};
+use super::crashed::Crashed;
 use super::error::SessionError;
 use super::inferior::Inferior;
 use super::source::{SourceFile, Sources};
@@ -33,6 +34,27 @@ pub(super) struct Library {
     syntax: bool,
     /// When a file was edited that a warning has been given for.
     warned: HashMap<PathBuf, SystemTime>,
+}
+
+impl Lines {
+    /// The first and the last line of a listing that goes on behind `listed`, or else is about the line `middle`; nothing for those of a
+    /// whole function.
+    pub(super) fn bounds(self, listed: Option<u32>, middle: u32) -> Option<(u32, u32)> {
+        let around = |line: u32| {
+            let first = line.saturating_sub(BEFORE).max(1);
+            (first, first.saturating_add(AFTER_FIRST))
+        };
+        Some(match (self, listed) {
+            (Lines::Function, _) => return None,
+            (Lines::Range { first, last }, _) => (first.max(1), last),
+            (Lines::AroundLine(line), _) => around(line),
+            (Lines::Next, Some(listed)) => {
+                let first = listed.saturating_add(1);
+                (first, first.saturating_add(AFTER_FIRST))
+            }
+            (Lines::Next | Lines::Around, _) => around(middle),
+        })
+    }
 }
 
 impl Library {
@@ -86,6 +108,18 @@ impl Library {
             .collect()
     }
 
+    /// The lines of a file that are in a range, and how many it has.
+    pub fn range(
+        &mut self,
+        inferior: &Inferior,
+        file: &str,
+        first: u32,
+        last: u32,
+    ) -> Result<(Vec<ListingLine>, u32), SessionError> {
+        let source = self.known_file(inferior, file)?;
+        Ok((self.lines_of(&source, first, last), line_count(&source)))
+    }
+
     /// Whether a breakpoint makes sense at a line, as far as the text tells (`checkline`, `Lib/pdb.py`). What cannot be read is
     /// not judged.
     pub fn check_line(
@@ -113,6 +147,13 @@ impl Library {
 
     /// Lines of the focused frame's file.
     pub fn list(&mut self, inferior: &mut Inferior, lines: Lines) -> Result<Listing, SessionError> {
+        if let Some(native) = inferior.native_view() {
+            let (listing, last) = native.lines(lines, inferior, self)?;
+            if let Some(native) = inferior.crashed.as_mut().and_then(Crashed::native_mut) {
+                native.note_listed(last);
+            }
+            return Ok(listing);
+        }
         let (view, seen) = inferior.frame()?;
         let (current, raised, listed) = (seen.current_line(), seen.raised, view.listed);
         let first_of_code = u32::try_from(seen.frame.code.first_line)
@@ -125,12 +166,9 @@ impl Library {
         let breakpoints = breakpoints.map(|path| inferior.breakpoints.lines_in(&path));
         let breakpoints = breakpoints.unwrap_or_default();
         let source = self.known_file(inferior, &name);
-        let around = |line: u32| {
-            let first = line.saturating_sub(BEFORE).max(1);
-            (first, first.saturating_add(AFTER_FIRST))
-        };
-        let (first, last) = match (lines, listed) {
-            (Lines::Function, _) => {
+        let (first, last) = match lines.bounds(listed, middle) {
+            Some(range) => range,
+            None => {
                 let source = source.clone()?;
                 if is_module {
                     (1, line_count(&source))
@@ -145,13 +183,6 @@ impl Library {
                     )
                 }
             }
-            (Lines::Range { first, last }, _) => (first.max(1), last),
-            (Lines::AroundLine(line), _) => around(line),
-            (Lines::Next, Some(listed)) => {
-                let first = listed.saturating_add(1);
-                (first, first.saturating_add(AFTER_FIRST))
-            }
-            (Lines::Next | Lines::Around, _) => around(middle),
         };
         let count = source.as_ref().map_or(0, |source| line_count(source));
         let listing = Listing {

@@ -1,7 +1,7 @@
 //! The native stack of a thread that stands before the end of its process, or where its code gives up: what there is to look at in a process
 //! without Python.
 
-use super::api::{FrameEntry, FrameStep, StackListing};
+use super::api::{FrameEntry, FrameStep, Lines, Listing, ListingLine, StackListing};
 use super::error::SessionError;
 use super::inferior::Inferior;
 use super::listing::Library;
@@ -45,6 +45,8 @@ pub(super) struct NativeView {
     frames: Vec<Frame>,
     note: Option<String>,
     selected: usize,
+    /// The last line of the last listing.
+    listed: Option<u32>,
 }
 
 impl NativeView {
@@ -68,6 +70,7 @@ impl NativeView {
             frames,
             note: stack.broken.map(|broken| broken.to_string()),
             selected: selected.unwrap_or(0),
+            listed: None,
         })
     }
 
@@ -81,13 +84,53 @@ impl NativeView {
         let at = frame.file.as_deref().zip(frame.line);
         let module = || frame.module.as_deref().map(str::to_string);
         let path = frame.file.clone().or_else(module);
+        let source = at.and_then(|(file, line)| library.line(inferior, file, line));
         Some(FrameEntry {
             number,
             focused: number == self.selected,
             path,
-            source: at.and_then(|(file, line)| library.line(inferior, file, line)),
+            source: source.map(without_syntax),
             frame,
         })
+    }
+
+    /// Lines of the selected frame's file, and the last of them, from which the next listing goes on.
+    pub fn lines(
+        &self,
+        lines: Lines,
+        inferior: &Inferior,
+        library: &mut Library,
+    ) -> Result<(Listing, u32), SessionError> {
+        let frame = self
+            .frames
+            .get(self.selected)
+            .ok_or(SessionError::NoFrame)?;
+        let (file, current) = frame.file.as_deref().zip(frame.line).ok_or_else(|| {
+            let module = frame.module.as_deref().unwrap_or("the code");
+            let why = format!(
+                "{module} has no debug information here: build it with `-g` to see its lines"
+            );
+            SessionError::NoSource { why }
+        })?;
+        let (first, last) = lines.bounds(self.listed, current).ok_or_else(|| {
+            let why = "where a native function ends is not known: `list FIRST, LAST` shows lines";
+            let why = why.to_string();
+            SessionError::NoSource { why }
+        })?;
+        let (shown, count) = library.range(inferior, file, first, last)?;
+        let listing = Listing {
+            lines: shown.into_iter().map(without_syntax).collect(),
+            current: Some(current),
+            raised: None,
+            breakpoints: Vec::new(),
+            end_of_file: count < last,
+            edited: None,
+        };
+        Ok((listing, last.min(count)))
+    }
+
+    pub fn note_listed(&mut self, last: u32) {
+        self.listed = Some(last);
     }
 
     pub fn frame(&self, inferior: &Inferior, library: &mut Library) -> Option<FrameEntry> {
@@ -111,6 +154,15 @@ impl NativeView {
             .checked_sub(1)
             .ok_or(SessionError::NoFrame)?;
         self.selected = step.leads_from(self.selected, last)?;
+        self.listed = None;
         Ok(())
+    }
+}
+
+/// A library knows the syntax of Python.
+fn without_syntax(line: ListingLine) -> ListingLine {
+    ListingLine {
+        syntax: Vec::new(),
+        ..line
     }
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::{
-    Answer, PATIENCE, any_python, cpp_program, machine_code, pmdb_alone, rust_program, skip,
+    Answer, PATIENCE, any_python, cpp_program, fixture_path, machine_code, pmdb_alone,
+    rust_program, skip,
 };
 
 fn run(program: &Path, words: &[&str], options: &[&str]) -> Answer {
@@ -194,6 +195,48 @@ fn threads_that_panic_are_named() {
         "{answer:#?}"
     );
     assert_eq!(answer.stdout, "joined: true\na destructor has run\n");
+}
+
+#[test]
+fn callers_of_a_panic_are_looked_at_with_their_lines() {
+    let program = rust_program("panicking", "plain", &["-g"]);
+    let commands = ["where", "list", "list", "up", "longlist", "c"];
+    let words: Vec<&str> = commands.iter().flat_map(|one| ["-c", one]).collect();
+    let answer = run(&program, &["index"], &words);
+    let source = std::fs::read_to_string(fixture_path("panicking.rs")).unwrap();
+    let lines: Vec<&str> = source.lines().collect();
+    let line_of = |text: &str| 1 + lines.iter().position(|line| line.contains(text)).unwrap();
+    let (raises, calls) = (line_of("items[index]"), line_of("item(&[1, 2, 3]"));
+    let said = &answer.stderr;
+    for at in [
+        format!("> {}({raises})", fixture_path("panicking.rs").display()),
+        format!("  {}({calls})", fixture_path("panicking.rs").display()),
+        format!("> {}({calls})", fixture_path("panicking.rs").display()),
+    ] {
+        assert!(said.contains(&at), "{at}: {answer:#?}");
+    }
+    // Callers without a line have an address.
+    assert!(
+        said.lines()
+            .any(|line| line.contains("(0x") && line.ends_with(")_start()")),
+        "{answer:#?}"
+    );
+    assert!(!said.contains("None"), "{answer:#?}");
+    let marked: Vec<&str> = said.lines().filter(|line| line.contains("->\t")).collect();
+    let shown = |line: usize| format!("{line:3}  ->\t{}", lines[line - 1]);
+    assert_eq!(marked, [shown(raises)], "{answer:#?}");
+    // The second listing goes on behind the first.
+    let after = format!("{:3}  \t{}", raises + 6, lines[raises + 5]);
+    assert!(
+        said.lines().any(|line| line.trim_end() == after.trim_end()),
+        "{after}: {answer:#?}"
+    );
+    assert!(
+        answer
+            .stderr
+            .contains("where a native function ends is not known"),
+        "{answer:#?}"
+    );
 }
 
 #[test]

@@ -70,17 +70,21 @@ impl Writer<'_> {
         let mark = if entry.focused { ">" } else { " " };
         let mark = self.palette.paint(Role::Prompt, mark);
         let path = entry.path.as_deref().unwrap_or("<unknown>");
-        let line = entry.frame.line;
-        let line = line.map_or("None".to_string(), |line| line.to_string());
+        // Native code without a line has an address; Python's is as pdb shows it.
+        let at = match (entry.frame.line, entry.frame.pc) {
+            (Some(line), _) => line.to_string(),
+            (None, Some(pc)) => pc.to_string(),
+            (None, None) => "None".to_string(),
+        };
         let name = short_name(&entry.frame);
         let (path, name) = (printable::one_line(path), printable::one_line(&name));
         let value = value.map(|value| format!("->{}", printable::one_line(value)));
         let value = value.unwrap_or_default();
-        writeln!(self.out, "{mark} {path}({line}){name}(){value}")?;
+        writeln!(self.out, "{mark} {path}({at}){name}(){value}")?;
         if let Some(note) = &entry.frame.note {
             writeln!(self.out, "-> [{}]", printable::one_line(note))?;
         }
-        if entry.frame.line.is_none() {
+        if entry.frame.line.is_none() && entry.frame.pc.is_none() {
             return writeln!(self.out, "-> Warning: lineno is None");
         }
         match &entry.source {
