@@ -35,6 +35,7 @@ use nix::errno::Errno;
 
 pub use self::kernel_name::{kernel_name, thread_name};
 use self::memory::Reader;
+pub use self::refusal::runs_as_pmdb;
 use self::space::AddressSpace;
 use self::stat::Stat;
 use super::{

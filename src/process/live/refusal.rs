@@ -106,6 +106,11 @@ pub(in crate::process) fn tracer_of(tid: Tid) -> Option<Pid> {
     Some(leader.unwrap_or(thread))
 }
 
+/// Whether a process has the same users and groups as pmdb. Not if that cannot be known.
+pub fn runs_as_pmdb(pid: Pid) -> bool {
+    Status::of(pid).is_some_and(|status| status.is_ours())
+}
+
 fn reason(pid: Pid, target: &Status, pmdb: &Status, errno: Errno) -> String {
     let privileged = pmdb.effective & CAP_SYS_PTRACE != 0;
     if privileged && is_in_another_user_namespace(pid) {

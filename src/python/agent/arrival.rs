@@ -30,7 +30,7 @@ pub struct Arrival {
 #[derive(Debug, Clone)]
 pub enum Purpose {
     /// To stop at the first line of the main program. The process is not followed any more then.
-    StopAtEntry,
+    StopAtEntry(Wishes),
     /// To stop where something goes wrong, in it and in those that it forks.
     Watch(Wishes),
 }
@@ -100,10 +100,11 @@ impl Arrival {
     ) -> Result<Result<(Injection, Channel), AgentError>, TraceError> {
         let pid = self.pid;
         match &self.purpose {
-            Purpose::StopAtEntry => {
-                let runner = Runner::BeforeMainProgram;
-                let wanted = WantedStops::default();
-                let enter = |hold: &mut Hold| enter(hold, Custody::Nobody, runner, &wanted, None);
+            Purpose::StopAtEntry(wishes) => {
+                let (runner, wanted) = (Runner::BeforeMainProgram, wishes.now());
+                let compiled = Some(&wishes.compiled);
+                let enter =
+                    |hold: &mut Hold| enter(hold, Custody::Nobody, runner, &wanted, compiled);
                 orders.ask(|follower| follower.hold_and_release(pid, tid, enter))?
             }
             Purpose::Watch(wishes) => {

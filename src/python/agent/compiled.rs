@@ -15,6 +15,7 @@ use super::furniture::{call, make};
 use super::kept;
 use crate::model::Addr;
 use crate::process::Process;
+use crate::process::live::runs_as_pmdb;
 use crate::process::trace::Hold;
 
 /// How the code ends in the file: its length in so many bytes.
@@ -147,6 +148,8 @@ impl Store {
         };
         match compiled.of(interpreter) {
             Some(code) => store(file.write_all(&code).is_ok().then_some(code.len())),
+            // What another user's process leaves is not for those of this one to run.
+            None if !runs_as_pmdb(hold.pid()) => store(None),
             None => {
                 compiled.expect(interpreter, file);
                 store(None)

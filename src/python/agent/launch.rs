@@ -12,6 +12,7 @@ use super::AgentError;
 use super::arrival::{Arrival, Purpose, Sprung};
 use super::channel::Channel;
 use super::inject::Injection;
+use super::wanted_stops::{WantedStops, Wishes};
 use crate::model::{Pid, Tid};
 use crate::process::trace::{End, Interests, Program, TraceError, TraceEvent, Tracer};
 
@@ -26,6 +27,8 @@ pub struct Launch {
     tracer: Tracer,
     pub pid: Pid,
     end: Option<End>,
+    /// What it compiles is kept when it has ended.
+    _wishes: Wishes,
 }
 
 /// How a program starts.
@@ -47,6 +50,7 @@ impl Launch {
         let tracer = Tracer::start(interests)?;
         let pid = tracer.launch(program)?;
         let orders = tracer.orders().clone();
+        let wishes = Wishes::new(WantedStops::default());
         let mut arrival = None;
         let mut given_up: Option<Instant> = None;
         loop {
@@ -71,7 +75,8 @@ impl Launch {
             };
             match event {
                 TraceEvent::Executed { pid: of, .. } if of == pid => {
-                    arrival = Some(Arrival::begin(&orders, pid, Purpose::StopAtEntry)?);
+                    let purpose = Purpose::StopAtEntry(wishes.clone());
+                    arrival = Some(Arrival::begin(&orders, pid, purpose)?);
                 }
                 TraceEvent::Executed { pid: of, .. } => orders.go_on(Tid(of.0), false)?,
                 TraceEvent::Signal { tid, .. } => {
@@ -84,8 +89,12 @@ impl Launch {
                         Sprung::Loaded => orders.go_on(tid, false)?,
                         Sprung::Arrived(arrived) => {
                             let (injection, channel) = arrived?;
-                            let end = None;
-                            let launch = Launch { tracer, pid, end };
+                            let launch = Launch {
+                                tracer,
+                                pid,
+                                end: None,
+                                _wishes: wishes,
+                            };
                             return Ok(Start::Ready(Box::new((launch, injection, channel))));
                         }
                     }
