@@ -24,6 +24,10 @@ LARGEST_BUFFER = 1 << 20
 LONGEST_SHOWN = 200
 # Looks between two questions whether the session is still there: nothing else may ever be said to it.
 LOOKS_BETWEEN = 4096
+# Glances (`Glance`) between two whole looks, which also ask whether this is a forked child, and the question above.
+GLANCES_BETWEEN = 64
+# What no value is.
+UNLIKE_ANY = object()
 NO_CHANGE = (None, None)
 
 
@@ -123,7 +127,7 @@ class Scope:
     def __init__(self, text, frame):
         try:
             nodes = list(nodes_of(compile(text, "<watch>", "eval", ONLY_AST)))
-            self.compiled = compile(text, "<watch>", "eval")
+            self.text, self.compiled = text, compile(text, "<watch>", "eval")
         except Exception as error:
             raise Unusable(describe_error(error)) from None
         names = {node.id for node in nodes if type(node).__name__ == "Name"}
@@ -155,6 +159,27 @@ class Scope:
         return thread == self.thread and (frame is self.frame or not self.is_near)
 
 
+class Glance:
+    """At a global, or an attribute of one, that can be read without any code of the program: most lines change nothing, and that is soon seen.
+
+    All of the agent that runs at a line is itself made slower by the interpreter, which looks at each of its lines whether it is to be told.
+    """
+
+    def __init__(self, scope):
+        tree, self.globals = compile(scope.text, "<watch>", "eval", ONLY_AST).body, scope.globals
+        attribute = None
+        if type(tree).__name__ == "Attribute":
+            tree, attribute = tree.value, tree.attr
+        self.is_possible = scope.frame is None and type(tree).__name__ == "Name" and tree.id in scope.globals
+        if not self.is_possible:
+            return
+        # Of another object the attribute may be something else.
+        self.name, self.base = tree.id, scope.globals[tree.id]
+        self.read = eval(compile("lambda: " + scope.text.strip(), OWN_FILE, "eval"), scope.globals)
+        if attribute is not None:
+            self.is_possible = attribute_of(self.base, attribute) is not MISSING
+
+
 class Watch(Breakpoint):
     def __init__(self, wanted, frame, known, errands):
         super().__init__(wanted)
@@ -169,7 +194,7 @@ class Watch(Breakpoint):
                 raise Unusable(describe_error(self.last))
         else:
             self.scope, self.counter = known.scope, known.counter
-            self.last, self.state, self.shown = known.last, known.state, known.shown
+            self.last, self.state, self.shown, self.expected = known.last, known.state, known.shown, known.expected
             if self.is_on and not known.is_on:
                 self.settle()
 
@@ -180,6 +205,11 @@ class Watch(Breakpoint):
         except GivenUp as error:
             self.last = error
         self.state, self.shown = state_of(self.last), self.errands.run(shown, self.last)
+        self.note_plain()
+
+    def note_plain(self):
+        """What a glance must find, so that there is no need to look: the same object, if that cannot change."""
+        self.expected = self.last if id(type(self.last)) in PLAIN else UNLIKE_ANY
 
     def change(self, frame):
         """What has changed if that counts, and what the condition raised."""
@@ -190,6 +220,7 @@ class Watch(Breakpoint):
             # Again: another thread may have had the lock.
             value = self.errands.run(self.scope.value)
             state, before, self.last = state_of(value), self.state, value
+            self.note_plain()
             if state == before:
                 return NO_CHANGE
             self.state, old = state, self.shown
@@ -211,7 +242,9 @@ class Watches:
         self.ended = []
         # The trace functions have to look, since no tool can.
         self.needs_trace = self.is_everywhere = False
-        self.looks = 0
+        self.looks = self.glances = 0
+        # [(glance, watch)] if that is enough for all of them.
+        self.at_a_glance = None
         # The trace functions report exceptions, too.
         self.is_catching = False
         # Looking was given up, and is not begun again before the stop that this was for is over.
@@ -227,8 +260,12 @@ class Watches:
         # Up to 3.11 every thread that may change a global.
         self.is_everywhere = self.needs_trace and any(watch.scope.frame is None for watch in made.values())
         self.agent.engine.new_threads.follow(self.is_everywhere or self.is_catching)
+        self.at_a_glance = None
         if self.tool is None:
             return
+        glances = [(Glance(watch.scope), watch) for watch in made.values() if watch.is_on]
+        if all(glance.is_possible for glance, _ in glances):
+            self.at_a_glance = glances
         monitoring, events = MONITORING, MONITORING.events
         local, everywhere = {}, 0
         for watch in made.values():
@@ -356,6 +393,18 @@ class Watches:
             self.replace(kept)
 
     def line_event(self, code, line):
+        glances = self.at_a_glance
+        if glances is not None and self.glances < GLANCES_BETWEEN:
+            self.glances += 1
+            try:
+                for glance, watch in glances:
+                    if glance.globals[glance.name] is not glance.base or glance.read() is not watch.expected:
+                        break
+                else:
+                    return None
+            except BaseException:
+                pass
+        self.glances = 0
         if code.co_filename == OWN_FILE:
             return MONITORING.DISABLE
         if self.agent.is_ours():
