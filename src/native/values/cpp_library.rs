@@ -1,17 +1,15 @@
 //! Values of the C++ library of GCC (libstdc++), told by their names and by those of their members.
 
-use super::plain::{quoted, torn, without_parameters};
+use super::plain::{torn, without_parameters};
 use super::rust_library::garbage;
 use super::storage::Storage;
+use super::strings::MOST;
 use super::text::Text;
 use super::{Stop, Writer, Written};
 use crate::model::{Absence, Addr};
 use crate::native::dwarf::EntryRef;
 use crate::native::types::{Shape, Type};
 
-/// A string that is longer is not read to its end: more is not shown. Bytes.
-const LONGEST_STRING: u64 = 1 << 16;
-const MOST: u64 = i64::MAX as u64;
 /// A red-black tree is no deeper than twice the bits of an address.
 const DEEPEST_TREE: usize = 128;
 
@@ -36,7 +34,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             "basic_string_view" => {
                 let data = self.pointer_in(kind, storage, "_M_str")?;
                 let length = self.number_in(kind, storage, "_M_len")?;
-                self.write_characters(data, length, text)?;
+                self.write_string(data, length, text)?;
             }
             "vector" => self.write_cpp_vector(kind, storage, depth, text)?,
             "array" => {
@@ -84,21 +82,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     fn write_cpp_string(&self, kind: &Type<'s, 'a>, storage: &Storage, text: &mut Text) -> Written {
         let data = self.pointer_in(kind, storage, "_M_p")?;
         let length = self.number_in(kind, storage, "_M_string_length")?;
-        self.write_characters(data, length, text)
-    }
-
-    fn write_characters(&self, data: Addr, length: u64, text: &mut Text) -> Written {
-        if length > MOST {
-            return Err(garbage("length", length).into());
-        }
-        let shown = length.min(LONGEST_STRING);
-        let bytes = Storage::Memory(data).bytes(self.memory, shown)?;
-        let quoted = quoted(&bytes);
-        if shown < length {
-            text.push(quoted.trim_end_matches('"'))?;
-            return Err(Stop::Full);
-        }
-        Ok(text.push(&quoted)?)
+        self.write_string(data, length, text)
     }
 
     fn write_cpp_vector(
@@ -133,9 +117,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     fn size_of(&self, at: EntryRef<'s, 'a>) -> Result<u64, Stop> {
-        Type::read(at, self.module)
-            .and_then(|kind| kind.size)
-            .ok_or_else(lacks)
+        self.size_at(at).ok_or_else(lacks)
     }
 
     /// The type of the elements, from the parameters of the container inside.

@@ -9,6 +9,7 @@ mod plain;
 mod rust_library;
 mod rust_maps;
 mod storage;
+mod strings;
 mod text;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use gimli::DwLang;
 
 use super::storage::{Storage, sign_extended};
+use super::strings::quoted;
 use super::text::Text;
 use super::{Stop, Writer, Written};
 use crate::model::Absence;
@@ -459,21 +460,6 @@ fn letter_text(value: i128) -> String {
         Ok(byte @ (b' '..=b'~')) => format!("{value} '{}'", char::from(byte).escape_default()),
         _ => value.to_string(),
     }
-}
-
-/// A string as `{:?}` and gdb write it; bytes that are no UTF-8 as `\xff`.
-pub(super) fn quoted(bytes: &[u8]) -> String {
-    let mut text = String::from('"');
-    for chunk in bytes.utf8_chunks() {
-        let valid = format!("{:?}", chunk.valid());
-        text.push_str(&valid[1..valid.len() - 1]);
-        chunk
-            .invalid()
-            .iter()
-            .for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
-    }
-    text.push('"');
-    text
 }
 
 /// The 80-bit format of the x87 as the nearest double.

@@ -1,7 +1,8 @@
 //! Values of Rust's standard library, as `{:?}` writes them. They are told by their names and by those of their members.
 
-use super::plain::{quoted, torn, without_parameters};
+use super::plain::{torn, without_parameters};
 use super::storage::Storage;
+use super::strings::MOST;
 use super::text::Text;
 use super::{Stop, Writer, Written};
 use crate::model::{Absence, Addr};
@@ -10,10 +11,6 @@ use crate::native::types::{Shape, Type};
 
 /// Structures inside structures that are looked through for a member.
 const DEEPEST_MEMBER: usize = 8;
-/// A string that is longer is not read to its end: more is not shown. Bytes.
-const LONGEST_STRING: u64 = 1 << 16;
-/// No object of Rust is longer (`isize::MAX`), and so no count of what takes room is higher.
-const MOST: u64 = i64::MAX as u64;
 
 /// The crates that come with the compiler, and the one that its maps are made of.
 const LIBRARY: [&str; 4] = ["alloc::", "core::", "std::", "hashbrown::"];
@@ -151,21 +148,6 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         Ok(text.push(&format!("{} at {data}", kind.name))?)
     }
 
-    fn write_string(&self, data: Addr, length: u64, text: &mut Text) -> Written {
-        if length > MOST {
-            return Err(garbage("length", length).into());
-        }
-        let shown = length.min(LONGEST_STRING);
-        let bytes =
-            Storage::Memory(data).bytes(self.memory, if length == 0 { 0 } else { shown })?;
-        let quoted = quoted(&bytes);
-        if shown < length {
-            text.push(quoted.trim_end_matches('"'))?;
-            return Err(Stop::Full);
-        }
-        Ok(text.push(&quoted)?)
-    }
-
     fn write_elements(
         &self,
         element: Option<EntryRef<'s, 'a>>,
@@ -174,10 +156,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         depth: usize,
         text: &mut Text,
     ) -> Written {
-        let size = element
-            .and_then(|at| Type::read(at, self.module))
-            .and_then(|kind| kind.size)
-            .unwrap_or(0);
+        let size = element.and_then(|at| self.size_at(at)).unwrap_or(0);
         if count.checked_mul(size).is_none_or(|bytes| bytes > MOST) {
             return Err(garbage("length", count).into());
         }
@@ -275,10 +254,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         };
         let (head, capacity) = (number("head")?, number("cap")?);
         let element = kind.parameter("T", self.module);
-        let size = element
-            .and_then(|at| Type::read(at, self.module))
-            .and_then(|kind| kind.size)
-            .unwrap_or(0);
+        let size = element.and_then(|at| self.size_at(at)).unwrap_or(0);
         if size > 0 && (length > capacity || capacity > MOST / size) {
             return Err(garbage("length", length).into());
         }
