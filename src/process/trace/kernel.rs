@@ -3,7 +3,8 @@
 use nix::errno::Errno;
 use nix::libc;
 
-use crate::model::Tid;
+use crate::model::{Pid, Tid};
+use crate::process::live::stat::Stat;
 
 /// `PTRACE_EVENT_STOP`, `include/uapi/linux/ptrace.h`: the stop that `PTRACE_INTERRUPT` asked for, or a group-stop.
 const EVENT_STOP: i32 = 128;
@@ -83,22 +84,39 @@ pub(super) fn wait_for_change() {
 }
 
 /// The change of state of a tracee that has not been asked for yet; does not wait for one.
+///
+/// The end of a child of pmdb is left for the thread that has started it: whoever of pmdb's threads collects it is the only one to know.
 pub(super) fn status(tid: Tid) -> Status {
-    let mut status = 0;
-    // SAFETY: waitpid(2) writes one int.
-    let found = unsafe {
-        libc::waitpid(
-            tid.0.cast_signed(),
-            &raw mut status,
-            libc::__WALL | libc::WNOHANG,
-        )
-    };
-    match found {
-        0 => Status::Unchanged,
+    match changed(tid, libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT) {
         // ECHILD: it has been replaced by an exec, or collected.
-        -1 => Status::Ended,
-        _ if !libc::WIFSTOPPED(status) => Status::Ended,
-        _ => stopped(libc::WSTOPSIG(status), status >> 16),
+        None => return Status::Ended,
+        Some((0, ..)) => return Status::Unchanged,
+        Some((_, libc::CLD_TRAPPED | libc::CLD_STOPPED, _)) => {}
+        Some(_) => {
+            let own = Pid(std::process::id());
+            let is_child = |stat: Stat| stat.parent == own && stat.is_leader();
+            if !Stat::of_process(Pid(tid.0)).is_ok_and(is_child) {
+                changed(tid, libc::WEXITED);
+            }
+            return Status::Ended;
+        }
+    }
+    match changed(tid, libc::WSTOPPED) {
+        // Of a stop, `si_status` is the signal and above that the event (`wait_task_stopped`, Linux `kernel/exit.c`).
+        Some((1.., _, status)) => stopped(status & 0xff, status >> 8),
+        // It was killed meanwhile.
+        _ => Status::Unchanged,
+    }
+}
+
+/// What waitid(2) finds of a tracee now: its number, or 0, with the code and the status. Nothing if it is none.
+fn changed(tid: Tid, what: libc::c_int) -> Option<(libc::pid_t, libc::c_int, libc::c_int)> {
+    let options = what | libc::WNOHANG | libc::__WALL;
+    // SAFETY: all bytes zero are a valid siginfo_t, waitid(2) writes one, and for what it reports the fields of SIGCHLD are those in use.
+    unsafe {
+        let mut found: libc::siginfo_t = std::mem::zeroed();
+        let result = libc::waitid(libc::P_PID, tid.0, &raw mut found, options);
+        (result == 0).then(|| (found.si_pid(), found.si_code, found.si_status()))
     }
 }
 

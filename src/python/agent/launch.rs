@@ -117,10 +117,14 @@ impl Launch {
 
     /// How it has ended; it has, or is about to.
     pub fn wait_for_end(&mut self) -> Option<End> {
-        while self.end.is_none()
-            && let Ok(event) = self.tracer.events().recv_timeout(PATIENCE)
-        {
-            self.take(&event);
+        let deadline = Instant::now() + PATIENCE;
+        while self.end.is_none() && Instant::now() < deadline {
+            match self.tracer.events().recv_timeout(GLANCE) {
+                Ok(event) => self.take(&event),
+                // The kernel wakes nobody else for one that ends while another thread of pmdb holds it.
+                Err(RecvTimeoutError::Timeout) => drop(self.tracer.orders().ask(|_| ())),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
         }
         self.end
     }
