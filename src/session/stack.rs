@@ -202,6 +202,10 @@ fn look_at(
             report.rank = who::rank(|name| process.environment(name));
             match error {
                 PythonError::NotPython if options.native => {}
+                PythonError::NotPython => {
+                    let why = why_no_python(process, error);
+                    report.error = Some(format!("{why}; `--native` shows its native frames"));
+                }
                 _ if options.native => report.notes.push(why_no_python(process, error)),
                 _ => report.error = Some(why_no_python(process, error)),
             }

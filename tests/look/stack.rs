@@ -171,5 +171,7 @@ fn what_cannot_be_read_is_a_sentence() {
     pmdb(["stack", &nobody]).failed_with("no process");
     pmdb(["stack", "--core", "/dev/null"]).failed_with("/dev/null");
     let own = std::process::id().to_string();
-    pmdb(["stack", &own]).failed_with("not a Python process");
+    let answer = pmdb(["stack", &own]);
+    answer.failed_with("not a Python process");
+    answer.failed_with("`--native` shows its native frames");
 }

@@ -1,6 +1,6 @@
 //! Starting a program under the tracer.
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -84,7 +84,7 @@ pub(super) fn launch(follower: &mut Follower, program: &Program) -> Result<Pid, 
             drop((gate, complainer));
             let pid = Pid(child.as_raw().cast_unsigned());
             follower.children.insert(pid);
-            follow_to_start(follower, pid, opener, complaints)
+            follow_to_start(follower, &image, pid, opener, complaints)
                 .map_err(|why| program.failed(why))?;
             Ok(pid)
         }
@@ -94,6 +94,7 @@ pub(super) fn launch(follower: &mut Follower, program: &Program) -> Result<Pid, 
 /// Seizes the child, lets it execute the program, and gives back why it could not.
 fn follow_to_start(
     follower: &mut Follower,
+    image: &Image,
     pid: Pid,
     opener: OwnedFd,
     complaints: OwnedFd,
@@ -125,12 +126,16 @@ fn follow_to_start(
         // The kernel has closed it in the exec.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
         Err(error) => Err(error.to_string()),
-        Ok(()) => Err(not_executed(Errno::from_raw(i32::from_ne_bytes(errno)))),
+        Ok(()) => {
+            let errno = Errno::from_raw(i32::from_ne_bytes(errno));
+            Err(not_executed(image, errno))
+        }
     }
 }
 
 /// Why the kernel does not execute a file, and what to do: `execve(2)`, "ERRORS".
-fn not_executed(errno: Errno) -> String {
+fn not_executed(image: &Image, errno: Errno) -> String {
+    let is_there = || Path::new(OsStr::from_bytes(image.file.to_bytes())).exists();
     let remedy = match errno {
         Errno::EACCES => {
             ": it is not executable; if it is a script, put its interpreter before it, such as python3"
@@ -138,8 +143,7 @@ fn not_executed(errno: Errno) -> String {
         Errno::ENOEXEC => {
             ": it is no program, and no script whose first line names its interpreter; put that before it, such as python3"
         }
-        // It has been found.
-        Errno::ENOENT => {
+        Errno::ENOENT if is_there() => {
             ": the interpreter that its first line or its ELF header names is not there"
         }
         _ => "",
