@@ -12,6 +12,9 @@ use crate::process::{Backing, Mapping, Mappings, Protection};
 /// The paths of all mappings together are at most this long, in bytes; a garbage core could repeat one without end.
 const MOST_PATH_BYTES: usize = 16 << 20;
 
+/// Mappings between the beginning of a file and a part of it: one for each of its segments, and what `mprotect` has cut them into.
+const MOST_PARTS: usize = 64;
+
 /// A stretch of memory whose bytes all come from one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Region {
@@ -207,10 +210,21 @@ impl Builder<'_> {
     fn protection_of(&self, range: &FileRange) -> Protection {
         let place = self.images.get(range.file as usize).cloned();
         let image = place.and_then(|place| self.core.get(place));
-        image::protection_at(image.unwrap_or_default(), range.offset).unwrap_or(Protection {
+        let distance = self.begin_of_file(range).map(|begin| range.start - begin);
+        let protection = image::protection_at(image.unwrap_or_default(), range.offset, distance);
+        protection.unwrap_or(Protection {
             read: true,
             ..Protection::default()
         })
+    }
+
+    /// Where the beginning of the file is mapped that a later part of follows.
+    fn begin_of_file(&self, range: &FileRange) -> Option<u64> {
+        let ranges = &self.files.ranges;
+        let after = ranges.partition_point(|other| other.start <= range.start);
+        let mut before = ranges[..after].iter().rev().take(MOST_PARTS);
+        let begin = before.find(|other| other.file == range.file && other.offset == 0)?;
+        Some(begin.start)
     }
 
     /// Up to which address the core speaks of the bytes of `range`, and up to which it has them.

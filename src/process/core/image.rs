@@ -24,15 +24,32 @@ pub(super) fn build_id(image: &[u8]) -> Option<BuildId> {
         })
 }
 
-/// With which protection the dynamic linker maps the part of the image that begins at an offset.
-pub(super) fn protection_at(image: &[u8], offset: u64) -> Option<Protection> {
-    program_headers(image)
-        .filter(|header| header.kind == elf::PT_LOAD)
-        .find(|header| {
+/// With which protection the dynamic linker maps the part of the image that begins at an offset, and `distance` bytes above the
+/// beginning of the image in memory. The distance decides where two segments share a page of the file, which is then mapped twice.
+pub(super) fn protection_at(
+    image: &[u8],
+    offset: u64,
+    distance: Option<u64>,
+) -> Option<Protection> {
+    let loads = || program_headers(image).filter(|header| header.kind == elf::PT_LOAD);
+    let first = page_of(loads().next()?.address);
+    let covering = || {
+        loads().filter(|header| {
             let end = header.offset.saturating_add(header.length);
-            (header.offset & !(PAGE - 1)..end).contains(&offset)
+            (page_of(header.offset)..end).contains(&offset)
         })
-        .map(|header| protection(header.flags))
+    };
+    let is_there = |header: &ProgramHeader| {
+        let within = offset - page_of(header.offset);
+        let begin = page_of(header.address).wrapping_sub(first);
+        distance == Some(begin.wrapping_add(within))
+    };
+    let header = covering().find(is_there).or_else(|| covering().next());
+    header.map(|header| protection(header.flags))
+}
+
+fn page_of(place: u64) -> u64 {
+    place & !(PAGE - 1)
 }
 
 /// `PF_R`, `PF_W` and `PF_X`.
@@ -48,6 +65,8 @@ struct ProgramHeader {
     kind: ProgramType,
     flags: u32,
     offset: u64,
+    /// Where it is linked to.
+    address: u64,
     /// Bytes in the file.
     length: u64,
 }
@@ -65,6 +84,7 @@ fn program_headers(image: &[u8]) -> impl Iterator<Item = ProgramHeader> + '_ {
             kind: ProgramType(field::u32(header, 0)?),
             flags: field::u32(header, 4)?,
             offset: field::u64(header, 0x08)?,
+            address: field::u64(header, 0x10)?,
             length: field::u64(header, 0x20)?,
         })
     })
@@ -86,5 +106,40 @@ fn in_notes(mut notes: &[u8]) -> Option<BuildId> {
             return (!bytes.is_empty()).then(|| BuildId(bytes.to_vec()));
         }
         notes = notes.get(descriptor + size.checked_next_multiple_of(4)?..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An image with one `PT_LOAD` for each of (flags, offset, address, length).
+    fn image(loads: &[(u32, u64, u64, u64)]) -> Vec<u8> {
+        let mut image = vec![0; 64];
+        image[..5].copy_from_slice(b"\x7fELF\x02");
+        image[0x20] = 64;
+        image[0x38] = loads.len() as u8;
+        for &(flags, offset, address, length) in loads {
+            image.extend(elf::PT_LOAD.0.to_le_bytes());
+            image.extend(flags.to_le_bytes());
+            for word in [offset, address, address, length, length, PAGE] {
+                image.extend(word.to_le_bytes());
+            }
+        }
+        image
+    }
+
+    #[test]
+    fn a_page_that_two_segments_share_is_told_by_its_place() {
+        // As rust-lld lays programs out.
+        let image = image(&[(4, 0, 0, 0x17a10), (5, 0x17a10, 0x18a10, 0x44f10)]);
+        let is_code = |offset, distance| {
+            let protection = protection_at(&image, offset, distance);
+            protection.expect("a segment is there").execute
+        };
+        assert!(is_code(0x17000, Some(0x18000)));
+        assert!(!is_code(0x17000, Some(0x17000)));
+        assert!(is_code(0x18000, None));
+        assert_eq!(protection_at(&image, 0x5d000, Some(0x5d000)), None);
     }
 }
