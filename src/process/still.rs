@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::trace::{Hold, TraceError};
+use super::trace::{Custody, Hold, TraceError};
 use super::{
     Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, Registers,
     SystemCall, ThreadStatus,
@@ -30,14 +30,16 @@ const RED_ZONE: u64 = 128;
 
 /// Looks at a process as it is at one moment.
 ///
+/// `custody` says who can hold it: whoever traces it already, if somebody does.
+///
 /// `rehearse` does what `look` will do, and what it gives is thrown away: it shows what has to be read, while the process
 /// runs. `look` may be called several times; its last answer counts. Both must ask nothing but the process that they
 /// are given.
-pub fn look_at_one_moment<T>(
+pub fn look_at_one_moment<T: Send>(
     process: &dyn Process,
-    pid: Pid,
+    (pid, custody): (Pid, &Custody),
     rehearse: impl FnOnce(&dyn Process),
-    look: impl Fn(&dyn Process) -> T,
+    look: impl Fn(&dyn Process) -> T + Sync,
 ) -> Result<T, TraceError> {
     let rehearsal = Observed::new(process);
     rehearse(&rehearsal);
@@ -49,9 +51,7 @@ pub fn look_at_one_moment<T>(
             break;
         }
         let mut moment = Moment::prepare(process, &wanted, &threads);
-        let hold = Hold::seize(pid)?;
-        moment.fill(&hold);
-        drop(hold);
+        custody.hold(pid, |hold| moment.fill(hold))?;
         let answer = look(&moment);
         let missed = moment.process.into_wanted();
         if missed == Wanted::default() {
@@ -61,11 +61,10 @@ pub fn look_at_one_moment<T>(
     }
     wanted.memory.clear();
     let mut moment = Moment::prepare(process, &wanted, &threads);
-    let hold = Hold::seize(pid)?;
-    moment.fill(&hold);
-    let answer = look(&moment);
-    drop(hold);
-    Ok(answer)
+    custody.hold(pid, |hold| {
+        moment.fill(hold);
+        look(&moment)
+    })
 }
 
 /// What a look asks of a process.

@@ -15,6 +15,7 @@ use crate::native::{LoadedModules, ParsedModules, values};
 use crate::process::core::{CoreOptions, CoreProcess};
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
+use crate::process::trace::Custody;
 use crate::process::{Budget, Process, ProcessError, Source, ThreadStatus, mapped, still};
 pub use crate::python::Limits;
 use crate::python::{Effort, Evaluation, Located, Locator, Look, PythonError, PythonThread};
@@ -255,7 +256,7 @@ impl Looking<'_> {
                 let rehearse =
                     |process: &dyn Process| drop(self.look(process, &report, &Budget::usual()));
                 let look = |moment: &dyn Process| self.look(moment, &report, budget);
-                match still::look_at_one_moment(process, pid, rehearse, look) {
+                match still::look_at_one_moment(process, (pid, &Custody::Nobody), rehearse, look) {
                     Ok(seen) => seen,
                     Err(error) => {
                         let mut report = report;
