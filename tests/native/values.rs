@@ -15,7 +15,7 @@ use pmdb::process::{Memory, ReadError, ReadMemory};
 use crate::frames::open;
 use crate::support::mutate::Random;
 use crate::support::native::{cpp_program, rust_program};
-use crate::support::pmdb;
+use crate::support::{gcore_of, pmdb};
 
 /// A program that waits in a function, and what it says of that function's variables and registers.
 struct Waiting {
@@ -379,5 +379,11 @@ fn stacks_have_the_variables_of_their_frames() {
         let waiting = Waiting::start(&program);
         let pid = waiting.child.id().to_string();
         assert_same_in_stack(&waiting.said, &in_stack(&[&pid]));
+        // gcore leaves the code out, and rustc's linker lets it share a page of the file with what comes before it.
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        if let Some(core) = gcore_of(waiting.child.id(), folder.path()) {
+            let core = core.to_str().expect("UTF-8");
+            assert_same_in_stack(&waiting.said, &in_stack(&["--core", core]));
+        }
     }
 }

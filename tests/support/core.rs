@@ -100,6 +100,12 @@ fn dumped_by_kernel() -> bool {
         .is_ok_and(|pattern| !pattern.starts_with('|') && !pattern.contains('/'))
 }
 
+/// The core that `gcore` writes of a process that lives on, in a folder; nothing if gdb is not there.
+pub fn gcore_of(pid: u32, folder: &Path) -> Option<PathBuf> {
+    dump_by_gdb(pid, folder)?;
+    find_core(folder)
+}
+
 fn dump_by_gdb(pid: u32, folder: &Path) -> Option<()> {
     let output = Command::new("gcore")
         .arg("-o")

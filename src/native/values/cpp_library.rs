@@ -1,11 +1,10 @@
 //! Values of the C++ library of GCC (libstdc++), told by their names and by those of their members.
 
 use super::plain::{torn, without_parameters};
-use super::rust_library::garbage;
 use super::storage::Storage;
-use super::strings::MOST;
+use super::strings::{MOST, garbage};
 use super::text::Text;
-use super::{Stop, Writer, Written};
+use super::{Shown, Stop, Writer, Written};
 use crate::model::{Absence, Addr};
 use crate::native::dwarf::EntryRef;
 use crate::native::types::{Shape, Type};
@@ -17,11 +16,14 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     /// Writes a value of the library; `false` if it is none that is known here.
     pub(super) fn write_cpp_library(
         &self,
-        kind: &Type<'s, 'a>,
-        storage: &Storage,
-        depth: usize,
+        value: Shown<'_, 's, 'a>,
         text: &mut Text,
     ) -> Result<bool, Stop> {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
         if !matches!(kind.shape, Shape::Structure { .. }) {
             return Ok(false);
         }
@@ -30,13 +32,13 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         let in_std = kind.path(self.module).starts_with("std::");
         match without_parameters(&name) {
             _ if !in_std => return Ok(false),
-            "basic_string" => self.write_cpp_string(kind, storage, text)?,
+            "basic_string" => self.write_cpp_string(value, text)?,
             "basic_string_view" => {
                 let data = self.pointer_in(kind, storage, "_M_str")?;
                 let length = self.number_in(kind, storage, "_M_len")?;
                 self.write_string(data, length, text)?;
             }
-            "vector" => self.write_cpp_vector(kind, storage, depth, text)?,
+            "vector" => self.write_cpp_vector(value, text)?,
             "array" => {
                 let (elements, at) = self
                     .member_at(kind, storage, "_M_elems")
@@ -44,16 +46,14 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 self.write(&elements, &at, depth, text)?;
             }
             name @ ("map" | "multimap" | "set" | "multiset") => {
-                self.write_tree(kind, name.ends_with("map"), storage, depth, text)?
+                self.write_tree(value, name.ends_with("map"), text)?
             }
             name @ ("unordered_map" | "unordered_multimap" | "unordered_set"
             | "unordered_multiset") => {
-                self.write_hash_table(kind, name.ends_with("map"), storage, depth, text)?;
+                self.write_hash_table(value, name.ends_with("map"), text)?;
             }
-            "list" => self.write_linked_list(kind, storage, depth, text)?,
-            name @ ("unique_ptr" | "shared_ptr") => {
-                self.write_owner(kind, name, storage, depth, text)?
-            }
+            "list" => self.write_linked_list(value, text)?,
+            name @ ("unique_ptr" | "shared_ptr") => self.write_owner(value, name, text)?,
             "optional" => {
                 let engaged = self.number_in(kind, storage, "_M_engaged")? & 0xff;
                 if engaged == 0 {
@@ -79,19 +79,19 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         Ok(value as u64)
     }
 
-    fn write_cpp_string(&self, kind: &Type<'s, 'a>, storage: &Storage, text: &mut Text) -> Written {
+    fn write_cpp_string(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {
+        let Shown { kind, storage, .. } = value;
         let data = self.pointer_in(kind, storage, "_M_p")?;
         let length = self.number_in(kind, storage, "_M_string_length")?;
         self.write_string(data, length, text)
     }
 
-    fn write_cpp_vector(
-        &self,
-        kind: &Type<'s, 'a>,
-        storage: &Storage,
-        depth: usize,
-        text: &mut Text,
-    ) -> Written {
+    fn write_cpp_vector(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
         let (start, at_start) = self.find(kind, storage, "_M_start").ok_or_else(lacks)?;
         let (_, at_finish) = self.find(kind, storage, "_M_finish").ok_or_else(lacks)?;
         // `vector<bool>` has iterators there.
@@ -147,14 +147,12 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// A red-black tree (`_Rb_tree`): the header's left is the first node; each has the element behind its base.
-    fn write_tree(
-        &self,
-        kind: &Type<'s, 'a>,
-        is_map: bool,
-        storage: &Storage,
-        depth: usize,
-        text: &mut Text,
-    ) -> Written {
+    fn write_tree(&self, value: Shown<'_, 's, 'a>, is_map: bool, text: &mut Text) -> Written {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
         let (tree, at_tree) = self.member_at(kind, storage, "_M_t").ok_or_else(lacks)?;
         let element = self.element(&tree, "_Val")?;
         let count = self.number_in(&tree, &at_tree, "_M_node_count")?;
@@ -193,14 +191,12 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// `_Hashtable`: a chain of all nodes, each with the element behind its link.
-    fn write_hash_table(
-        &self,
-        kind: &Type<'s, 'a>,
-        is_map: bool,
-        storage: &Storage,
-        depth: usize,
-        text: &mut Text,
-    ) -> Written {
+    fn write_hash_table(&self, value: Shown<'_, 's, 'a>, is_map: bool, text: &mut Text) -> Written {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
         let (table, at_table) = self.member_at(kind, storage, "_M_h").ok_or_else(lacks)?;
         let element = self.element(&table, "_Value")?;
         let count = self.number_in(&table, &at_table, "_M_element_count")?;
@@ -216,13 +212,12 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         })
     }
 
-    fn write_linked_list(
-        &self,
-        kind: &Type<'s, 'a>,
-        storage: &Storage,
-        depth: usize,
-        text: &mut Text,
-    ) -> Written {
+    fn write_linked_list(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
         let element = self.element(kind, "_Tp")?;
         let count = self.number_in(kind, storage, "_M_size")?;
         let mut node = self.pointer_in(kind, storage, "_M_next")?;
@@ -236,14 +231,12 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// `unique_ptr(5)`, as gdb has no form for it that says the value.
-    fn write_owner(
-        &self,
-        kind: &Type<'s, 'a>,
-        name: &str,
-        storage: &Storage,
-        depth: usize,
-        text: &mut Text,
-    ) -> Written {
+    fn write_owner(&self, value: Shown<'_, 's, 'a>, name: &str, text: &mut Text) -> Written {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
         let member = if name == "unique_ptr" {
             "_M_head_impl"
         } else {

@@ -5,11 +5,15 @@
 
 mod cpp_library;
 mod location;
+mod members;
+mod numbers;
 mod plain;
 mod rust_library;
 mod rust_maps;
+mod rust_sequences;
 mod storage;
 mod strings;
+mod structures;
 mod text;
 
 use std::sync::Arc;
@@ -149,6 +153,15 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             ..Value::default()
         }
     }
+}
+
+/// A value that is to be written.
+#[derive(Clone, Copy)]
+struct Shown<'v, 's, 'a> {
+    kind: &'v Type<'s, 'a>,
+    storage: &'v Storage,
+    /// Levels that the values inside of it may be inside of each other.
+    depth: usize,
 }
 
 /// Why a value is not written to its end.

@@ -1,10 +1,10 @@
 //! Maps and sets of Rust: hashbrown's tables and B-trees.
 
 use super::plain::torn;
-use super::rust_library::garbage;
 use super::storage::Storage;
+use super::strings::garbage;
 use super::text::Text;
-use super::{Stop, Writer, Written};
+use super::{Shown, Stop, Writer, Written};
 use crate::model::{Absence, Addr};
 use crate::native::dwarf::EntryRef;
 use crate::native::types::{Shape, Type};
@@ -23,12 +23,15 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     /// below them, the first one next to them (hashbrown, `RawTableInner`).
     pub(super) fn write_hash_map(
         &self,
-        kind: &Type<'s, 'a>,
+        value: Shown<'_, 's, 'a>,
         is_set: bool,
-        storage: &Storage,
-        depth: usize,
         text: &mut Text,
     ) -> Written {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
         let lacks = || Stop::OtherLayout;
         let (table, at_table) = self.find(kind, storage, "table").ok_or_else(lacks)?;
         let (table, at_table) = match table.parameter("T", self.module) {
@@ -97,12 +100,15 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     /// A B-tree: nodes with keys and values, and below the inner ones one node more than keys (alloc::collections::btree::node).
     pub(super) fn write_btree(
         &self,
-        kind: &Type<'s, 'a>,
+        value: Shown<'_, 's, 'a>,
         is_set: bool,
-        storage: &Storage,
-        depth: usize,
         text: &mut Text,
     ) -> Written {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
         let lacks = || Stop::OtherLayout;
         let (root, at_root) = self.find(kind, storage, "root").ok_or_else(lacks)?;
         let (_, at) = self.find(kind, storage, "length").ok_or_else(lacks)?;

@@ -1,10 +1,10 @@
 //! Strings of any language, and what else the libraries have in common: a length that may be garbage, elements of a size.
 
-use super::rust_library::garbage;
+use super::plain::torn;
 use super::storage::Storage;
 use super::text::Text;
 use super::{Stop, Writer, Written};
-use crate::model::Addr;
+use crate::model::{Absence, Addr};
 use crate::native::dwarf::EntryRef;
 use crate::native::types::Type;
 
@@ -47,4 +47,9 @@ pub(super) fn quoted(bytes: &[u8]) -> String {
     }
     text.push('"');
     text
+}
+
+/// Of a count that cannot be.
+pub(super) fn garbage(what: &str, number: u64) -> Absence {
+    torn(format!("its {what} would be {number}"))
 }

@@ -1,0 +1,121 @@
+//! Numbers, truth values and characters, in the form of their language.
+
+use super::plain::{is_rust, torn};
+use super::storage::Storage;
+use super::text::Text;
+use super::{Writer, Written};
+use crate::model::Absence;
+use crate::native::types::{Shape, Type};
+
+impl<'s, 'a> Writer<'_, 's, 'a> {
+    pub(super) fn write_base(
+        &self,
+        kind: &Type<'s, 'a>,
+        encoding: gimli::DwAte,
+        storage: &Storage,
+        text: &mut Text,
+    ) -> Written {
+        let size = kind.size.unwrap_or(0);
+        let written = self.base_text(kind, encoding, storage, size)?;
+        Ok(text.push(&written)?)
+    }
+
+    fn base_text(
+        &self,
+        kind: &Type<'s, 'a>,
+        encoding: gimli::DwAte,
+        storage: &Storage,
+        size: u64,
+    ) -> Result<String, Absence> {
+        let rust = is_rust(kind.at);
+        if size == 0 {
+            return Ok(if kind.name == "!" {
+                "!".into()
+            } else {
+                "()".into()
+            });
+        }
+        let memory = self.memory;
+        Ok(match encoding {
+            gimli::DW_ATE_boolean => match storage.unsigned(memory, size)? {
+                0 => "false".into(),
+                1 => "true".into(),
+                other => other.to_string(),
+            },
+            gimli::DW_ATE_float => self.float_text(storage, size, rust)?,
+            gimli::DW_ATE_UTF if rust => {
+                let value = storage.unsigned(memory, size)? as u32;
+                let letter = char::from_u32(value)
+                    .ok_or_else(|| torn(format!("{value:#x} is no character")))?;
+                format!("{letter:?}")
+            }
+            gimli::DW_ATE_UTF => {
+                let value = storage.unsigned(memory, size)? as u32;
+                char::from_u32(value)
+                    .map_or(value.to_string(), |letter| format!("{value} {letter:?}"))
+            }
+            gimli::DW_ATE_signed_char => letter_text(storage.signed(memory, size)?),
+            gimli::DW_ATE_unsigned_char => {
+                letter_text(storage.unsigned(memory, size)?.cast_signed())
+            }
+            gimli::DW_ATE_signed => storage.signed(memory, size)?.to_string(),
+            _ => storage.unsigned(memory, size)?.to_string(),
+        })
+    }
+
+    fn float_text(&self, storage: &Storage, size: u64, rust: bool) -> Result<String, Absence> {
+        let bits = storage.unsigned(self.memory, size)?;
+        let plain = |number: String| {
+            if rust {
+                number
+            } else {
+                number.strip_suffix(".0").unwrap_or(&number).to_owned()
+            }
+        };
+        Ok(match size {
+            4 => plain(format!("{:?}", f32::from_bits(bits as u32))),
+            8 => plain(format!("{:?}", f64::from_bits(bits as u64))),
+            10 | 12 | 16 => plain(format!("{:?}", extended(bits))),
+            _ => {
+                return Err(Absence::Unsupported {
+                    what: format!("a floating-point number of {size} bytes"),
+                });
+            }
+        })
+    }
+}
+
+/// `char` of C.
+pub(super) fn is_letter(kind: &Type<'_, '_>) -> bool {
+    kind.size == Some(1)
+        && matches!(
+            kind.shape,
+            Shape::Base(gimli::DW_ATE_signed_char | gimli::DW_ATE_unsigned_char)
+        )
+        && kind.name.contains("char")
+}
+
+fn letter_text(value: i128) -> String {
+    match u8::try_from(value) {
+        Ok(byte @ (b' '..=b'~')) => format!("{value} '{}'", char::from(byte).escape_default()),
+        _ => value.to_string(),
+    }
+}
+
+/// The 80-bit format of the x87 as the nearest double.
+fn extended(bits: u128) -> f64 {
+    let mantissa = bits as u64;
+    let (sign, exponent) = ((bits >> 79) & 1, ((bits >> 64) & 0x7fff) as i32);
+    let magnitude = match exponent {
+        0x7fff if mantissa << 1 == 0 => f64::INFINITY,
+        0x7fff => f64::NAN,
+        // 2^-63 makes the mantissa a number from 1 to 2; the steps keep each factor in range.
+        _ => {
+            mantissa as f64
+                * 2f64.powi(-63)
+                * 2f64.powi((exponent - 16383) / 2)
+                * 2f64.powi((exponent - 16383) - (exponent - 16383) / 2)
+        }
+    };
+    if sign == 1 { -magnitude } else { magnitude }
+}
