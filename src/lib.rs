@@ -8,6 +8,7 @@
 //! - [`python`]: CPython read from memory,
 //! - [`waits`]: why a process died,
 //! - [`shm`]: the segments that processes share, and who has them,
+//! - [`snapshot`]: writing a process down,
 //! - [`session`]: the debugger: the set of processes, the focus, the commands,
 //! - [`faces`]: the command line, the prompt, text and JSON.
 //!
@@ -34,5 +35,7 @@ pub mod ranks;
 pub mod session;
 #[cfg(feature = "debugger")]
 pub mod shm;
+#[cfg(feature = "debugger")]
+pub mod snapshot;
 #[cfg(feature = "debugger")]
 pub mod waits;

@@ -16,6 +16,8 @@ pub enum Absence {
     Unreadable { address: Addr },
     /// The core names this memory and does not hold it.
     NotDumped { address: Addr },
+    /// It lies beyond what a snapshot of pmdb was asked to keep.
+    NotKept { address: Addr },
     /// What was read contradicts itself: the target was changing it, or it is damaged.
     Torn { what: String },
     /// The answer had taken as much time or memory as it may before it came to this.
@@ -36,6 +38,7 @@ impl fmt::Display for Absence {
             Absence::Unbound => write!(f, "<unbound>"),
             Absence::Unreadable { address } => write!(f, "<not readable at {address}>"),
             Absence::NotDumped { address } => write!(f, "<not in this core: {address}>"),
+            Absence::NotKept { address } => write!(f, "<not kept in this snapshot: {address}>"),
             Absence::Torn { what } => write!(f, "<damaged or changing: {what}>"),
             Absence::LimitReached { limit } => write!(f, "<not read: {limit}>"),
             Absence::OptimizedOut => write!(f, "<optimised out>"),

@@ -9,6 +9,7 @@ mod frame;
 mod ids;
 mod report;
 mod segment;
+mod snapshot;
 mod task;
 mod thread;
 mod value;
@@ -20,6 +21,9 @@ pub use ids::{Addr, BuildId, Pid, Tid};
 pub use report::{Phase, ProcessReport, Report, SCHEMA, Usage};
 pub use segment::{
     Certainty, Mapper, Opener, Segment, SegmentKind, SegmentReport, SegmentVerdict, Unreadable,
+};
+pub use snapshot::{
+    Limit, OpenFile, ProcessFacts, SNAPSHOT_SCHEMA, SnapshotFacts, ThreadFacts, Variable,
 };
 pub use task::{Awaited, AwaitedKind, EventLoop, Task, TaskState};
 pub use thread::{GilState, Thread, ThreadState};

@@ -15,6 +15,8 @@ pub enum ReadError {
     Unmapped { address: Addr, length: u64 },
     #[error("the core does not hold {address}")]
     NotDumped { address: Addr },
+    #[error("the snapshot does not keep {address}")]
+    NotKept { address: Addr },
     #[error("process {pid} ended while it was read")]
     Gone { pid: Pid, address: Addr },
     /// The answer had cost as much as it may: nothing more is read for it.

@@ -33,6 +33,11 @@ pub trait ReadMemory {
         0
     }
 
+    /// Whether a cache is to fetch no more than the pages that it needs: each that is read counts.
+    fn is_frugal(&self) -> bool {
+        false
+    }
+
     /// The range around `address` that can be read as one, so that a cache may fetch more than it was asked for.
     fn extent(&self, address: Addr) -> Option<Range<Addr>>;
 }

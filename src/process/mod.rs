@@ -28,7 +28,7 @@ pub use error::{ProcessError, ReadError};
 pub use mapping::{Backing, Mapping, Mappings, Protection};
 pub use memory::{Memory, Piece, ReadMemory};
 pub use pages::Habits;
-pub use registers::Registers;
+pub use registers::{RegisterSets, Registers};
 
 use crate::model::{Absence, Addr, Pid, ThreadState, Tid};
 
@@ -149,6 +149,7 @@ impl ReadError {
     pub fn absence(&self) -> Absence {
         match *self {
             ReadError::NotDumped { address } => Absence::NotDumped { address },
+            ReadError::NotKept { address } => Absence::NotKept { address },
             ReadError::Spent { limit, .. } => Absence::LimitReached {
                 limit: limit.to_string(),
             },
@@ -162,6 +163,7 @@ impl ReadError {
     pub fn address(&self) -> Addr {
         match *self {
             ReadError::NotDumped { address }
+            | ReadError::NotKept { address }
             | ReadError::Unmapped { address, .. }
             | ReadError::Gone { address, .. }
             | ReadError::Spent { address, .. } => address,

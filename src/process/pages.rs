@@ -180,7 +180,10 @@ impl Pages {
             self.clear();
         }
         let fetches = self.fetches.entry(page / REGION).or_default();
-        let size = 1 << fetches.saturating_sub(FEW).min(REGION.ilog2());
+        let size = match source.is_frugal() {
+            true => 1,
+            false => 1 << fetches.saturating_sub(FEW).min(REGION.ilog2()),
+        };
         *fetches += 1;
         let around = self.lacking_around(page, last, size, &readable);
         let is_more = around != (page..page + 1);

@@ -26,3 +26,12 @@ pub struct Registers {
     pub fs_base: u64,
     pub gs_base: u64,
 }
+
+/// All registers of a thread that stands still, as the kernel hands them out and a core holds them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterSets {
+    /// `struct user_regs_struct`, word by word.
+    pub general: [u64; 27],
+    /// The area that XSAVE writes, which begins with the 512 bytes of FXSAVE; empty where the processor or a sandbox has none.
+    pub extended: Vec<u8>,
+}

@@ -127,9 +127,10 @@ fn refused(target: &Target, error: String) -> ProcessReport {
 fn began(process: &dyn Process) -> Option<SystemTime> {
     match &process.identity().source {
         Source::Live => process.started(),
-        Source::Core(path) => std::fs::metadata(path)
-            .and_then(|metadata| metadata.modified())
-            .ok(),
+        Source::Core(path) => process.started().or_else(|| {
+            let metadata = std::fs::metadata(path).ok()?;
+            metadata.modified().ok()
+        }),
     }
 }
 
@@ -295,7 +296,7 @@ impl Looking<'_> {
 }
 
 /// Reads the Python threads into a report, and gives of each the calls of the interpreter's loop.
-fn read_threads(
+pub(super) fn read_threads(
     process: &dyn Process,
     located: &Located,
     options: &StackOptions,

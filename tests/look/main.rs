@@ -28,6 +28,7 @@ mod packed;
 mod ps;
 mod session;
 mod shm;
+mod snapshots;
 mod sources;
 mod stack;
 mod tasks;

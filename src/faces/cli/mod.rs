@@ -10,6 +10,7 @@ mod ps;
 mod run;
 mod selection;
 mod shm;
+mod snapshot;
 mod stack;
 
 use std::ffi::OsString;
@@ -31,6 +32,7 @@ Examples:
   pmdb shm 4242 --tree
   pmdb attach 4242
   pmdb open core.4242
+  pmdb snapshot 4242 -o stuck.pmdb
   pmdb run python3 train.py
   pmdb completions bash > ~/.local/share/bash-completion/completions/pmdb
 
@@ -51,6 +53,7 @@ enum Command {
     Shm(shm::Arguments),
     Attach(attach::Arguments),
     Open(open::Arguments),
+    Snapshot(snapshot::Arguments),
     Run(run::Arguments),
     Completions(completions::Arguments),
 }
@@ -63,6 +66,7 @@ impl Command {
             Command::Shm(arguments) => shm::run(&arguments),
             Command::Attach(arguments) => attach::run(&arguments),
             Command::Open(arguments) => open::run(&arguments),
+            Command::Snapshot(arguments) => snapshot::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
         }

@@ -11,7 +11,7 @@ pub mod palette;
 pub mod printable;
 pub mod printer;
 pub mod processes;
-mod quantity;
+pub mod quantity;
 #[cfg(test)]
 mod sample;
 mod seen_values;

@@ -18,7 +18,7 @@ pub(super) fn duration(milliseconds: u64) -> String {
 }
 
 /// `100 B`, `4.0 KiB`, `1.5 GiB`.
-pub(super) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if count < 1024 {
         return format!("{count} B");

@@ -85,6 +85,23 @@ impl AddressSpace {
         }
     }
 
+    /// Takes the mappings as they were noted, which tell more than a core does. What was not kept of shared memory no file has:
+    /// it may have been written to since.
+    pub(super) fn name(&mut self, mappings: Mappings) {
+        if mappings.is_empty() {
+            return;
+        }
+        for region in &mut self.regions {
+            let is_shared = |mapping: &Mapping| mapping.shared;
+            if matches!(region.content, Content::File { .. })
+                && mappings.find(Addr(region.start)).is_none_or(is_shared)
+            {
+                region.content = Content::Absent(Absent::NotDumped);
+            }
+        }
+        self.mappings = mappings;
+    }
+
     /// The region that holds an address.
     pub(super) fn find(&self, address: u64) -> Option<&Region> {
         let after = self

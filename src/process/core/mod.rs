@@ -15,6 +15,7 @@ mod initial_stack;
 mod mapped_files;
 mod notes;
 mod open;
+pub mod own_notes;
 mod registers;
 mod remarks;
 mod signal;
@@ -23,6 +24,7 @@ mod sparse;
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use memmap2::Mmap;
 
@@ -36,7 +38,7 @@ use super::{
     Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, Registers,
     SystemCall, ThreadStatus,
 };
-use crate::model::{Addr, ThreadState, Tid};
+use crate::model::{Addr, SnapshotFacts, ThreadFacts, ThreadState, Tid};
 
 /// How to open a core.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +64,8 @@ pub struct CoreProcess {
     stack: InitialStack,
     sysroot: Option<PathBuf>,
     condition: Condition,
+    /// If pmdb has made it: what it noted.
+    snapshot: Option<SnapshotFacts>,
 }
 
 /// In what condition the core file itself is.
@@ -79,6 +83,16 @@ impl CoreProcess {
     /// The signal that ended the process; `None` if it was dumped alive, or the core does not tell.
     pub fn fatal_signal(&self) -> Option<FatalSignal> {
         FatalSignal::find(&self.notes)
+    }
+
+    /// What pmdb noted, if it has made this.
+    pub fn snapshot(&self) -> Option<&SnapshotFacts> {
+        self.snapshot.as_ref()
+    }
+
+    fn facts_of(&self, tid: Tid) -> Option<&ThreadFacts> {
+        let threads = &self.snapshot.as_ref()?.threads;
+        threads.iter().find(|thread| thread.tid == tid)
     }
 
     fn thread(&self, tid: Tid) -> Option<&ThreadNote> {
@@ -124,6 +138,7 @@ impl ReadMemory for CoreProcess {
                 address,
                 length: buffer.len() as u64,
             },
+            Absent::NotDumped if self.snapshot.is_some() => ReadError::NotKept { address },
             Absent::NotDumped | Absent::CutOff => ReadError::NotDumped { address },
         };
         let mut pieces = Vec::new();
@@ -169,13 +184,20 @@ impl Process for CoreProcess {
     fn threads(&self) -> Result<Vec<ThreadStatus>, ProcessError> {
         let leader = self.identity.pid.map(|pid| Tid(pid.0));
         let name = self.notes.process.as_ref().map(|process| &process.name);
-        let status = |thread: &ThreadNote| ThreadStatus {
-            tid: thread.tid,
-            inner_tid: thread.tid,
-            name: name.filter(|_| Some(thread.tid) == leader).cloned(),
-            state: ThreadState::Unknown,
+        let status = |thread: &ThreadNote| match self.facts_of(thread.tid) {
+            Some(facts) => facts.into(),
+            None => ThreadStatus {
+                tid: thread.tid,
+                inner_tid: thread.tid,
+                name: name.filter(|_| Some(thread.tid) == leader).cloned(),
+                state: ThreadState::Unknown,
+            },
         };
-        let mut threads: Vec<_> = self.notes.threads.iter().map(status).collect();
+        let mut threads: Vec<ThreadStatus> = self.notes.threads.iter().map(status).collect();
+        // Those that could not be stopped have no registers.
+        let facts = self.snapshot.iter().flat_map(|snapshot| &snapshot.threads);
+        let others = facts.filter(|thread| self.thread(thread.tid).is_none());
+        threads.extend(others.map(ThreadStatus::from));
         threads.sort_by_key(|thread| Some(thread.tid) != leader);
         Ok(threads)
     }
@@ -220,6 +242,20 @@ impl Process for CoreProcess {
             .map_err(|refusal| gone(file.candidate(), refusal.to_string()))
     }
 
+    fn started(&self) -> Option<SystemTime> {
+        let milliseconds = self.snapshot.as_ref()?.process.started_ms?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))
+    }
+
+    fn working_folder(&self) -> Option<PathBuf> {
+        let noted = self.snapshot.as_ref();
+        let folder = match noted.and_then(|facts| facts.process.working_folder.clone()) {
+            Some(folder) => folder,
+            None => self.environment("PWD")?,
+        };
+        Some(PathBuf::from(folder)).filter(|folder| folder.is_absolute())
+    }
+
     fn environment(&self, name: &str) -> Option<String> {
         self.stack.variable(&self.core, &self.space, name)
     }
@@ -234,5 +270,16 @@ impl Process for CoreProcess {
 
     fn resolve(&self, path: &Path) -> PathBuf {
         open::below(self.sysroot.as_deref(), path)
+    }
+}
+
+impl From<&ThreadFacts> for ThreadStatus {
+    fn from(facts: &ThreadFacts) -> ThreadStatus {
+        ThreadStatus {
+            tid: facts.tid,
+            inner_tid: facts.inner_tid,
+            name: facts.name.clone(),
+            state: facts.state,
+        }
     }
 }

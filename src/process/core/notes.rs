@@ -9,6 +9,7 @@ use std::ops::Range;
 use object::elf;
 
 use super::field;
+use super::own_notes;
 use super::signal::SignalInfo;
 use crate::model::{Pid, Tid};
 use crate::process::Registers;
@@ -52,6 +53,9 @@ pub(super) struct Notes {
     pub auxiliary_vector: Range<usize>,
     /// Where `NT_FILE`'s descriptor is.
     pub mapped_files: Range<usize>,
+    /// Where the descriptors of pmdb's own notes are.
+    pub own_facts: Range<usize>,
+    pub own_maps: Range<usize>,
 }
 
 impl Notes {
@@ -74,6 +78,13 @@ impl Notes {
 
     fn take(&mut self, core: &[u8], note: &Note<'_>) {
         let bytes = &core[note.descriptor.clone()];
+        if note.name == own_notes::OWNER {
+            match note.kind {
+                own_notes::FACTS => self.own_facts = note.descriptor.clone(),
+                own_notes::MAPS => self.own_maps = note.descriptor.clone(),
+                _ => {}
+            }
+        }
         if note.name != elf::ELF_NOTE_CORE {
             return;
         }

@@ -17,6 +17,7 @@ use super::image::build_id;
 use super::initial_stack::{AuxiliaryVector, InitialStack};
 use super::mapped_files::MappedFiles;
 use super::notes::Notes;
+use super::own_notes;
 use super::signal::FatalSignal;
 use super::{Condition, CoreOptions, CoreProcess};
 use crate::model::ThreadState;
@@ -49,7 +50,11 @@ impl CoreProcess {
         };
         let notes = Notes::parse(&core, &headers.notes);
         let mapped = MappedFiles::parse(&core[notes.mapped_files.clone()]);
-        let space = AddressSpace::new(headers.segments, &mapped, &core);
+        let mut space = AddressSpace::new(headers.segments, &mapped, &core);
+        let snapshot = own_notes::facts(&core[notes.own_facts.clone()]);
+        if snapshot.is_some() {
+            space.name(own_notes::mappings(&core[notes.own_maps.clone()]));
+        }
         let auxiliary = AuxiliaryVector::parse(&core[notes.auxiliary_vector.clone()]);
         let stack = InitialStack::find(&core, &space, &auxiliary).unwrap_or_default();
         let executable = executable(&mapped, &auxiliary);
@@ -61,9 +66,10 @@ impl CoreProcess {
                 parent: notes.process.as_ref().map(|process| process.parent),
                 command: command(&core, &space, &stack, &notes),
                 executable: executable.map(|index| mapped.files[index].path.clone()),
-                state: match FatalSignal::find(&notes) {
-                    Some(_) => ThreadState::Dead,
-                    None => ThreadState::Unknown,
+                state: match (&snapshot, FatalSignal::find(&notes)) {
+                    (Some(snapshot), _) => snapshot.process.state,
+                    (None, Some(_)) => ThreadState::Dead,
+                    (None, None) => ThreadState::Unknown,
                 },
             },
             files: backing_files(&core, &space, &mapped, modified, options.sysroot.as_deref()),
@@ -75,6 +81,7 @@ impl CoreProcess {
             stack,
             sysroot: options.sysroot,
             condition,
+            snapshot,
         };
         if let Some(path) = options.executable {
             process.use_executable(path)?;

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::CoreProcess;
-use super::address_space::{Absent, Content};
+use super::address_space::{Absent, Content, Region};
 use super::backing_files::{BackingFile, Proof};
 use super::image::is_elf;
+use crate::model::{SNAPSHOT_SCHEMA, SnapshotFacts};
 
 /// More names than this are counted, not listed.
 const MOST_NAMES: usize = 4;
@@ -20,15 +21,53 @@ pub(super) fn remarks(core: &CoreProcess) -> Vec<String> {
     remarks.extend(truncated(core));
     remarks.extend(without_notes(core));
     remarks.extend(files(core));
-    remarks.extend(shared_memory(core));
-    remarks.extend(private_memory(core));
+    match core.snapshot() {
+        Some(snapshot) => remarks.extend(kept(core, snapshot)),
+        None => {
+            remarks.extend(shared_memory(core));
+            remarks.extend(private_memory(core));
+        }
+    }
     remarks
 }
 
 /// The first reason why memory that the process had is not there.
 pub(super) fn lack(core: &CoreProcess) -> Option<String> {
     let mut reasons = truncated(core).into_iter();
-    reasons.next().or_else(|| private_memory(core))
+    reasons.next().or_else(|| match core.snapshot() {
+        Some(_) => None,
+        None => private_memory(core),
+    })
+}
+
+/// What is in a snapshot of pmdb.
+fn kept(core: &CoreProcess, snapshot: &SnapshotFacts) -> Vec<String> {
+    let maker = &snapshot.made_by;
+    let length = |region: &Region| region.end - region.start;
+    let is_held = |region: &&Region| matches!(region.content, Content::Held { .. });
+    let regions = &core.space.regions;
+    let held = regions.iter().filter(is_held).map(length);
+    let held = held.fold(0, u64::saturating_add);
+    let all = regions.iter().map(length).fold(0, u64::saturating_add);
+    let mut remarks = vec![match snapshot.depth {
+        Some(depth) => format!(
+            "a snapshot by {maker} with {} of its memory: what its frames, exceptions and tasks lead to in {}; the rest \
+             shows as not kept",
+            part(held, all),
+            counted(depth, "step", "steps")
+        ),
+        None => format!("a snapshot by {maker} with all memory that could be read"),
+    }];
+    if snapshot.schema > SNAPSHOT_SCHEMA {
+        remarks.push("a later pmdb made it: what that has learned to note is not shown".to_owned());
+    }
+    if !snapshot.is_whole {
+        remarks.push(
+            "the process changed each time it was looked at: some of what its frames lead to may not be kept"
+                .to_owned(),
+        );
+    }
+    remarks
 }
 
 fn truncated(core: &CoreProcess) -> Vec<String> {

@@ -13,13 +13,13 @@ use crate::model::Addr;
 use crate::process::{Backing, Mapping, Protection};
 
 /// The text is cut here: room for half a million mappings, and `vm.max_map_count` is 65530 by default. Bytes.
-pub(super) const LONGEST: usize = 64 << 20;
+pub(in crate::process) const LONGEST: usize = 64 << 20;
 
 /// What the kernel appends to the path of a file that has no name any more (`d_path` in `fs/d_path.c`).
 pub(super) const DELETED: &[u8] = b" (deleted)";
 
 /// Every line that can be understood, in the kernel's order.
-pub(super) fn parse(text: &[u8]) -> Vec<Mapping> {
+pub(in crate::process) fn parse(text: &[u8]) -> Vec<Mapping> {
     text.split(|&byte| byte == b'\n').filter_map(line).collect()
 }
 

@@ -3,15 +3,17 @@
 //! Nothing here stops it, writes to it or attaches to it; so another debugger on it is no obstacle. What is read
 //! may change between two reads: `docs/internals/reading-memory.md`.
 
+pub mod circumstances;
 pub(in crate::process) mod disposition;
 pub mod ending;
 mod file;
 pub mod kernel_log;
 mod kernel_name;
-mod maps;
+pub(in crate::process) mod maps;
 pub mod mark;
 mod memory;
 pub mod memory_group;
+pub mod modified_pages;
 pub(in crate::process) mod proc_file;
 mod query;
 pub(in crate::process) mod refusal;

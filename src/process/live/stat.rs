@@ -22,6 +22,8 @@ pub(in crate::process) struct Stat {
     pub cpu: u64,
     /// Where its code begins and its stack began: 0 if the reader may not know.
     pub image: (u64, u64),
+    /// Where the environment lies that it was started with: begin and end, 0 if the reader may not know.
+    pub environment: (u64, u64),
     /// The status as `waitpid` would give it; 0 while it lives, or if the reader may not know.
     pub exit_status: i32,
     /// The flags of `include/linux/sched.h`.
@@ -91,6 +93,7 @@ impl Stat {
             started: field(22)?.parse().ok()?,
             cpu: number(14).saturating_add(number(15)),
             image: (number(26), number(28)),
+            environment: (number(50), number(51)),
             exit_signal: field(38)?.parse().ok()?,
             exit_status: field(52).and_then(|text| text.parse().ok()).unwrap_or(0),
         })

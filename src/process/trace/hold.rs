@@ -15,7 +15,7 @@ use super::kernel::{self, Resume, Status};
 use super::registers;
 use super::way_back::WayBack;
 use crate::model::{Addr, Pid, ThreadState, Tid};
-use crate::process::{Process, Registers};
+use crate::process::{Process, RegisterSets, Registers};
 
 use crate::process::live::stat::Stat;
 use crate::process::live::{kernel_name, refusal};
@@ -151,6 +151,11 @@ impl Hold {
     /// The general registers of a thread that is stopped.
     pub fn registers(&self, tid: Tid) -> Result<Registers, TraceError> {
         registers::general(tid).map(Registers::from)
+    }
+
+    /// All registers of a thread that is stopped.
+    pub fn register_sets(&self, tid: Tid) -> Result<RegisterSets, TraceError> {
+        registers::Registers::of(tid).map(RegisterSets::from)
     }
 
     /// The threads of the process that are not held yet and have not ended. The kernel lists the leader first.

@@ -58,6 +58,47 @@ impl From<user_regs_struct> for process::Registers {
     }
 }
 
+impl From<Registers> for process::RegisterSets {
+    fn from(registers: Registers) -> process::RegisterSets {
+        let user_regs_struct {
+            r15,
+            r14,
+            r13,
+            r12,
+            rbp,
+            rbx,
+            r11,
+            r10,
+            r9,
+            r8,
+            rax,
+            rcx,
+            rdx,
+            rsi,
+            rdi,
+            orig_rax,
+            rip,
+            cs,
+            eflags,
+            rsp,
+            ss,
+            fs_base,
+            gs_base,
+            ds,
+            es,
+            fs,
+            gs,
+        } = registers.general;
+        process::RegisterSets {
+            general: [
+                r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, orig_rax,
+                rip, cs, eflags, rsp, ss, fs_base, gs_base, ds, es, fs, gs,
+            ],
+            extended: registers.extended,
+        }
+    }
+}
+
 /// What a function may keep a pointer in.
 pub(super) fn words(general: &user_regs_struct) -> [u64; 15] {
     let all = process::Registers::from(*general);

@@ -63,7 +63,7 @@ impl Look<'_> {
     }
 
     /// The attributes of a value that `dir()` names: its own, those of its class and of all bases; in no order.
-    pub(super) fn attribute_names(&self, datum: &Datum) -> Vec<String> {
+    pub(in crate::python) fn attribute_names(&self, datum: &Datum) -> Vec<String> {
         let mut names = Vec::new();
         let class = match datum {
             Datum::Object(object) => {

@@ -43,7 +43,7 @@ impl Scope {
     }
 
     /// A scope without a name in it.
-    pub(super) fn nowhere() -> Scope {
+    pub(in crate::python) fn nowhere() -> Scope {
         Scope {
             frame: None,
             locals_dict: Addr::NULL,

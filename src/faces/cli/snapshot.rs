@@ -1,0 +1,71 @@
+//! `pmdb snapshot`.
+
+use std::path::PathBuf;
+
+use super::stack::pid;
+use super::{Failure, print};
+use crate::faces::render::quantity;
+use crate::model::Pid;
+use crate::session::snapshot::{SnapshotOptions, Taken, take};
+
+const EXAMPLES: &str = "\
+Examples:
+  pmdb snapshot 4242 -o stuck.pmdb          what there is to see, in a few MiB; the process goes on
+  pmdb snapshot 4242 -o stuck.pmdb --full   all of its memory
+  pmdb open stuck.pmdb                      look at it, later and elsewhere
+  gdb python3 stuck.pmdb                    it is a core, for other debuggers too";
+
+/// Write down what a process is doing, to be looked at later: stacks, variables, exceptions and tasks, in a small core file.
+///
+/// The process stands still for some milliseconds and goes on.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// A running process.
+    #[arg(value_name = "PID", value_parser = pid)]
+    pid: Pid,
+    /// The file to write; PID.pmdb if it is not given.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// How many steps from the variables of each frame are kept: members of containers, attributes of objects.
+    #[arg(long, value_name = "STEPS", default_value_t = SnapshotOptions::DEPTH)]
+    depth: usize,
+    /// Keep all memory, secrets included. The process stands still until that is written.
+    #[arg(long, conflicts_with = "depth")]
+    full: bool,
+    /// Keep the values of environment variables that look like secrets (KEY, TOKEN, PASSWORD …), which are masked otherwise.
+    #[arg(long)]
+    secrets: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let options = SnapshotOptions {
+        depth: arguments.depth,
+        full: arguments.full,
+        secrets: arguments.secrets,
+    };
+    let default = || PathBuf::from(format!("{}.pmdb", arguments.pid));
+    let path = arguments.output.clone().unwrap_or_else(default);
+    let taken = take(arguments.pid, &path, options)
+        .map_err(|error| Failure::Operation(vec![error.to_string()]))?;
+    print(said_of(arguments.pid, &taken).as_bytes())
+}
+
+fn said_of(pid: Pid, taken: &Taken) -> String {
+    let written = &taken.written;
+    let mut text = format!(
+        "{}: {} of process {pid} ({}), which has {} of memory and stood still for {:.1} ms\n",
+        written.path.display(),
+        quantity::bytes(written.kept),
+        taken.name,
+        quantity::bytes(written.memory),
+        taken.pause.as_secs_f64() * 1000.0,
+    );
+    if !taken.is_whole {
+        text += "  it changed each time it was looked at: some of what its frames lead to may be missing\n";
+    }
+    if written.lost > 0 {
+        text += &format!("  {} could not be read\n", quantity::bytes(written.lost));
+    }
+    text
+}

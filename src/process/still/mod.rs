@@ -1,0 +1,61 @@
+//! A live process as it was at one moment, for the shortest pause: what is to be read is known before it is stopped,
+//! and is copied while it stands still; decoding comes after it runs on. `docs/internals/pausing.md`.
+
+mod capture;
+mod moment;
+mod observed;
+mod wanted;
+
+pub use capture::{Captured, CapturedThread, capture};
+
+use self::moment::Moment;
+use self::observed::{Grain, Observed};
+use self::wanted::Wanted;
+use super::Process;
+use super::trace::{Custody, TraceError};
+use crate::model::Pid;
+
+/// Times that a copy is made anew because it lacked something, before the process is held while it is looked at.
+const MOST_COPIES: usize = 3;
+
+/// What is copied at most, in bytes. Who looks at more holds the process meanwhile.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Looks at a process as it is at one moment.
+///
+/// `custody` says who can hold it: whoever traces it already, if somebody does.
+///
+/// `rehearse` does what `look` will do, and what it gives is thrown away: it shows what has to be read, while the process
+/// runs. `look` may be called several times; its last answer counts. Both must ask nothing but the process that they
+/// are given.
+pub fn look_at_one_moment<T: Send>(
+    process: &dyn Process,
+    (pid, custody): (Pid, &Custody),
+    rehearse: impl FnOnce(&dyn Process),
+    look: impl Fn(&dyn Process) -> T + Sync,
+) -> Result<T, TraceError> {
+    let rehearsal = Observed::new(process, Grain::Asked);
+    rehearse(&rehearsal);
+    let mut wanted = rehearsal.into_wanted();
+    // While it is stopped the state of every thread is that, and when it goes on it runs.
+    let threads = process.threads().unwrap_or_default();
+    for _ in 0..MOST_COPIES {
+        if wanted.bytes() > MOST_BYTES {
+            break;
+        }
+        let mut moment = Moment::prepare(process, Grain::Asked, &wanted, &threads);
+        custody.hold(pid, |hold| moment.fill(hold))?;
+        let answer = look(&moment);
+        let missed = moment.process.into_wanted();
+        if missed == Wanted::default() {
+            return Ok(answer);
+        }
+        wanted.add(missed);
+    }
+    wanted.memory.clear();
+    let mut moment = Moment::prepare(process, Grain::Asked, &wanted, &threads);
+    custody.hold(pid, |hold| {
+        moment.fill(hold);
+        look(&moment)
+    })
+}

@@ -1,0 +1,35 @@
+//! Why no snapshot was written.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::process::ProcessError;
+use crate::process::trace::TraceError;
+
+#[derive(Debug, Error)]
+pub enum SnapshotError {
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    #[error("cannot write {}: {error}; nothing was left there", path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    #[error(
+        "{} needs {} MiB and its disk has {} MiB left: name a file on another one; nothing was written",
+        path.display(), needed.div_ceil(1 << 20), free >> 20
+    )]
+    NoRoom {
+        path: PathBuf,
+        /// Bytes, as is `free`.
+        needed: u64,
+        free: u64,
+    },
+    #[error("{} is a folder: name a file in it with -o", path.display())]
+    IsFolder { path: PathBuf },
+}

@@ -1,0 +1,293 @@
+//! Snapshots of live processes: what they answer later is what the process answered, or is said not to be kept.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::mutate::{Damaged, Random};
+use crate::support::{
+    Answer, Fixture, any_python, gdb, on_each_python, pmdb, pmdb_within, run, skip,
+};
+use serde_json::Value;
+
+/// Takes a snapshot of a process into a folder of the test.
+fn take(folder: &Path, pid: u32, more: &[&str]) -> PathBuf {
+    let path = folder.join("it.pmdb");
+    let (pid, file) = (pid.to_string(), path.display().to_string());
+    let answer = pmdb(["snapshot", &pid, "-o", &file].iter().chain(more));
+    answer.succeeded();
+    let begin = format!("{file}: ");
+    assert!(answer.stdout.starts_with(&begin), "{}", answer.stdout);
+    path
+}
+
+/// What a process or a snapshot says of its threads and tasks.
+fn told(of: &[&str], ways: &[&str]) -> [Value; 2] {
+    let report = pmdb(["stack"].iter().chain(of).chain(ways)).json();
+    let process = &report["processes"][0];
+    assert_eq!(process["error"], Value::Null, "{process}");
+    ["threads", "event_loops"].map(|key| process[key].clone())
+}
+
+fn commands(target: &[&str], commands: &[&str]) -> Answer {
+    let commands = commands.iter().flat_map(|command| ["-c", command]);
+    pmdb(target.iter().copied().chain(commands))
+}
+
+#[test]
+fn a_snapshot_says_what_the_process_said() {
+    on_each_python(|python| {
+        let folder = tempfile::tempdir().unwrap();
+        let fixture = Fixture::python(python, "rich.py", &[]);
+        let pid = fixture.pid().to_string();
+        let path = take(folder.path(), fixture.pid(), &[]);
+        let file = path.to_str().unwrap();
+        let ways = ["--locals", "--tasks", "--json"];
+        let live = told(&[&pid], &ways);
+        let looks = [
+            "where",
+            "args",
+            "up 2",
+            "p plain.items, plain.name",
+            "p slotted.left.items",
+        ];
+        let more = [
+            "p point.y.x",
+            "p colour.value",
+            "whatis method",
+            "up 2",
+            "p text, queue if 0 else text",
+        ];
+        let asked: Vec<&str> = looks
+            .into_iter()
+            .chain(more)
+            .chain(["exceptions", "threads"])
+            .collect();
+        let answered = commands(&["attach", &pid], &asked);
+        drop(fixture);
+        assert!(
+            live[0][0]["frames"]
+                .as_array()
+                .is_some_and(|frames| frames.len() > 5)
+        );
+        assert_eq!(told(&["--core", file], &ways), live);
+        let later = commands(&["open", file], &asked);
+        assert_eq!(
+            (&*later.stdout, later.code),
+            (&*answered.stdout, answered.code),
+            "{}",
+            later.stderr
+        );
+        assert!(later.stdout.contains("[1, 2, 3]"), "{}", later.stdout);
+    });
+}
+
+const MUCH: &str = "
+import os, signal, threading
+def wait(much, table):
+    print('ready', flush=True)
+    signal.pause()
+wait([str(number) * 1000 for number in range(3000)], {'inner': [bytearray(b'x' * 100_000_000)]})
+";
+
+#[test]
+fn what_lies_beyond_is_said_not_to_be_kept_and_the_file_is_small() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = Fixture::python_text(python, MUCH, &[]);
+    let path = take(folder.path(), fixture.pid(), &[]);
+    drop(fixture);
+    let length = fs::metadata(&path).unwrap().len();
+    assert!(length < 12 << 20, "{length} bytes");
+    let file = path.to_str().unwrap();
+    let asked = [
+        "p len(much)",
+        "p much[5][:4]",
+        "p table['inner'][0][50_000_000]",
+        "p much[2500]",
+    ];
+    let answer = commands(&["open", file], &asked);
+    let text = &answer.stdout;
+    assert!(text.contains("3000\n'5555'\n"), "{text}");
+    let missing =
+        text.matches("not kept in this snapshot").count() + text.matches("does not keep").count();
+    assert_eq!(missing, 2, "{text}");
+    assert!(!text.contains("damaged"), "{text}");
+}
+
+#[test]
+fn all_memory_is_kept_on_demand() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let program = MUCH.replace("100_000_000", "3_000_000");
+    let fixture = Fixture::python_text(python, &program, &[]);
+    let path = take(folder.path(), fixture.pid(), &["--full"]);
+    drop(fixture);
+    let asked = ["p table['inner'][0][2_000_000]", "p much[2500][-3:]"];
+    let answer = commands(&["open", path.to_str().unwrap()], &asked);
+    assert!(answer.stdout.contains("120\n'500'\n"), "{}", answer.stdout);
+}
+
+#[test]
+fn secrets_of_the_environment_are_masked() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let program = MUCH.replace(
+        "{'inner'",
+        "{'key': os.environ['PMDB_TEST_API_KEY'], 'inner'",
+    );
+    let mut command = python.command();
+    command
+        .args(["-c", &program])
+        .env("PMDB_TEST_API_KEY", "correct horse battery");
+    command.env("PMDB_TEST_PLAIN", "to be read by all");
+    let fixture = Fixture::start(command);
+    let holds = |path: &Path, text: &str| {
+        let bytes = fs::read(path).unwrap();
+        memchr::memmem::find(&bytes, text.as_bytes()).is_some()
+    };
+    let path = take(folder.path(), fixture.pid(), &[]);
+    assert!(!holds(&path, "correct horse") && holds(&path, "to be read by all"));
+    let answer = commands(&["open", path.to_str().unwrap()], &["p table['key']"]);
+    let masked = format!("'{}'", "*".repeat("correct horse battery".len()));
+    assert!(answer.stdout.contains(&masked), "{}", answer.stdout);
+    let path = take(folder.path(), fixture.pid(), &["--secrets"]);
+    assert!(holds(&path, "correct horse"));
+}
+
+#[test]
+fn gdb_finds_the_same_stacks_in_a_snapshot() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = Fixture::python(python, "rich.py", &[]);
+    let path = take(folder.path(), fixture.pid(), &[]);
+    let pid = fixture.pid().to_string();
+    let Some(live) = gdb::program_counters(&["-p", &pid]) else {
+        return;
+    };
+    let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+    drop(fixture);
+    let target = [executable.to_str().unwrap(), path.to_str().unwrap()];
+    let dead = gdb::program_counters(&target).expect("there is gdb");
+    assert!(
+        live.len() == 2 && live.values().all(|stack| stack.len() > 3),
+        "{live:?}"
+    );
+    assert_eq!(dead, live);
+}
+
+#[test]
+fn no_half_file_is_left() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = Fixture::python(python, "rich.py", &[]);
+    let pid = fixture.pid().to_string();
+    let place = folder.path().to_str().unwrap();
+    pmdb(["snapshot", &pid, "-o", place]).failed_with("is a folder: name a file in it");
+    let nowhere = folder.path().join("no/such.pmdb");
+    pmdb(["snapshot", &pid, "-o", nowhere.to_str().unwrap()]).failed_with("cannot write");
+    pmdb(["snapshot", "4194303"]).failed_with("no process 4194303");
+    let full = folder.path().join("full");
+    fs::create_dir(&full).unwrap();
+    let script = "mount -t tmpfs -o size=1m none \"$1\" && { \"$2\" snapshot \"$3\" -o \"$1/x\"; echo \"$?\"; ls -A \"$1\"; }";
+    let mut command = Command::new("unshare");
+    command
+        .args(["-m", "sh", "-c", script, "sh"])
+        .arg(&full)
+        .arg(env!("CARGO_BIN_EXE_pmdb"))
+        .arg(&pid);
+    let answer = run(command, "");
+    if answer.stdout.is_empty() {
+        return skip(
+            "snapshots on a full disk",
+            "no file system can be mounted here",
+        );
+    }
+    assert!(
+        answer.stderr.contains("its disk has 1 MiB left")
+            || answer.stderr.contains("its disk has 0 MiB left"),
+        "{answer:?}"
+    );
+    assert_eq!(answer.stdout, "1\n");
+}
+
+#[test]
+fn damaged_snapshots_are_refused_or_read() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = Fixture::python(python, "rich.py", &[]);
+    let path = take(folder.path(), fixture.pid(), &[]);
+    drop(fixture);
+    let bytes = fs::read(&path).unwrap();
+    let facts = memchr::memmem::find(&bytes, b"PMDB\0").expect("its own notes") as u64;
+    let headers = 64 + 56 * u64::from(u16::from_le_bytes([bytes[0x38], bytes[0x39]]));
+    let mut file = Damaged::open(&path);
+    let look = |seed: u64| match seed % 2 {
+        0 => pmdb_within(
+            3 << 30,
+            ["stack", "--core", path.to_str().unwrap(), "--locals"],
+        ),
+        _ => pmdb_within(
+            3 << 30,
+            ["open", path.to_str().unwrap(), "-c", "where", "-c", "q"],
+        ),
+    };
+    for seed in 0..16 {
+        let mut random = Random::new(seed);
+        for _ in 0..=random.below(4) {
+            let (start, length) =
+                *random.one_of(&[(0, 64), (64, headers - 64), (facts, 400), (facts, 20_000)]);
+            let width = *random.one_of(&[1, 2, 8]);
+            let value = random.hostile().to_le_bytes();
+            file.put(start + random.below(length), &value[..width]);
+        }
+        let answer = look(seed);
+        file.mend();
+        let is_sound = matches!(answer.code, Some(0 | 1)) && !answer.stderr.contains("panicked");
+        assert!(is_sound, "{seed}: {answer:?}");
+    }
+    for length in [
+        bytes.len() as u64 - 5000,
+        facts + 100,
+        facts + 3,
+        headers,
+        65,
+    ] {
+        file.cut(length);
+        let answer = look(length);
+        let is_sound = matches!(answer.code, Some(0 | 1)) && !answer.stderr.contains("panicked");
+        assert!(is_sound, "cut at {length}: {answer:?}");
+    }
+}
+
+/// A program that never stands still: each look finds something else.
+#[test]
+fn a_process_that_changes_all_the_time_is_written_down_whole() {
+    let program = "
+import threading
+def churn(number):
+    values = []
+    while True:
+        values = [str(number + i) for i in range(50)]
+        number += 1
+for number in range(3):
+    threading.Thread(target=churn, args=(number,), daemon=True).start()
+print('ready', flush=True)
+churn(9)
+";
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = Fixture::python_text(python, program, &[]);
+    let path = take(folder.path(), fixture.pid(), &[]);
+    drop(fixture);
+    let [threads, _] = told(&["--core", path.to_str().unwrap()], &["--json"]);
+    let threads = threads.as_array().unwrap();
+    assert_eq!(threads.len(), 4);
+    for thread in threads {
+        let frames = thread["frames"].as_array().unwrap();
+        assert!(
+            frames.iter().any(|frame| frame["function"] == "churn"),
+            "{thread}"
+        );
+    }
+}
