@@ -35,7 +35,7 @@ pub fn locals(
 
 /// The canonical frame address of a frame: what the stack pointer is in its caller (System V ABI for x86-64, section 3.2.2), if that
 /// one was found by rules and not by looking around.
-fn frame_address(caller: &NativeFrame) -> Option<Addr> {
+pub(super) fn frame_address(caller: &NativeFrame) -> Option<Addr> {
     let is_known = !matches!(caller.trust, Trust::Scan | Trust::Interrupted);
     is_known.then(|| caller.registers.stack_pointer())
 }

@@ -4,12 +4,15 @@
 //! ([`Svma`]); a process adds its load bias to them.
 
 pub mod dwarf;
+pub mod expression;
 mod image;
 mod loaded;
 mod locals;
 mod module;
+mod scope;
 mod source_frame;
 mod stack;
+mod symbol_names;
 mod symbols;
 mod types;
 pub mod unhandled;
@@ -19,7 +22,9 @@ pub mod values;
 pub use loaded::{Code, LoadedModule, LoadedModules, ParsedModules};
 pub use locals::locals;
 pub use module::{Module, Svma};
+pub use scope::FrameScope;
 pub use source_frame::SourceFrame;
 pub use stack::describe;
+pub use symbol_names::{NamedSymbol, SymbolSort};
 pub use symbols::Symbol;
 pub use unwind::{Broken, FrameRegisters, NativeFrame, NativeStack, Trust, unwind};

@@ -167,7 +167,7 @@ impl SymbolTable {
 }
 
 /// The version of a symbol is no part of the function's name: `clock_nanosleep@@GLIBC_2.17`.
-fn without_version(name: &str) -> &str {
+pub(super) fn without_version(name: &str) -> &str {
     match name.split_once('@') {
         Some((plain, _)) if !plain.is_empty() => plain,
         _ => name,

@@ -56,6 +56,17 @@ pub struct SectionRange {
     pub size: u64,
 }
 
+/// A symbol as the file has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ElfSymbol<'f> {
+    pub name: &'f [u8],
+    /// As linked.
+    pub address: u64,
+    /// In bytes; 0 if it is not told.
+    pub size: u64,
+    pub kind: SymbolKind,
+}
+
 /// A `PT_LOAD` program header: a stretch of the file that is mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadSegment {
@@ -139,6 +150,30 @@ impl<'f> ElfView<'f> {
         let start = usize::try_from(start).ok()?;
         self.bytes
             .get(start..start.checked_add(usize::try_from(size).ok()?)?)
+    }
+
+    /// All symbols that are defined here, of `.symtab` and of `.dynsym`.
+    pub fn all_symbols(&self) -> impl Iterator<Item = ElfSymbol<'f>> {
+        let both = self.elf.symbols().chain(self.elf.dynamic_symbols());
+        let defined = both.filter(|it| !it.is_undefined());
+        defined.filter_map(|it| {
+            Some(ElfSymbol {
+                name: it.name_bytes().ok()?,
+                address: it.address(),
+                size: it.size(),
+                kind: it.kind(),
+            })
+        })
+    }
+
+    /// The sections, in their order.
+    pub fn all_sections(&self) -> impl Iterator<Item = (String, SectionRange)> {
+        self.elf.sections().map(|section| {
+            let name = section.name_bytes().unwrap_or_default();
+            let name = String::from_utf8_lossy(name).into_owned();
+            let (address, size) = (section.address(), section.size());
+            (name, SectionRange { address, size })
+        })
     }
 
     /// The functions that are in `.symtab`, with their addresses.

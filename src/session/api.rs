@@ -151,6 +151,22 @@ pub enum Request {
     },
     /// End the code of the last `Debug`.
     QuitLevel,
+    /// About native code.
+    Native {
+        what: NativeQuestion,
+    },
+}
+
+/// What is asked of native code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "question", rename_all = "snake_case")]
+pub enum NativeQuestion {
+    /// Show the native frames, too, in a process with Python.
+    Show,
+    /// Show those of Python alone.
+    Hide,
+    /// What the type of an expression, or one that is named, is made of.
+    Type { text: String },
 }
 
 impl Request {

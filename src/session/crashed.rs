@@ -1,5 +1,6 @@
 //! A process that stands still before the signal that will end it, or before its end. Nothing can be run in it any more, and it is looked at.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -13,9 +14,9 @@ use super::look::Session;
 use super::running::PATIENCE;
 use super::selection::StopKind;
 use super::stack::Target;
-use super::standing_native::NativeView;
 use super::tree::Standstill;
 use crate::model::{Pid, Tid};
+use crate::process::Registers;
 use crate::process::live::LiveProcess;
 use crate::process::trace::{End, Fault};
 use crate::python::agent::Resume;
@@ -29,8 +30,6 @@ pub(super) struct Crashed {
     /// `SIGSEGV`, `exit code 3`.
     what: String,
     standstill: Standstill,
-    /// What there is to look at where there is no Python.
-    native: Option<NativeView>,
     /// If it lives on afterwards: the agent in it, which cannot answer until then.
     agent: Option<Held>,
 }
@@ -41,7 +40,6 @@ impl Crashed {
             tid,
             verb: "die of",
             what: crash::signal_name(fault.signal),
-            native: None,
             standstill,
             agent: None,
         }
@@ -56,7 +54,6 @@ impl Crashed {
             tid,
             verb,
             what,
-            native: None,
             standstill,
             agent: None,
         }
@@ -77,26 +74,22 @@ impl Crashed {
             tid,
             verb,
             what: String::new(),
-            native: None,
             standstill,
             agent,
         }
     }
 
-    fn look_at_native_stack(&self) -> Option<NativeView> {
-        let (pid, tid) = (self.standstill.pid, self.tid);
-        let orders = &self.standstill.orders;
-        // It fails for one that was killed meanwhile.
-        let registers = orders.ask(|follower| follower.registers(tid)).ok()?.ok()?;
-        NativeView::of(pid, &registers)
-    }
-
-    pub fn native(&self) -> Option<&NativeView> {
-        self.native.as_ref()
-    }
-
-    pub fn native_mut(&mut self) -> Option<&mut NativeView> {
-        self.native.as_mut()
+    /// Those of threads that stand still. It fails for one that was killed meanwhile.
+    pub fn registers(&self, threads: impl Iterator<Item = Tid>) -> BTreeMap<Tid, Registers> {
+        let threads: Vec<Tid> = threads.collect();
+        let read = self.standstill.orders.ask(|follower| {
+            let known = threads.iter().filter_map(|&tid| {
+                let registers = follower.registers(tid).ok()?;
+                Some((tid, registers))
+            });
+            known.collect()
+        });
+        read.unwrap_or_default()
     }
 
     /// `die of SIGSEGV`, `end with exit code 3`: what it is about to do.
@@ -254,15 +247,11 @@ impl Inferior {
         self.raised = None;
         self.signalled = Some(crashed.tid);
         let tid = crashed.tid;
-        let mut crashed = crashed;
-        // A Python that has shut itself down says so.
-        if self.python.is_err() && !self.has_no_interpreter {
-            crashed.native = crashed.look_at_native_stack();
-        }
         let what = (!crashed.what.is_empty()).then(|| crashed.what.clone());
         self.why_stopped = Some((reason.to_string(), what));
         self.crashed = Some(crashed);
         let old = self.view.take();
+        self.native = None;
         // If that fails, what is asked of it says why.
         let looked = self.refresh(interrupted);
         if let (Some(view), Some(old)) = (&mut self.view, old) {
@@ -293,6 +282,7 @@ impl Inferior {
         if let Some(crashed) = self.crashed.take() {
             crashed.standstill.end();
             self.signalled = None;
+            self.native = None;
             self.held = crashed.agent;
         }
     }

@@ -3,7 +3,6 @@
 use std::sync::atomic::AtomicBool;
 
 use super::api::{Event, ExceptionEntry, FrameStep};
-use super::crashed::Crashed;
 use super::error::SessionError;
 use super::inferior::Inferior;
 use super::view::{Seen, Subject, Thrown, View};
@@ -149,8 +148,8 @@ impl Inferior {
     }
 
     pub fn select_frame(&mut self, step: FrameStep) -> Result<(), SessionError> {
-        if let Some(native) = self.crashed.as_mut().and_then(Crashed::native_mut) {
-            return native.select(step);
+        if self.native.is_some() {
+            return self.select_native_frame(step);
         }
         let view = self.view_mut()?;
         let last = view

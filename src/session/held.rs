@@ -8,6 +8,7 @@ use super::guardian;
 use super::own_time::OwnTime;
 use super::presence::{Claim, wait_for_guardian};
 use crate::model::{GilState, Pid, ThreadState, Tid};
+use crate::process::trace::Custody;
 use crate::process::trace::TraceError;
 use crate::process::{Process, ThreadStatus, live};
 use crate::python::agent::{
@@ -244,6 +245,10 @@ impl Held {
         // What cannot be taken away is a page and three file descriptors; the reason to be told is the other.
         let _ = self.injection.abandon(process, located, is_silent);
         why.into()
+    }
+
+    pub fn custody(&self) -> Custody {
+        self.injection.custody()
     }
 
     /// An agent that stops the program by itself, at the first line of its main program.

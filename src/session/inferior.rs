@@ -1,5 +1,6 @@
 //! One process of a session: where it is read from, the Python in it, and what the focus is on.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::api::{Event, ProcessState, ThreadEntry};
@@ -11,15 +12,17 @@ use super::interrupt::Interruptible;
 use super::keeping::Kept;
 use super::launched::Launched;
 use super::levels::Outer;
+use super::native_view::NativeView;
 use super::stack::{Target, identify, thread_facts, why_no_python};
-use super::standing_native::NativeView;
 use super::tasks::add_tasks;
 use super::view::{Subject, Thrown, View};
 use super::who::{note_of, who};
 use crate::model::{Addr, Frame, Pid, ProcessReport, Tid};
+use crate::native::ParsedModules;
 use crate::process::core::CoreProcess;
 use crate::process::live::ending::Ending;
 use crate::process::live::mark::Mark;
+use crate::process::trace::Custody;
 use crate::process::{Process, ProcessError, Source};
 use crate::python::locate::{Effort, Locator};
 use crate::python::{Located, Look, PythonError, PythonThread, locate};
@@ -34,6 +37,8 @@ pub(super) struct Inferior {
     pub python: Result<Located, String>,
     /// It is a Python that has taken its interpreter apart, or has not made one yet.
     pub(super) has_no_interpreter: bool,
+    /// Python was not found in it, which may come.
+    pub(super) may_become_python: bool,
     /// The thread that got the signal which ended the process.
     pub(super) signalled: Option<Tid>,
     pub ended: bool,
@@ -63,6 +68,14 @@ pub(super) struct Inferior {
     /// If it waits for a debugger by itself.
     pub mark: Option<Mark>,
     pub breakpoints: Breakpoints,
+    /// The stack with its native frames, if that is looked at.
+    pub native: Option<NativeView>,
+    /// In a process with Python: whether the native frames are shown, too.
+    pub shows_native: bool,
+    /// The files of code that were parsed.
+    pub(super) parsed: Arc<ParsedModules>,
+    /// Who holds it when its native frames are read, if the agent is not in it.
+    pub(super) custody: Custody,
     /// `repr()` of what the frame returned at which a thread stands still.
     pub returned: Option<String>,
     /// The stops in which code of `debug` is under way, the innermost last.
@@ -106,6 +119,7 @@ impl Inferior {
         report.notes.extend(report.phase.and_then(note_of));
         report.name = who.name;
         report.rank = who.rank;
+        let may_become_python = !matches!(python, Ok(_) | Err(PythonError::NotPython));
         let has_no_interpreter = matches!(python, Err(PythonError::NoInterpreter));
         let python = python.map_err(|error| why_no_python(&*process, &error));
         match &python {
@@ -113,6 +127,8 @@ impl Inferior {
                 report.interpreter = Some(located.name());
                 report.notes.extend(located.notes.iter().cloned());
             }
+            // Its native code is looked at.
+            Err(_) if !may_become_python => report.notes.extend(process.lacks()),
             Err(why) => report.error = Some(why.clone()),
         }
         let mark = match target {
@@ -127,6 +143,7 @@ impl Inferior {
             report,
             python,
             has_no_interpreter,
+            may_become_python,
             signalled,
             ended: false,
             is_suspended: false,
@@ -143,6 +160,10 @@ impl Inferior {
             kept: None,
             mark,
             breakpoints: Breakpoints::default(),
+            native: None,
+            shows_native: false,
+            parsed: Arc::default(),
+            custody: Custody::Nobody,
             returned: None,
             levels: Vec::new(),
             printed: String::new(),
@@ -182,11 +203,6 @@ impl Inferior {
         })
     }
 
-    /// What there is to look at in a process without Python.
-    pub fn native_view(&self) -> Option<&NativeView> {
-        self.crashed.as_ref().and_then(Crashed::native)
-    }
-
     pub(super) fn still_there(&self) -> Result<(), SessionError> {
         match self.report.pid {
             Some(pid) if self.ended => Err(SessionError::Ended {
@@ -209,6 +225,7 @@ impl Inferior {
         let process = Interruptible {
             process: &*self.process,
             interrupted,
+            registers: None,
         };
         let answer = answer(&Look::new(&process, located));
         if interrupted.load(std::sync::atomic::Ordering::Relaxed) {
@@ -237,9 +254,25 @@ impl Inferior {
         Ok(threads)
     }
 
+    /// Whether a core has been looked at as it is to be.
+    fn is_read(&self) -> bool {
+        match self.is_native() || self.shows_native {
+            true => self.native.is_some(),
+            false => self.view.is_some(),
+        }
+    }
+
+    /// Who holds it still when that is needed.
+    pub(super) fn custody(&self) -> Custody {
+        match &self.held {
+            Some(held) => held.custody(),
+            None => self.custody.clone(),
+        }
+    }
+
     /// Looks at it again: what happened since the last time.
     pub fn refresh(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
-        if self.ended || (self.is_core() && self.view.is_some()) {
+        if self.ended || (self.is_core() && self.is_read()) {
             return Ok(Vec::new());
         }
         match self.process.has_changed() {
@@ -250,6 +283,15 @@ impl Inferior {
         let mut events = Vec::new();
         let before = self.view.clone();
         let has_frames = |view: &View| !view.frames.is_empty();
+        if self.is_native() && !self.may_become_python {
+            if let Err(error) = self.refresh_native(interrupted, &mut events) {
+                if self.is_ending() {
+                    return Ok(vec![self.note_end()]);
+                }
+                return Err(error);
+            }
+            return Ok(events);
+        }
         let looked = self.look_at_threads(interrupted, &mut events);
         let is_empty = looked.is_err() || !self.view.as_ref().is_some_and(has_frames);
         if is_empty && before.as_ref().is_some_and(has_frames) && self.is_ending() {
@@ -287,7 +329,9 @@ impl Inferior {
     ) -> Result<(), SessionError> {
         let pid = self.report.pid;
         let threads = match self.threads(interrupted) {
-            Err(SessionError::NoPython { .. }) if self.native_view().is_some() => return Ok(()),
+            Err(SessionError::NoPython { .. }) if self.crashed.is_some() && self.is_native() => {
+                return self.refresh_native(interrupted, events);
+            }
             Err(error) if self.crashed.is_some() => {
                 let is_over = match error {
                     SessionError::NoPython { .. } => self.has_no_interpreter,
@@ -305,7 +349,11 @@ impl Inferior {
             other => other?,
         };
         events.extend(self.find_thread(&threads, interrupted)?);
-        self.read_frames(interrupted, events)
+        self.read_frames(interrupted, events)?;
+        if self.shows_native {
+            self.refresh_native(interrupted, events)?;
+        }
+        Ok(())
     }
 
     /// It has executed another program.

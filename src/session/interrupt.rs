@@ -1,5 +1,6 @@
 //! Giving up a long walk: every walk reads memory, so it ends soon when memory can no longer be read.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,14 +9,16 @@ use std::time::SystemTime;
 
 use crate::model::{Addr, Tid};
 use crate::process::{
-    Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, SystemCall,
-    ThreadStatus,
+    Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, Registers,
+    SystemCall, ThreadStatus,
 };
 
 /// A process whose memory cannot be read once `interrupted` is set.
 pub(super) struct Interruptible<'p> {
     pub process: &'p dyn Process,
     pub interrupted: &'p AtomicBool,
+    /// Those of its threads, if they stand still and are known.
+    pub registers: Option<&'p BTreeMap<Tid, Registers>>,
 }
 
 impl Interruptible<'_> {
@@ -64,6 +67,17 @@ impl Process for Interruptible<'_> {
 
     fn system_call(&self, tid: Tid) -> Option<SystemCall> {
         self.process.system_call(tid)
+    }
+
+    fn registers(&self, tid: Tid) -> Option<Registers> {
+        match self.registers {
+            Some(known) => known.get(&tid).copied(),
+            None => self.process.registers(tid),
+        }
+    }
+
+    fn lacks(&self) -> Option<String> {
+        self.process.lacks()
     }
 
     fn open_file(&self, mapping: &Mapping) -> Result<File, ProcessError> {

@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use super::api::{Lines, Listing, ListingLine};
-use super::crashed::Crashed;
 use super::error::SessionError;
 use super::inferior::Inferior;
 use super::source::{SourceFile, Sources};
@@ -147,9 +146,9 @@ impl Library {
 
     /// Lines of the focused frame's file.
     pub fn list(&mut self, inferior: &mut Inferior, lines: Lines) -> Result<Listing, SessionError> {
-        if let Some(native) = inferior.native_view() {
+        if let Some(native) = inferior.native_frame() {
             let (listing, last) = native.lines(lines, inferior, self)?;
-            if let Some(native) = inferior.crashed.as_mut().and_then(Crashed::native_mut) {
+            if let Some(native) = &mut inferior.native {
                 native.note_listed(last);
             }
             return Ok(listing);

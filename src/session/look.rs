@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::api::{Event, FrameEntry, ProcessEntry, Request, Response, Resume, StackListing};
+use super::api::{
+    Event, FrameEntry, NativeQuestion, ProcessEntry, Request, Response, Resume, StackListing,
+};
 use super::display::Displays;
 use super::error::SessionError;
 use super::evaluate::Asking;
 use super::inferior::Inferior;
 use super::launched::Program;
 use super::listing::Library;
+use super::native_answers;
 use super::running::Running;
 use super::stack::Target;
 use super::view::Seen;
@@ -182,6 +185,11 @@ impl Session {
             .get_mut(focus)
             .ok_or(SessionError::NoSuchProcess)?;
         inferior.may_be_asked(&request)?;
+        if inferior.native_frame().is_some()
+            && let Some(answer) = native_answers::answer(inferior, &request, &self.limits, flag)?
+        {
+            return Ok(answer);
+        }
         Ok(match request {
             Request::Refresh => {
                 let events = inferior.refresh(flag)?;
@@ -212,8 +220,15 @@ impl Session {
                 self.focus = index;
                 return self.ask(Request::Refresh);
             }
+            Request::Threads if inferior.native_view().is_some() => {
+                Response::Threads(inferior.native_thread_entries(flag)?)
+            }
             Request::Threads => Response::Threads(inferior.thread_entries(flag)?),
             Request::Tasks => Response::Tasks(Box::new(inferior.tasks(flag)?)),
+            Request::SelectThread { id } if inferior.native_view().is_some() => {
+                inferior.select_native_thread(id, flag)?;
+                self.focused_frame()?
+            }
             Request::SelectThread { id } => {
                 inferior.select_thread(id, flag)?;
                 self.focused_frame()?
@@ -351,6 +366,13 @@ impl Session {
                 self.note_resumed(Resume::Step);
                 Response::Done
             }
+            Request::Native {
+                what: what @ (NativeQuestion::Show | NativeQuestion::Hide),
+            } => {
+                inferior.show_native(what == NativeQuestion::Show, flag)?;
+                self.focused_frame()?
+            }
+            Request::Native { .. } => return Err(inferior.no_native_frame()),
             Request::Returned => {
                 let text = inferior.returned.clone().ok_or(SessionError::NotReturned)?;
                 Response::Text(text)

@@ -33,7 +33,10 @@ mod levels;
 mod listing;
 mod look;
 mod mixed_stack;
+mod native;
+mod native_answers;
 mod native_stack;
+mod native_view;
 mod own_time;
 mod places;
 mod presence;
@@ -44,7 +47,6 @@ pub mod shm;
 pub mod snapshot;
 pub mod source;
 pub mod stack;
-mod standing_native;
 mod statements;
 mod summons;
 pub mod syntax;
@@ -58,8 +60,8 @@ pub mod who;
 pub use crate::python::agent::Catcher;
 pub use api::{
     Arrival, Console, ConsoleState, Display, Event, ExceptionEntry, Failure, FrameEntry, FrameStep,
-    LevelLeft, Lines, Listing, ListingLine, ProcessEntry, ProcessState, Progress, Request,
-    Response, Resume, StackListing, Stop, StoppedProcess, Summary, ThreadEntry,
+    LevelLeft, Lines, Listing, ListingLine, NativeQuestion, ProcessEntry, ProcessState, Progress,
+    Request, Response, Resume, StackListing, Stop, StoppedProcess, Summary, ThreadEntry,
 };
 pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Scope, Watch};
 pub use error::{SessionError, ended_with, starting_again};

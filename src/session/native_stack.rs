@@ -129,7 +129,7 @@ fn add_note(thread: &mut Thread, note: Option<String>) {
     thread.note = notes.reduce(|before, note| format!("{before}; {note}"));
 }
 
-fn without_python(status: &ThreadStatus) -> Thread {
+pub(super) fn without_python(status: &ThreadStatus) -> Thread {
     Thread {
         tid: Some(status.tid),
         name: status.name.clone(),

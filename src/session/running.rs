@@ -321,9 +321,10 @@ impl Session {
             }
             // It may end meanwhile, or have no Python: then there is nothing to look at.
             let opened = Inferior::open(&Target::Live(pid), &running.locator);
-            let Ok(inferior) = opened else {
+            let Ok(mut inferior) = opened else {
                 continue;
             };
+            inferior.custody = running.tree.custody();
             match known {
                 // It has executed another program.
                 Some(known) => *known = inferior,

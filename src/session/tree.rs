@@ -166,10 +166,13 @@ impl Tree {
         asked.unwrap_or_default()
     }
 
+    pub fn custody(&self) -> Custody {
+        Custody::Tracer(self.orders.clone())
+    }
+
     /// The agent of a forked child that has not been heard of, if it has one.
     pub fn heir(&self, pid: Pid) -> Option<Injection> {
-        let custody = Custody::Tracer(self.orders.clone());
-        Injection::inherited(pid, custody, &self.heirs.of(pid)?)
+        Injection::inherited(pid, self.custody(), &self.heirs.of(pid)?)
     }
 
     /// Those that are followed, if job control has stopped all of them.

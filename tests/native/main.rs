@@ -5,5 +5,6 @@ mod support;
 
 mod damaged;
 mod frames;
+mod prompt;
 mod separate;
 mod values;

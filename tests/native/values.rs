@@ -17,8 +17,20 @@ use crate::support::mutate::Random;
 use crate::support::native::{cpp_program, rust_program};
 use crate::support::{gcore_of, pmdb};
 
+/// The registers that a program says, in their order.
+const KNOWN: [Register; 8] = [
+    X86_64::RA,
+    X86_64::RSP,
+    X86_64::RBP,
+    X86_64::RBX,
+    X86_64::R12,
+    X86_64::R13,
+    X86_64::R14,
+    X86_64::R15,
+];
+
 /// A program that waits in a function, and what it says of that function's variables and registers.
-struct Waiting {
+pub struct Waiting {
     child: Child,
     said: BTreeMap<String, String>,
     registers: Vec<u64>,
@@ -27,7 +39,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn start(program: &Path) -> Waiting {
+    pub fn start(program: &Path) -> Waiting {
         let mut command = Command::new(program);
         let mut child = command
             .stdin(Stdio::piped())
@@ -58,6 +70,26 @@ impl Waiting {
         }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn pc(&self) -> u64 {
+        self.registers[0]
+    }
+
+    pub fn said(&self) -> impl Iterator<Item = (&str, &str)> {
+        let said = self.said.iter();
+        said.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub fn with_registers(&self, use_them: impl FnOnce(&dyn Fn(Register) -> Option<u64>)) {
+        use_them(&|register| {
+            let index = KNOWN.iter().position(|&known| known == register)?;
+            self.registers.get(index).copied()
+        });
+    }
+
     /// The variables as pmdb reads them: of the function that waits.
     fn locals(&self, program: &Path, limits: &Limits) -> Vec<Local> {
         let process = LiveProcess::open(Pid(self.child.id())).expect("it is ours");
@@ -67,18 +99,8 @@ impl Waiting {
     /// The same from other memory than that of the process.
     fn locals_in(&self, program: &Path, source: &dyn ReadMemory, limits: &Limits) -> Vec<Local> {
         let memory = Memory::new(source);
-        let known = [
-            X86_64::RA,
-            X86_64::RSP,
-            X86_64::RBP,
-            X86_64::RBX,
-            X86_64::R12,
-            X86_64::R13,
-            X86_64::R14,
-            X86_64::R15,
-        ];
         let register = |register: Register| {
-            let index = known.iter().position(|&known| known == register)?;
+            let index = KNOWN.iter().position(|&known| known == register)?;
             self.registers.get(index).copied()
         };
         let frame = FrameState {
@@ -240,10 +262,10 @@ fn variables_of_cpp_are_as_they_say() {
 }
 
 /// The memory of a process, of which some words are replaced.
-struct Changed<'c> {
-    process: &'c LiveProcess,
+pub struct Changed<'c> {
+    pub process: &'c LiveProcess,
     /// What is at an address instead, if it is something else.
-    word: &'c dyn Fn(u64) -> Option<u64>,
+    pub word: &'c dyn Fn(u64) -> Option<u64>,
 }
 
 impl ReadMemory for Changed<'_> {

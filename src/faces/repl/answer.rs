@@ -237,7 +237,8 @@ impl Writer<'_> {
             let interpreter = match (&report.interpreter, &report.error) {
                 (Some(name), _) => name,
                 (None, Some(_)) => "not read",
-                (None, None) => "",
+                // Its native code is all there is to look at.
+                (None, None) => "native",
             };
             let words = command::common(&[report]);
             let command = match &report.error {
@@ -476,7 +477,9 @@ fn short_name(frame: &Frame) -> String {
 /// `take() at pool.py:42`.
 fn place(frame: &Frame) -> String {
     let name = printable::one_line(&frame.function).into_owned();
-    let file = frame.file.as_deref().unwrap_or_default();
+    // Native code without a line is told by its module.
+    let file = frame.file.as_deref().or(frame.module.as_deref());
+    let file = file.unwrap_or_default();
     let file = printable::one_line(file.rsplit('/').next().unwrap_or_default());
     match frame.line {
         Some(line) => format!("{name}() at {file}:{line}"),

@@ -36,6 +36,14 @@ pub enum Action {
     Quit,
     EndOfFile,
     Control(Control),
+    Native(NativeAction),
+}
+
+/// What is asked of native code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NativeAction {
+    Show,
+    Type,
 }
 
 /// What stops the process first, if no thread of it stands still.
@@ -86,6 +94,7 @@ pub enum Group {
     Stack,
     Source,
     Values,
+    Native,
     Processes,
     Control,
     Prompt,
@@ -96,6 +105,7 @@ impl Group {
         Group::Stack,
         Group::Source,
         Group::Values,
+        Group::Native,
         Group::Processes,
         Group::Control,
         Group::Prompt,
@@ -106,6 +116,7 @@ impl Group {
             Group::Stack => "The stack",
             Group::Source => "The source",
             Group::Values => "Values",
+            Group::Native => "Native code",
             Group::Processes => "Threads, exceptions, processes",
             Group::Control => "Stopping, stepping, breakpoints",
             Group::Prompt => "The prompt",

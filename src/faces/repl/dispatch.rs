@@ -6,6 +6,7 @@ use super::answer::Writer;
 use super::choice::{exception_number, lines, optional_number};
 use super::commands::{self, Action, Command};
 use super::help;
+use super::native::native_question;
 use super::run::{Repl, Trouble};
 use crate::session::{FrameStep, Lines, Request, Response};
 
@@ -128,6 +129,10 @@ impl Repl {
             }
             Action::Interact => return self.begin_console(out),
             Action::Help => return self.help(arguments, out),
+            Action::Native(action) => match native_question(action, arguments)? {
+                Some(what) => Request::Native { what },
+                None => return self.show_native_state(out),
+            },
             Action::Control(control) => return self.control(control, arguments, out),
             Action::Quit | Action::EndOfFile => return Ok(()),
         };

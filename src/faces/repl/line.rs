@@ -97,6 +97,9 @@ pub fn split_first(line: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Commands that take a format behind a `/`.
+const FORMATTED: [&str; 2] = ["p", "x"];
+
 /// The word that may be a command, and its arguments. The word is longer than the name of a command where Python goes
 /// on: `c.a`, `c['a']` and `c=1` are no commands. `None` if the line cannot be a command: `!x`, `(1, 2)`.
 pub fn split_command(line: &str) -> Option<(&str, &str)> {
@@ -108,6 +111,14 @@ pub fn split_command(line: &str) -> Option<(&str, &str)> {
         .find(|c| !is_command_character(c))
         .unwrap_or(line.len());
     let (word, rest) = line.split_at(end);
+    // `p/x count`, which could be no expression, with the format as the first of its arguments.
+    if let Some((command, format)) = word.split_once('/')
+        && FORMATTED.contains(&command)
+        && !rest.trim().is_empty()
+        && format.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    {
+        return Some((command, line[command.len()..].trim()));
+    }
     (!word.is_empty()).then_some((word, rest.trim()))
 }
 
@@ -126,6 +137,8 @@ mod tests {
         assert_eq!(split_command("?where"), Some(("help", "where")));
         assert_eq!(split_command("c.a"), Some(("c.a", "")));
         assert_eq!(split_command("l[0] + 1"), Some(("l[0]", "+ 1")));
+        assert_eq!(split_command("p/x count + 1"), Some(("p", "/x count + 1")));
+        assert_eq!(split_command("p/x"), Some(("p/x", "")));
         assert_eq!(split_command("!p"), None);
         assert_eq!(split_command("{1: 2}"), None);
         assert_eq!(split_command("l 3,4"), Some(("l", "3,4")));

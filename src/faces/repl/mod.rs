@@ -15,6 +15,7 @@ mod follow;
 mod help;
 mod levels;
 mod line;
+mod native;
 mod prompt;
 mod run;
 mod script;

@@ -6,6 +6,7 @@
 
 mod debug_file;
 mod functions;
+mod index;
 mod lines;
 mod module;
 mod names;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 use self_cell::self_cell;
 use thiserror::Error;
 
+pub(in crate::native) use functions::code_ranges;
+pub(in crate::native) use index::Sort;
 pub use lines::SourceLocation;
 pub(in crate::native) use module::Module;
 use module::Owner;
@@ -34,8 +37,9 @@ use sections::{Kept, Naming, Sections};
 use separate::{Origin, open_debug_file, open_supplementary};
 pub use source::{Sameness, SourceFile};
 pub(in crate::native) use unit::{Entry, EntryRef, UnitIn};
-pub(in crate::native) use variables::{Place, Variable, variables_at};
+pub(in crate::native) use variables::{Place, Variable, variable, variables_at};
 
+use super::expression::{self, Answer, Around, ExpressionError, Question};
 use super::values::{self, FrameState, Limits};
 use super::{SourceFrame, Svma};
 use crate::model::{BuildId, Local};
@@ -133,6 +137,33 @@ impl DebugInformation {
     ) -> Vec<Vec<Local>> {
         self.parsed
             .with_dependent(|_, module| values::locals(module, address.0, frame, limits))
+    }
+
+    /// One that says nothing: what needs none can be answered all the same.
+    pub fn none() -> DebugInformation {
+        let owner = Owner {
+            kept: Kept::default(),
+            problems: Problems::default(),
+            origin: Origin {
+                path: PathBuf::new(),
+                debug_file: PathBuf::new(),
+                roots: Vec::new(),
+            },
+            file: Arc::new(Elf::copied(Vec::new())),
+        };
+        let parsed = Parsed::new(owner, |owner| Module::new(owner, &Sections::none(), None));
+        DebugInformation { parsed }
+    }
+
+    /// Answers a question about a frame whose code is of this module.
+    pub fn answer(
+        &self,
+        around: &Around<'_>,
+        question: &Question,
+        limits: &Limits,
+    ) -> Result<Answer, ExpressionError> {
+        self.parsed
+            .with_dependent(|_, module| expression::answer(module, around, question, limits))
     }
 
     /// What was found damaged or missing so far.

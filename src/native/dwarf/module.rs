@@ -8,6 +8,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::SourceLocation;
 use super::debug_file::{DebugFile, Relocated};
 use super::functions::code_ranges;
+use super::index::NameIndex;
 use super::problems::Problems;
 use super::ranges::RangeTable;
 use super::sections::{Kept, Sections, Slice, empty};
@@ -35,6 +36,7 @@ pub struct Module<'a> {
     /// Those that `.debug_aranges` does not list, by what they say of themselves.
     unlisted: OnceLock<RangeTable<u32>>,
     package: OnceLock<Option<Package<'a>>>,
+    names: OnceLock<NameIndex>,
 }
 
 /// A `.dwp`: many `.dwo` files in one.
@@ -63,11 +65,30 @@ impl<'a> Module<'a> {
             listed: OnceLock::new(),
             unlisted: OnceLock::new(),
             package: OnceLock::new(),
+            names: OnceLock::new(),
         }
     }
 
     pub fn supplementary(&self) -> Option<&DebugFile<'a>> {
         self.supplementary.as_ref()
+    }
+
+    /// Those of the file itself.
+    pub fn unit_count(&self) -> usize {
+        self.main.unit_count()
+    }
+
+    /// Where the entries of a unit of the file itself are.
+    pub fn unit_at(&self, index: usize) -> Option<UnitIn<'_, 'a>> {
+        let unit = self.main.compile_unit(index)?;
+        Some(self.entries(UnitIn {
+            file: &self.main,
+            unit,
+        }))
+    }
+
+    pub fn index(&self) -> &NameIndex {
+        self.names.get_or_init(|| NameIndex::of(self))
     }
 
     /// The frames at an address, innermost first: what was inlined there, and the function itself.

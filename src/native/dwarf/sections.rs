@@ -71,6 +71,11 @@ impl Kept {
 }
 
 impl<'a> Sections<'a> {
+    /// Of a file that has no debug information.
+    pub fn none() -> Sections<'a> {
+        Sections { found: Vec::new() }
+    }
+
     /// Finds them, and decompresses those that are compressed, several at a time. A section that cannot be
     /// decompressed is an error: what refers into it would be misread.
     pub fn read(kept: &'a Kept, file: &'a Elf, naming: Naming) -> Result<Sections<'a>, DwarfError> {

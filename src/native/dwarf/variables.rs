@@ -87,7 +87,8 @@ fn collect<'s, 'a>(
     Ok(())
 }
 
-fn variable<'s, 'a>(at: EntryRef<'s, 'a>, module: &'s Module<'a>) -> Option<Variable<'s, 'a>> {
+/// What an entry says that is one.
+pub fn variable<'s, 'a>(at: EntryRef<'s, 'a>, module: &'s Module<'a>) -> Option<Variable<'s, 'a>> {
     let entry = at.read().ok()?;
     let origins = origins(at, entry, module);
     let attribute = |name| {

@@ -8,7 +8,7 @@ mod members;
 use gimli::{AttributeValue, DwAte};
 
 use super::dwarf::{Entry, EntryRef, Module};
-pub use members::{Member, VariantPart, Variants};
+pub use members::{Bits, Member, VariantPart, Variants};
 
 /// Names and qualifiers around a type (`typedef`, `const`); more than this many are damage.
 const MOST_WRAPPERS: usize = 32;

@@ -68,12 +68,22 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         Ok(true)
     }
 
-    fn pointer_in(&self, kind: &Type<'s, 'a>, storage: &Storage, name: &str) -> Result<Addr, Stop> {
+    pub(super) fn pointer_in(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        name: &str,
+    ) -> Result<Addr, Stop> {
         let (_, at) = self.find(kind, storage, name).ok_or_else(lacks)?;
         Ok(at.pointer(self.memory)?)
     }
 
-    fn number_in(&self, kind: &Type<'s, 'a>, storage: &Storage, name: &str) -> Result<u64, Stop> {
+    pub(super) fn number_in(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        name: &str,
+    ) -> Result<u64, Stop> {
         let (kind, at) = self.find(kind, storage, name).ok_or_else(lacks)?;
         let value = at.unsigned(self.memory, kind.size.unwrap_or(8).min(8))?;
         Ok(value as u64)

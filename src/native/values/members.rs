@@ -80,7 +80,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// What is in a structure with one member, in a structure with one member, and so on.
-    pub(super) fn innermost(
+    pub(in crate::native) fn innermost(
         &self,
         kind: &Type<'s, 'a>,
         storage: &Storage,

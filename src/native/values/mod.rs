@@ -4,9 +4,11 @@
 //! (`rust_library`, `cpp_library`), not by a version of the compiler: one that looks otherwise is shown with its plain members.
 
 mod cpp_library;
+mod format;
 mod location;
 mod members;
 mod numbers;
+mod parts;
 mod plain;
 mod rust_library;
 mod rust_maps;
@@ -22,9 +24,13 @@ use super::dwarf::{EntryRef, Module, Variable, variables_at};
 use super::types::Type;
 use crate::model::{Absence, Local, LocalKind, Value};
 use crate::process::Memory;
+pub use format::Format;
 pub use location::FrameState;
-use location::Locator;
-use storage::Storage;
+pub(in crate::native) use location::Locator;
+pub(in crate::native) use parts::Elements;
+pub(in crate::native) use plain::is_rust;
+pub(in crate::native) use storage::{Pieces, Storage, sign_extended};
+pub(in crate::native) use strings::quoted;
 use text::{Full, Text};
 
 /// How much of a value is shown.
@@ -86,6 +92,7 @@ fn local<'s, 'a>(
         module,
         memory: locator.frame.memory,
         depth: limits.depth.min(Limits::DEEPEST),
+        format: None,
     };
     let kind = variable.kind.and_then(|at| Type::read(at, module));
     let value = match &kind {
@@ -115,15 +122,17 @@ fn local<'s, 'a>(
 }
 
 /// Writes values.
-struct Writer<'w, 's, 'a> {
-    module: &'s Module<'a>,
-    memory: &'w Memory<'w>,
+pub(in crate::native) struct Writer<'w, 's, 'a> {
+    pub module: &'s Module<'a>,
+    pub memory: &'w Memory<'w>,
     /// Levels that values may be inside of each other.
-    depth: usize,
+    pub depth: usize,
+    /// How numbers are written, if not in the form of their type.
+    pub format: Option<Format>,
 }
 
 impl<'s, 'a> Writer<'_, 's, 'a> {
-    fn value(
+    pub fn value(
         &self,
         kind: &Type<'s, 'a>,
         storage: Result<Storage, Absence>,

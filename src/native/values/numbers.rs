@@ -36,6 +36,10 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             });
         }
         let memory = self.memory;
+        if let Some(format) = self.format {
+            let bits = storage.unsigned(memory, size)?;
+            return Ok(format.write(bits, size, encoding));
+        }
         Ok(match encoding {
             gimli::DW_ATE_boolean => match storage.unsigned(memory, size)? {
                 0 => "false".into(),

@@ -6,7 +6,7 @@ use super::numbers::is_letter;
 use super::storage::{Storage, sign_extended};
 use super::strings::quoted;
 use super::text::Text;
-use super::{Shown, Stop, Writer, Written};
+use super::{Format, Shown, Stop, Writer, Written};
 use crate::model::Absence;
 use crate::native::dwarf::EntryRef;
 use crate::native::types::{Shape, Type};
@@ -108,6 +108,9 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         if is_transparent {
             return self.write_within(to, &Storage::Memory(address), depth, text);
         }
+        if let Some(format) = self.format.filter(|format| *format != Format::Text) {
+            return Ok(text.push(&format.write(address.0.into(), 8, gimli::DW_ATE_address))?);
+        }
         text.push(&address.to_string())?;
         let pointee = to
             .filter(|_| !rust)
@@ -158,7 +161,11 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         let Some(count) = *count else {
             return Err(unsupported("an array whose length the program computes"));
         };
-        if is_letter(&kind) && inner.is_empty() && !is_rust(kind.at) {
+        let is_text = match self.format {
+            None => is_letter(&kind) && !is_rust(kind.at),
+            Some(format) => format == Format::Text && kind.size == Some(1),
+        };
+        if is_text && inner.is_empty() {
             let bytes = storage.bytes(self.memory, count.min(LONGEST_STRING as u64))?;
             // What stands behind the end of the text is of no interest if it is all zeros, and shown otherwise.
             let end = bytes
@@ -218,7 +225,7 @@ pub(super) fn without_parameters(name: &str) -> &str {
     name.split('<').next().unwrap_or(name)
 }
 
-pub(super) fn is_rust(at: EntryRef<'_, '_>) -> bool {
+pub(in crate::native) fn is_rust(at: EntryRef<'_, '_>) -> bool {
     at.within.unit.language() == Some(DwLang(gimli::DW_LANG_Rust.0))
 }
 

@@ -107,7 +107,11 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// The data and the length of the vector that a value is or has inside.
-    fn vec_parts(&self, kind: &Type<'s, 'a>, storage: &Storage) -> Result<(Addr, u64), Stop> {
+    pub(super) fn vec_parts(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+    ) -> Result<(Addr, u64), Stop> {
         let (length, at_length) = self.find(kind, storage, "len").ok_or(Stop::OtherLayout)?;
         let (buffer, at_buffer) = self.find(kind, storage, "buf").ok_or(Stop::OtherLayout)?;
         let data = self.data_of(&buffer, &at_buffer).ok_or(Stop::OtherLayout)?;

@@ -35,7 +35,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
 }
 
 /// A string as `{:?}` and gdb write it; bytes that are no UTF-8 as `\xff`.
-pub(super) fn quoted(bytes: &[u8]) -> String {
+pub(in crate::native) fn quoted(bytes: &[u8]) -> String {
     let mut text = String::from('"');
     for chunk in bytes.utf8_chunks() {
         let valid = format!("{:?}", chunk.valid());

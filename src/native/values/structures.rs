@@ -21,7 +21,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// The variant that a value of an enumeration of Rust is.
-    pub(super) fn active_variant<'v>(
+    pub(in crate::native) fn active_variant<'v>(
         &self,
         part: &'v VariantPart<'s, 'a>,
         storage: &Storage,

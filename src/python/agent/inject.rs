@@ -230,6 +230,11 @@ impl Injection {
         self
     }
 
+    /// Who holds the process still when that is needed.
+    pub fn custody(&self) -> Custody {
+        self.custody.clone()
+    }
+
     /// Whether job control has stopped a process that pmdb follows.
     pub fn is_suspended(&self) -> bool {
         self.custody.is_suspended(self.pid)

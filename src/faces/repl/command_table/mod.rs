@@ -3,12 +3,18 @@
 mod around;
 mod control;
 mod looking;
+mod native;
 
 use super::commands::Command;
 
 /// In the order in which `help` shows them.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    [looking::LOOKING, around::AROUND, control::CONTROL]
-        .into_iter()
-        .flatten()
+    [
+        looking::LOOKING,
+        native::NATIVE,
+        around::AROUND,
+        control::CONTROL,
+    ]
+    .into_iter()
+    .flatten()
 }
