@@ -20,7 +20,8 @@ pub use frame::{ColumnRange, Frame, Language, Local, LocalKind};
 pub use ids::{Addr, BuildId, Pid, Tid};
 pub use report::{Phase, ProcessReport, Report, SCHEMA, Usage};
 pub use segment::{
-    Certainty, Mapper, Opener, Segment, SegmentKind, SegmentReport, SegmentVerdict, Unreadable,
+    Certainty, Mapper, Opener, Removal, RemovalReport, Segment, SegmentKind, SegmentReport,
+    SegmentTracker, SegmentVerdict, Unreadable,
 };
 pub use snapshot::{
     Limit, OpenFile, ProcessFacts, SNAPSHOT_SCHEMA, SnapshotFacts, ThreadFacts, Variable,

@@ -49,6 +49,9 @@ pub struct Segment {
     pub creator: Option<Pid>,
     /// When it was made, in milliseconds since the epoch.
     pub created_ms: Option<u64>,
+    /// Resource trackers of Python that will remove its name.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub trackers: Vec<SegmentTracker>,
     pub verdict: SegmentVerdict,
     pub certainty: Certainty,
     /// What the verdict rests on, in words.
@@ -72,6 +75,14 @@ pub struct Mapper {
 pub struct Opener {
     pub pid: Pid,
     pub descriptors: Vec<u32>,
+}
+
+/// A resource tracker of `multiprocessing` that has a segment on its list, and will remove its name when its processes have ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentTracker {
+    pub pid: Pid,
+    /// Those for which it waits.
+    pub processes: Vec<Pid>,
 }
 
 /// How memory came to be shared.
@@ -105,7 +116,9 @@ pub enum SegmentVerdict {
     Truncated,
     /// It is mapped and longer than what its file system can still hold: writing to the rest of it will raise SIGBUS.
     TooBig,
-    /// Nobody maps it or has it open, and somebody is alive who may come back to it.
+    /// It is in use, and the resource tracker of other processes than its own will remove its name.
+    Doomed,
+    /// Nobody maps it or has it open, and somebody is alive who may come back to it or remove it.
     Idle,
     /// Nobody maps it, nobody has it open and nobody is known who would remove it.
     Leaked,
@@ -120,6 +133,35 @@ pub enum Certainty {
     /// The evidence speaks for it, and nothing against it.
     Likely,
     Unknown,
+}
+
+/// What `pmdb shm rm` and `pmdb shm leaks --remove` answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovalReport {
+    pub schema: u32,
+    pub removals: Vec<Removal>,
+}
+
+/// What became of a segment that was to be removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removal {
+    pub name: String,
+    pub kind: SegmentKind,
+    pub inode: u64,
+    pub removed: bool,
+    /// Bytes of memory that came free by that; of one that is in use, none do before its last user goes.
+    pub freed: u64,
+    /// Why it was not removed.
+    pub error: Option<String>,
+}
+
+impl RemovalReport {
+    pub fn new(removals: Vec<Removal>) -> RemovalReport {
+        RemovalReport {
+            schema: SCHEMA,
+            removals,
+        }
+    }
 }
 
 impl SegmentReport {

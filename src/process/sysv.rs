@@ -5,6 +5,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use nix::errno::Errno;
+use nix::libc;
+
 use super::live::proc_file;
 use crate::model::Pid;
 
@@ -35,6 +38,27 @@ pub struct SysvSegment {
 /// Those of pmdb's IPC namespace; none where the kernel has no System V memory.
 pub fn segments() -> Vec<SysvSegment> {
     parse(&proc_file::read("/proc/sysvipc/shm", LONGEST).unwrap_or_default())
+}
+
+/// How often a segment of pmdb's IPC namespace is attached at this moment.
+pub fn attached(id: u64) -> Result<u64, Errno> {
+    // SAFETY: all bytes zero are a valid shmid_ds, and shmctl(2) writes one.
+    unsafe {
+        let mut told: libc::shmid_ds = std::mem::zeroed();
+        let result = libc::shmctl(number(id)?, libc::IPC_STAT, &raw mut told);
+        Errno::result(result).map(|_| told.shm_nattch)
+    }
+}
+
+/// Removes a segment of pmdb's IPC namespace, or marks it to go with the last that has it attached.
+pub fn remove(id: u64) -> Result<(), Errno> {
+    // SAFETY: the request takes no structure.
+    let result = unsafe { libc::shmctl(number(id)?, libc::IPC_RMID, std::ptr::null_mut()) };
+    Errno::result(result).map(drop)
+}
+
+fn number(id: u64) -> Result<libc::c_int, Errno> {
+    id.try_into().map_err(|_| Errno::EINVAL)
 }
 
 fn parse(text: &[u8]) -> Vec<SysvSegment> {

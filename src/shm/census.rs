@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::found::Found;
 use super::identity::{self, Identity, Label};
 use super::openers::add_openers;
+use super::trackers::{Tracker, Watching};
 use super::verdict::{Circumstances, judge, owner};
 use super::{creator, size};
 use crate::model::{Opener, Pid, Segment, SegmentKind, SegmentReport, Unreadable};
@@ -35,41 +36,61 @@ enum Seen {
     Nothing,
 }
 
-/// Takes the census. All processes are looked at, whatever is wanted: who else has a segment is the question.
-pub fn take(table: &ProcessTable, wanted: &Wanted) -> SegmentReport {
-    let own = Pid(std::process::id());
-    let entries: Vec<&TableEntry> = table
-        .iter()
-        .filter(|entry| !entry.is_kernel_thread && entry.pid != own)
-        .collect();
-    let seen: Vec<Seen> = entries.par_iter().map(|entry| look_at(entry.pid)).collect();
-    let (mut sharings, mut folders, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    folders.extend(ShmFolder::own());
-    for seen in seen {
-        match seen {
-            Seen::Sharing(sharing, folder) => {
-                sharings.push(sharing);
-                folders.extend(folder);
+/// All segments of the machine, and who has them.
+pub struct Census<'t> {
+    pub(super) segments: BTreeMap<Identity, Found>,
+    pub(super) circumstances: Circumstances<'t>,
+    refused: Vec<(Pid, String)>,
+}
+
+impl<'t> Census<'t> {
+    /// All processes are looked at, whoever's segments are wanted: who else has one is the question.
+    pub fn take(table: &'t ProcessTable, trackers: Vec<Tracker>) -> Census<'t> {
+        let own = Pid(std::process::id());
+        let entries: Vec<&TableEntry> = table
+            .iter()
+            .filter(|entry| !entry.is_kernel_thread && entry.pid != own)
+            .collect();
+        let seen: Vec<Seen> = entries.par_iter().map(|entry| look_at(entry.pid)).collect();
+        let (mut sharings, mut folders, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        folders.extend(ShmFolder::own());
+        for seen in seen {
+            match seen {
+                Seen::Sharing(sharing, folder) => {
+                    sharings.push(sharing);
+                    folders.extend(folder);
+                }
+                Seen::Refused(pid, why) => refused.push((pid, why)),
+                Seen::Nothing => {}
             }
-            Seen::Refused(pid, why) => refused.push((pid, why)),
-            Seen::Nothing => {}
+        }
+        let mut segments = BTreeMap::new();
+        add_mappings(&mut segments, &mut sharings);
+        add_folders(&mut segments, folders);
+        reach_files(&mut segments);
+        add_openers(&mut segments, &sharings);
+        add_sysv(&mut segments);
+        let watching = |tracker| Watching::new(tracker, &sharings);
+        let circumstances = Circumstances {
+            table,
+            looked_at: sharings.len(),
+            unreadable: refused
+                .iter()
+                .map(|(pid, _)| (*pid, sharing::owner(*pid)))
+                .collect(),
+            trackers: trackers.into_iter().map(watching).collect(),
+        };
+        Census {
+            segments,
+            circumstances,
+            refused,
         }
     }
-    let mut segments = BTreeMap::new();
-    add_mappings(&mut segments, &mut sharings);
-    add_folders(&mut segments, folders);
-    reach_files(&mut segments);
-    add_openers(&mut segments, &sharings);
-    add_sysv(&mut segments);
-    let circumstances = Circumstances {
-        table,
-        looked_at: sharings.len(),
-        unreadable: refused
-            .iter()
-            .map(|(pid, _)| (*pid, sharing::owner(*pid)))
-            .collect(),
-    };
-    report(segments, wanted, &circumstances, refused)
+
+    /// Those that are wanted, with what is to be thought of them.
+    pub fn report(self, wanted: &Wanted) -> SegmentReport {
+        report(self.segments, wanted, &self.circumstances, self.refused)
+    }
 }
 
 fn look_at(pid: Pid) -> Seen {
@@ -112,6 +133,7 @@ fn add_folders(segments: &mut BTreeMap<Identity, Found>, folders: Vec<ShmFolder>
                 found.label = Label::in_folder(&file.name);
             }
             found.facts = Some(file.facts);
+            found.named = Some(file.path);
         }
     }
 }
@@ -179,6 +201,8 @@ fn segment(mut found: Found, circumstances: &Circumstances<'_>, has_swap: bool) 
     size::ask(&mut found, has_swap);
     let sizes = size::sizes(&found, has_swap);
     let judgement = judge(&found, circumstances);
+    let trackers = circumstances.trackers.iter();
+    let trackers = trackers.filter(|tracker| tracker.has(&found));
     let created = creator::created(&found).and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     Segment {
         kind: found.kind(),
@@ -190,6 +214,7 @@ fn segment(mut found: Found, circumstances: &Circumstances<'_>, has_swap: bool) 
         owner: owner(&found),
         creator: creator::creator(&found),
         created_ms: created.and_then(|since| u64::try_from(since.as_millis()).ok()),
+        trackers: trackers.map(Watching::seen).collect(),
         verdict: judgement.verdict,
         certainty: judgement.certainty,
         evidence: judgement.evidence,

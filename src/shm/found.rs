@@ -1,6 +1,7 @@
 //! A segment while the census goes on: who was seen to have it, and what the kernel tells of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::identity::{self, Identity, Label};
 use crate::model::{Mapper, Pid, SegmentKind};
@@ -18,6 +19,8 @@ pub(super) struct Found {
     pub(super) mapping: Option<(Pid, Mapping)>,
     pub(super) openers: BTreeMap<Pid, Vec<u32>>,
     pub(super) facts: Option<FileFacts>,
+    /// Its file in a folder of shared memory, as pmdb can open it.
+    pub(super) named: Option<PathBuf>,
     pub(super) sysv: Option<SysvSegment>,
     /// Bytes in memory and in swap space, where the kernel was asked for them.
     pub(super) in_memory: Option<(u64, u64)>,
@@ -32,6 +35,7 @@ impl Found {
             mapping: None,
             openers: BTreeMap::new(),
             facts: None,
+            named: None,
             sysv: None,
             in_memory: None,
         }
@@ -76,6 +80,12 @@ impl Found {
     /// Whether anybody uses it: maps it or has it open.
     pub(super) fn is_used(&self) -> bool {
         !self.mappers.is_empty() || !self.openers.is_empty()
+    }
+
+    /// Those who map it or have it open.
+    pub(super) fn users(&self) -> BTreeSet<Pid> {
+        let mapping = self.mappers.iter().map(|mapper| mapper.pid);
+        mapping.chain(self.openers.keys().copied()).collect()
     }
 
     pub(super) fn is_writable(&self) -> bool {

@@ -4,10 +4,19 @@
 
 mod census;
 mod creator;
+mod designation;
+mod error;
 mod found;
 mod identity;
+mod leaks;
 mod openers;
+mod removal;
 mod size;
+mod trackers;
 mod verdict;
 
-pub use census::{Wanted, take};
+pub use census::{Census, Wanted};
+pub use designation::Designation;
+pub use error::ShmError;
+pub use removal::Caution;
+pub use trackers::Tracker;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::creator;
 use super::found::Found;
-use crate::model::{Certainty, Pid, SegmentKind, SegmentVerdict};
+use super::trackers::{self, Watching};
+use crate::model::{Certainty, Pid, SegmentKind, SegmentTracker, SegmentVerdict};
 use crate::process::family::ProcessTable;
 use crate::process::file_facts::{FileFacts, FileSystemKind};
 
@@ -15,6 +16,7 @@ pub(super) struct Circumstances<'a> {
     pub(super) looked_at: usize,
     /// Those that may not be looked at, with their users.
     pub(super) unreadable: Vec<(Pid, Option<u32>)>,
+    pub(super) trackers: Vec<Watching>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +57,49 @@ pub(super) fn judge(found: &Found, circumstances: &Circumstances<'_>) -> Judgeme
         let evidence = format!("{text}; {users}: it goes with the last of them");
         return Judgement::certain(SegmentVerdict::Unlinked, evidence);
     }
+    if let Some(evidence) = doom(found, circumstances) {
+        return Judgement::certain(SegmentVerdict::Doomed, format!("{users}; {evidence}"));
+    }
     Judgement::certain(SegmentVerdict::InUse, users)
+}
+
+/// Who will remove it from under those that use it.
+fn doom(found: &Found, circumstances: &Circumstances<'_>) -> Option<String> {
+    let (tracker, strangers) =
+        trackers::dooming(found, &circumstances.trackers, circumstances.table)?;
+    Some(format!(
+        "{}, though {}",
+        removes(tracker),
+        match &strangers[..] {
+            [one] => format!("process {one} uses it too and is not among those it waits for"),
+            _ => format!(
+                "processes {} use it too and are not among those it waits for",
+                listed(&strangers)
+            ),
+        }
+    ))
+}
+
+/// `resource tracker 4250 will remove its name when process 4242 has ended`
+fn removes(tracker: &Watching) -> String {
+    let SegmentTracker { pid, processes } = tracker.seen();
+    let when = match &processes[..] {
+        [] => "when it ends, for nobody has its pipe open any more".to_string(),
+        [one] => format!("when process {one} has ended"),
+        _ => format!("when processes {} have ended", listed(&processes)),
+    };
+    format!("resource tracker {pid} will remove its name {when}")
+}
+
+/// Pids, as many as a sentence has room for.
+fn listed(pids: &[Pid]) -> String {
+    const MOST: usize = 4;
+    let shown: Vec<String> = pids.iter().take(MOST).map(Pid::to_string).collect();
+    let shown = shown.join(", ");
+    match pids.len().saturating_sub(MOST) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// `2 processes map it, 1 has it open`
@@ -144,6 +188,11 @@ fn unused(found: &Found, circumstances: &Circumstances<'_>) -> Judgement {
         return Judgement::certain(SegmentVerdict::InUse, evidence);
     }
     let checked = checked(circumstances);
+    let mut trackers = circumstances.trackers.iter();
+    if let Some(tracker) = trackers.find(|tracker| tracker.has(found)) {
+        let evidence = format!("{checked}; {}", removes(tracker));
+        return Judgement::certain(SegmentVerdict::Idle, evidence);
+    }
     let made_by = creator::creator(found);
     let created = creator::created(found);
     if let Some(pid) = made_by.filter(|&pid| creator::is_alive(pid, created, circumstances.table)) {
@@ -157,7 +206,18 @@ fn unused(found: &Found, circumstances: &Circumstances<'_>) -> Judgement {
         Some(pid) => format!("process {pid}, which made it, has ended"),
         None => "who made it is not known".to_string(),
     };
+    let unread = circumstances.trackers.iter().find_map(Watching::unread);
+    let maker = match unread {
+        Some((pid, why)) if found.named.is_some() => {
+            format!("{maker}; what resource tracker {pid} will remove could not be read: {why}")
+        }
+        None if is_of_multiprocessing(found) => {
+            format!("{maker}; no resource tracker is left that would remove it")
+        }
+        _ => maker,
+    };
     let (certainty, doubt) = match hidden_users(found, circumstances) {
+        0 if unread.is_some() => (Certainty::Unknown, String::new()),
         0 if made_by.is_some() && circumstances.unreadable.is_empty() => {
             (Certainty::Certain, String::new())
         }
@@ -176,6 +236,12 @@ fn unused(found: &Found, circumstances: &Circumstances<'_>) -> Judgement {
         certainty,
         evidence: format!("{checked}; {maker}{doubt}"),
     }
+}
+
+/// By its name (CPython, `Lib/multiprocessing/shared_memory.py` and `synchronize.py`).
+fn is_of_multiprocessing(found: &Found) -> bool {
+    let name = &found.label.name;
+    found.named.is_some() && (name.starts_with("psm_") || name.starts_with("sem.mp-"))
 }
 
 /// How many processes of the user that it belongs to may not be looked at: the likeliest to have it.

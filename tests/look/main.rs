@@ -19,6 +19,7 @@ mod identifiers;
 mod incomplete_cores;
 mod inspection;
 mod json;
+mod leaks;
 mod limits;
 mod locate;
 mod mutated_cores;

@@ -19,15 +19,16 @@ const WIDEST_NAME: usize = 48;
 /// Where something is not known.
 const MARK: &str = "?";
 
-/// Writes the segments and the semaphores as tables, and below them what the verdicts rest on and what could not be seen.
+/// Writes the segments and the semaphores as tables, or that there is nothing, and below them what the verdicts rest on and what could not be seen.
 pub fn write_segments(
     out: &mut dyn Write,
     report: &SegmentReport,
+    nothing: &str,
     palette: Palette,
     width: Option<usize>,
 ) -> io::Result<()> {
     if report.segments.is_empty() {
-        writeln!(out, "No shared memory.")?;
+        writeln!(out, "{nothing}")?;
     } else {
         table("NAME", &report.segments).write(out, palette, width)?;
     }
@@ -108,6 +109,7 @@ fn verdict_word(verdict: SegmentVerdict) -> &'static str {
         SegmentVerdict::Unlinked => "in use, unlinked",
         SegmentVerdict::Truncated => "truncated",
         SegmentVerdict::TooBig => "too big",
+        SegmentVerdict::Doomed => "about to go",
         SegmentVerdict::Idle => "idle",
         SegmentVerdict::Leaked => "leaked",
     }

@@ -9,6 +9,7 @@ pub mod ending;
 mod file;
 pub mod kernel_log;
 mod kernel_name;
+pub mod lease;
 pub(in crate::process) mod maps;
 pub mod mark;
 mod memory;

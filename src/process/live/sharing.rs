@@ -31,6 +31,8 @@ pub struct Sharing {
     pub mappings: Vec<Mapping>,
     /// What has a path, also one that is gone.
     pub open: Vec<OpenFile>,
+    /// The inodes of the pipes that it has an end of.
+    pub pipes: Vec<u64>,
 }
 
 /// A descriptor as the kernel names what it leads to.
@@ -59,37 +61,63 @@ impl Sharing {
         let mut mappings = open_address_space(pid, task)?.shared_mappings();
         mappings
             .retain(|mapping| mapping.path().is_some() && maps::is_plain_memory(&mapping.backing));
-        Ok(Sharing {
+        let mut sharing = Sharing {
             pid,
             mappings,
-            open: open_files(task).unwrap_or_default(),
-        })
+            open: Vec::new(),
+            pipes: Vec::new(),
+        };
+        // It may end meanwhile: then nothing is open.
+        let _ = sharing.look_at_descriptors(task);
+        Ok(sharing)
     }
 }
 
-/// Empty if the process ends meanwhile. Threads that have descriptors of their own (`unshare(CLONE_FILES)`) are not asked.
-fn open_files(task: Tid) -> io::Result<Vec<OpenFile>> {
-    let folder = PathBuf::from(format!("/proc/{task}/fd"));
-    let entries = fs::read_dir(&folder)?.take(MOST_DESCRIPTORS).flatten();
-    let open = entries.filter_map(|entry| {
-        let descriptor = entry.file_name().to_str()?.parse().ok()?;
-        let link = fs::read_link(entry.path()).ok()?;
-        let bytes = link.as_os_str().as_bytes();
-        if !bytes.starts_with(b"/") {
-            // A socket, a pipe, an eventfd.
-            return None;
+impl Sharing {
+    /// Threads that have descriptors of their own (`unshare(CLONE_FILES)`) are not asked.
+    fn look_at_descriptors(&mut self, task: Tid) -> io::Result<()> {
+        let folder = PathBuf::from(format!("/proc/{task}/fd"));
+        for entry in fs::read_dir(&folder)?.take(MOST_DESCRIPTORS).flatten() {
+            let Some(descriptor) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
+                continue;
+            };
+            let Ok(link) = fs::read_link(entry.path()) else {
+                continue;
+            };
+            let bytes = link.as_os_str().as_bytes();
+            if !bytes.starts_with(b"/") {
+                // Else a socket, an eventfd.
+                self.pipes.extend(pipe_at(&link));
+                continue;
+            }
+            let (path, deleted) = match bytes.strip_suffix(maps::DELETED) {
+                Some(path) => (PathBuf::from(OsString::from_vec(path.to_vec())), true),
+                None => (link, false),
+            };
+            self.open.push(OpenFile {
+                descriptor,
+                path,
+                deleted,
+            });
         }
-        let (path, deleted) = match bytes.strip_suffix(maps::DELETED) {
-            Some(path) => (PathBuf::from(OsString::from_vec(path.to_vec())), true),
-            None => (link, false),
-        };
-        Some(OpenFile {
-            descriptor,
-            path,
-            deleted,
-        })
-    });
-    Ok(open.collect())
+        Ok(())
+    }
+}
+
+/// `pipe:[4242]`, proc_pid_fd(5).
+fn pipe_at(link: &Path) -> Option<u64> {
+    let text = link.to_str()?.strip_prefix("pipe:[")?;
+    text.strip_suffix(']')?.parse().ok()
+}
+
+/// The inode of the pipe that a descriptor of a process leads to, if it does.
+pub fn pipe_of(pid: Pid, descriptor: u32) -> Option<u64> {
+    let link = fs::read_link(format!("/proc/{pid}/fd/{descriptor}"));
+    pipe_at(&link.ok()?)
 }
 
 impl OpenFile {

@@ -1,12 +1,19 @@
 //! The memory that processes share.
 
+mod removal;
+mod trackers;
+
 use std::collections::BTreeSet;
 
+pub use self::removal::{leaks, remove, remove_leaks};
+pub use crate::shm::{Caution, Designation, ShmError};
+
+use self::trackers::trackers;
 use crate::model::{Pid, SegmentReport};
 use crate::process::ProcessError;
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
-use crate::shm::{self, Wanted};
+use crate::shm::{Census, Wanted};
 
 /// Which segments are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,5 +46,5 @@ pub fn segments(options: &ShmOptions) -> Result<SegmentReport, ProcessError> {
         processes: (!processes.is_empty()).then_some(processes),
         read_only_files: options.all,
     };
-    Ok(shm::take(&table, &wanted))
+    Ok(Census::take(&table, trackers(&table)).report(&wanted))
 }

@@ -1,0 +1,53 @@
+//! `pmdb shm`.
+
+mod census;
+mod leaks;
+mod remove;
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::{Failure, print};
+
+const EXAMPLES: &str = "\
+Examples:
+  pmdb shm                   all shared memory of this machine
+  pmdb shm 4242              what a process maps or has open, and who else does
+  pmdb shm 4242 --tree       the same of a process and its descendants
+  pmdb shm leaks             what nobody needs, and why
+  pmdb shm leaks --remove    removes it, after a question
+  pmdb shm rm psm_3f2a       removes one, if nobody uses it
+  pmdb shm --json | jq '.segments[] | select(.verdict == \"leaked\") | .name'";
+
+/// List shared memory: what it is, how large, who maps it, and whether anybody still needs it.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    census: census::Arguments,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    Leaks(leaks::Arguments),
+    Rm(remove::Arguments),
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.action {
+        None => census::run(&arguments.census),
+        Some(Action::Leaks(arguments)) => leaks::run(arguments),
+        Some(Action::Rm(arguments)) => remove::run(arguments),
+    }
+}
+
+/// Prints an answer as JSON.
+fn print_json(answer: &impl Serialize) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    serde_json::to_writer_pretty(&mut text, answer)
+        .map_err(|error| Failure::Output(error.into()))?;
+    text.push(b'\n');
+    print(&text)
+}

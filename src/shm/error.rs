@@ -1,0 +1,11 @@
+//! Why nothing can be said of a segment, or done with it.
+
+use thiserror::Error;
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ShmError {
+    #[error("there is no shared memory called {name}; `pmdb shm` lists what there is")]
+    NoSuchSegment { name: String },
+    #[error("several segments are called {name}: say which with its inode, {}", choices.join(" or "))]
+    Ambiguous { name: String, choices: Vec<String> },
+}
