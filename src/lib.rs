@@ -3,6 +3,7 @@
 //! The folders are floors, and a floor knows only those below it (see `docs/internals/architecture.md`):
 //!
 //! - [`model`]: plain data that every floor speaks,
+//! - [`array`]: what elements of arrays are and how numpy writes them,
 //! - [`process`]: a process as identity, memory, mappings and threads, live or dead,
 //! - [`native`]: modules, symbols, debug information and stacks of native code,
 //! - [`python`]: CPython read from memory,
@@ -18,6 +19,8 @@
 // They panic when nobody reads what they print: `faces::complaint`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+#[cfg(feature = "debugger")]
+pub mod array;
 #[cfg(feature = "debugger")]
 pub mod faces;
 #[cfg(feature = "hook")]

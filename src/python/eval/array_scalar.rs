@@ -340,7 +340,7 @@ impl Evaluator<'_, '_> {
 fn common(a: ScalarKind, b: ScalarKind) -> Option<ScalarKind> {
     use ScalarKind::{Bool, Integer, Real};
     let rank = |width| match width {
-        Width::Half => 0,
+        Width::Half | Width::Brain => 0,
         Width::Single => 1,
         Width::Double => 2,
         Width::Extended => 3,

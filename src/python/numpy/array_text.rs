@@ -1,11 +1,11 @@
 //! The text of an array: what `repr()` gives with numpy's default print options.
 
 use super::dtype::{Dtype, Element};
-use super::dtype_text::shape_text;
-use super::elements::{Elements, MOST, WriteObject};
+use super::elements::{Elements, WriteObject};
 use super::ndarray::ArrayView;
-use super::page::{self, THRESHOLD, WIDTH};
-use super::release::Release;
+use crate::array::Release;
+use crate::array::array_text::{shown_places, with_extras};
+use crate::array::page::{self, THRESHOLD, shape_text};
 use crate::model::{Absence, Addr};
 use crate::python::{Look, LookError};
 
@@ -79,26 +79,19 @@ impl Look<'_> {
             return Ok("[]".to_string());
         }
         let summarised = array.size > THRESHOLD;
-        let places = places(array, summarised)?;
+        let places = shown_places(array.data.0, &array.shape, &array.strides, summarised);
+        let places: Vec<Addr> = match places {
+            Some(places) => places.into_iter().map(Addr).collect(),
+            None => {
+                return Err(LookError::Torn {
+                    what: "a numpy array with too many elements to show",
+                    address: array.data,
+                });
+            }
+        };
         let texts = elements.texts(&array.dtype, &places)?;
         let prefix = name.chars().count() + 1;
         Ok(page::lay_out(&array.shape, summarised, texts, prefix, 1))
-    }
-}
-
-/// `name(body, extras)`; the extras begin a line of their own if the last one would become too long.
-fn with_extras(name: &str, body: &str, extras: &str) -> String {
-    if extras.is_empty() {
-        return format!("{name}({body})");
-    }
-    let text = format!("{name}({body},");
-    let count = |text: &str| text.chars().count();
-    let last = text.rsplit('\n').next().map_or(0, count);
-    if last + count(extras) + 2 > WIDTH {
-        let indent = " ".repeat(count(name) + 1);
-        format!("{text}\n{indent}{extras})")
-    } else {
-        format!("{text} {extras})")
     }
 }
 
@@ -108,28 +101,4 @@ fn is_implied(dtype: &Dtype, release: Release) -> bool {
     !matches!(dtype.element, Element::Record(_))
         && !foreign_order
         && matches!(dtype.type_number, 0 | 7 | 12 | 15)
-}
-
-/// Where the elements lie that are shown, in order.
-fn places(array: &ArrayView, summarised: bool) -> Result<Vec<Addr>, LookError> {
-    let mut places = vec![array.data];
-    for (&length, &stride) in array.shape.iter().zip(&array.strides) {
-        let count = match summarised && length > 2 * page::EDGE {
-            true => 2 * page::EDGE,
-            false => length,
-        };
-        if count.saturating_mul(places.len() as u64) > MOST as u64 {
-            return Err(LookError::Torn {
-                what: "a numpy array with too many elements to show",
-                address: array.data,
-            });
-        }
-        let steps = page::shown(length, summarised);
-        let along = |&place: &Addr| {
-            let step = move |&index: &u64| place.plus((stride as u64).wrapping_mul(index));
-            steps.iter().map(step).collect::<Vec<_>>()
-        };
-        places = places.iter().flat_map(along).collect();
-    }
-    Ok(places)
 }

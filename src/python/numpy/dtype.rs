@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::layout::Layout;
 use super::scalar::ScalarKind;
 use super::tables::{NUMPY_1, NUMPY_2};
+use crate::array::{ByteOrder, ElementType, Field as PlainField, Kind};
+pub(in crate::python) use crate::array::{TimeUnit, Width};
 use crate::model::Addr;
 use crate::python::object::Integer;
 use crate::python::{Look, LookError};
@@ -15,36 +17,6 @@ const DEEPEST: usize = 16;
 const MOST_FIELDS: u64 = 4_096;
 /// `NPY_ALIGNED_STRUCT`, `numpy/ndarraytypes.h`.
 const ALIGNED_STRUCT: u8 = 0x80;
-
-/// The width of a real number, alone or as one half of a complex one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::python) enum Width {
-    Half,
-    Single,
-    Double,
-    /// x87's 80 bits, in 16 bytes.
-    Extended,
-}
-
-impl Width {
-    /// In memory.
-    pub(super) fn bytes(self) -> u64 {
-        match self {
-            Width::Half => 2,
-            Width::Single => 4,
-            Width::Double => 8,
-            Width::Extended => 16,
-        }
-    }
-}
-
-/// What a `datetime64` or `timedelta64` counts: so many of this unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TimeUnit {
-    /// Position in `NPY_DATETIMEUNIT`.
-    pub number: u32,
-    pub multiple: i32,
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Element {
@@ -98,14 +70,6 @@ pub(super) struct Dtype {
     pub address: Addr,
 }
 
-impl TimeUnit {
-    /// None (`NPY_FR_GENERIC`).
-    pub(super) const GENERIC: TimeUnit = TimeUnit {
-        number: super::calendar::GENERIC,
-        multiple: 1,
-    };
-}
-
 impl Dtype {
     /// Of numbers in the machine's byte order.
     pub(super) fn plain(kind: ScalarKind, unit: TimeUnit, scalar_type: Addr, major: u32) -> Dtype {
@@ -118,7 +82,7 @@ impl Dtype {
             }
             ScalarKind::Real(width) => {
                 let number = match width {
-                    Width::Half => 23,
+                    Width::Half | Width::Brain => 23,
                     Width::Single => 11,
                     Width::Double => 12,
                     Width::Extended => 13,
@@ -150,6 +114,52 @@ impl Dtype {
             major,
             address: Addr::NULL,
         }
+    }
+
+    /// What its elements are, without what only Python needs to know of them.
+    pub(super) fn element_type(&self) -> ElementType {
+        let plain = |field: &Field| PlainField {
+            // Texts of elements do not name the fields.
+            name: String::new(),
+            offset: field.offset,
+            element: Arc::new(field.dtype.element_type()),
+        };
+        let mut element = self.shallow_type();
+        match &self.element {
+            Element::Record(fields) => {
+                element.kind = Kind::Record(fields.iter().map(plain).collect());
+            }
+            Element::Subarray { base, shape } => {
+                element.kind = Kind::Subarray {
+                    base: Arc::new(base.element_type()),
+                    shape: shape.clone(),
+                };
+            }
+            _ => {}
+        }
+        element
+    }
+
+    /// The same of numbers alone: what consists of others is opaque.
+    pub(super) fn shallow_type(&self) -> ElementType {
+        let kind = match self.element {
+            Element::Bool => Kind::Bool,
+            Element::Integer { signed } => Kind::Integer { signed },
+            Element::Real(width) => Kind::Real(width),
+            Element::Complex(width) => Kind::Complex(width),
+            Element::Object => Kind::Object,
+            Element::Bytes => Kind::Bytes,
+            Element::Text => Kind::Text,
+            Element::Moment(unit) => Kind::Moment(unit),
+            Element::Span(unit) => Kind::Span(unit),
+            Element::Opaque | Element::Record(_) | Element::Subarray { .. } => Kind::Opaque,
+            Element::Foreign => Kind::Unknown,
+        };
+        let order = match self.byte_order {
+            b'>' => ByteOrder::Big,
+            _ => ByteOrder::Little,
+        };
+        ElementType::new(kind, self.item_size, order)
     }
 
     /// One whose elements may have any size.

@@ -1,7 +1,8 @@
 //! Dtypes as `str()`, `repr()` and the end of an array's text have them.
 
 use super::dtype::{Dtype, Element, Field};
-use super::release::Release;
+use crate::array::page::shape_text;
+use crate::array::{Release, dtype_text};
 use crate::model::Addr;
 use crate::python::{Limits, Look, LookError};
 
@@ -206,17 +207,6 @@ impl Look<'_> {
     }
 }
 
-/// `(3,)`, `(2, 3)`.
-pub(super) fn shape_text(shape: &[u64]) -> String {
-    match shape {
-        [length] => format!("({length},)"),
-        _ => {
-            let lengths: Vec<String> = shape.iter().map(u64::to_string).collect();
-            format!("({})", lengths.join(", "))
-        }
-    }
-}
-
 fn order(dtype: &Dtype) -> &'static str {
     match dtype.byte_order {
         b'>' => ">",
@@ -248,20 +238,7 @@ fn kind(dtype: &Dtype) -> Option<char> {
 
 /// `dtype.str`: `<f8`, `|S3`, `>M8[ns]`.
 fn array_protocol(dtype: &Dtype) -> String {
-    let (order, size) = (order(dtype), dtype.item_size);
-    match &dtype.element {
-        Element::Bool => "?".to_string(),
-        Element::Object => "O".to_string(),
-        Element::Integer { signed: true } => format!("{order}i{size}"),
-        Element::Integer { signed: false } => format!("{order}u{size}"),
-        Element::Real(_) => format!("{order}f{size}"),
-        Element::Complex(_) => format!("{order}c{size}"),
-        Element::Bytes => format!("|S{size}"),
-        Element::Text => format!("{order}U{}", size / 4),
-        Element::Moment(unit) => format!("{order}M8{}", unit.bracketed()),
-        Element::Span(unit) => format!("{order}m8{}", unit.bracketed()),
-        _ => format!("|V{size}"),
-    }
+    dtype_text::array_protocol(&dtype.shallow_type())
 }
 
 /// The fields follow each other in order, without gaps other than those that alignment asks for.

@@ -2,16 +2,11 @@
 //! (`docs/internals/numpy.md`).
 
 mod array_text;
-mod calendar;
-mod decimal;
 mod dtype;
 mod dtype_text;
 mod elements;
-mod floats;
 mod layout;
 mod ndarray;
-mod page;
-mod real;
 mod reduce;
 mod release;
 mod scalar;
@@ -20,12 +15,12 @@ mod tables;
 mod value;
 mod view;
 
+pub(in crate::python) use crate::array::Release;
+pub(in crate::python) use crate::array::real::half;
 pub(in crate::python) use dtype::Width;
 pub(in crate::python) use elements::WriteObject;
 pub use ndarray::{ArrayFacts, ArrayView};
-pub(in crate::python) use real::half;
 pub(in crate::python) use reduce::{Reduced, Reduction};
-pub(in crate::python) use release::Release;
 pub(in crate::python) use scalar::{ScalarKind, is_scalar};
 pub use value::NumpyScalar;
 pub(in crate::python) use value::{ArrayElement, Plain};

@@ -1,14 +1,15 @@
 //! Sums, means, extremes and their like over all elements of an array, with numpy's rounding: floats are added
 //! in the order in which they lie in memory, through buffers of 8,192.
 
-use super::calendar::NOT_A_TIME;
 use super::dtype::{Dtype, Element, Width};
-use super::elements::{in_machine_order, wide};
+use super::elements::in_machine_order;
 use super::ndarray::ArrayView;
-use super::real::Real;
 use super::scalar::ScalarKind;
 use super::summation::{pairwise, sum};
 use super::value::{ArrayElement, NumpyScalar, Plain};
+use crate::array::calendar::NOT_A_TIME;
+use crate::array::real::Real;
+use crate::array::text::wide;
 use crate::python::{Look, LookError};
 
 /// Elements of a buffer (`NPY_BUFSIZE`).
@@ -211,7 +212,7 @@ impl Look<'_> {
         // Of halves each buffer's sum is rounded to a half.
         let step = usize::try_from(chunk).unwrap_or(usize::MAX);
         let half = |value: f32| {
-            let bytes = super::real::to_half(value.into()).to_le_bytes();
+            let bytes = crate::array::real::to_half(value.into()).to_le_bytes();
             match Real::from_bytes(Width::Half, &bytes) {
                 Some(Real::Half(value, _)) => value as f32,
                 _ => f32::NAN,

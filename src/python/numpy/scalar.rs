@@ -1,12 +1,14 @@
 //! numpy's scalars: `3.0` in numpy 1, `np.float64(3.0)` in numpy 2.
 
-use super::calendar::{self, NOT_A_TIME};
 use super::dtype::{Dtype, Element, TimeUnit, Width};
-use super::elements::{Elements, WriteObject, hexadecimal};
-use super::real::Real;
-use super::release::Release;
+use super::elements::{Elements, WriteObject};
 use super::tables::NUMPY_1;
 use super::value::{NumpyScalar, Plain};
+use crate::array::Release;
+use crate::array::calendar::{self, NOT_A_TIME};
+use crate::array::number_text::{complex, plain};
+use crate::array::real::Real;
+use crate::array::text::hexadecimal;
 use crate::model::Addr;
 use crate::python::object::TypeInfo;
 use crate::python::{Look, LookError};
@@ -166,6 +168,7 @@ impl Look<'_> {
                 let text = plain(real(*width, bytes)?, release);
                 match width {
                     Width::Half => named("float16", text),
+                    Width::Brain => named("bfloat16", text),
                     Width::Single => named("float32", text),
                     Width::Double => named("float64", text),
                     Width::Extended if release.is_second() => format!("np.longdouble('{text}')"),
@@ -304,55 +307,4 @@ fn time(kind: ScalarKind, count: i64, unit: TimeUnit, release: Release) -> Strin
         true => format!("'{text}','{}'", unit.counted()),
         false => format!("'{text}'"),
     }
-}
-
-/// A number by itself: without an exponent from 1e-4 up to where its precision, or 16 digits, end.
-pub(super) fn plain(number: Real, release: Release) -> String {
-    let text = parts(number, release);
-    match text.contains(['.', 'e', 'n']) {
-        true => text,
-        false => text + ".0",
-    }
-}
-
-fn parts(number: Real, release: Release) -> String {
-    if number.is_nan() {
-        return "nan".to_string();
-    }
-    let sign = if number.is_negative() { "-" } else { "" };
-    if !number.is_finite() {
-        return format!("{sign}inf");
-    }
-    let most = match number {
-        Real::Half(..) if release.exponent_by_type() => 3,
-        Real::Single(_) if release.exponent_by_type() => 6,
-        _ => 16,
-    };
-    let decimal = number.shortest();
-    if number.is_zero() || (-4..most).contains(&decimal.exponent) {
-        let (left, right) = decimal.positional();
-        return match right.is_empty() {
-            true => format!("{sign}{left}"),
-            false => format!("{sign}{left}.{right}"),
-        };
-    }
-    let digits: String = decimal
-        .digits
-        .iter()
-        .map(|&digit| char::from(digit))
-        .collect();
-    let (first, rest) = digits.split_at(1);
-    let point = if rest.is_empty() { "" } else { "." };
-    let direction = if decimal.exponent < 0 { '-' } else { '+' };
-    let exponent = decimal.exponent.unsigned_abs();
-    format!("{sign}{first}{point}{rest}e{direction}{exponent:02}")
-}
-
-fn complex(real: Real, imaginary: Real, release: Release) -> String {
-    let right = parts(imaginary, release) + "j";
-    if real.is_zero() && !real.is_negative() {
-        return right;
-    }
-    let plus = if right.starts_with('-') { "" } else { "+" };
-    format!("({}{plus}{right})", parts(real, release))
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::dtype::{Dtype, Element, TimeUnit, Width};
-use super::elements::{LONGEST_ITEM, in_machine_order, trimmed, wide};
+use super::elements::in_machine_order;
 use super::ndarray::ArrayView;
-use super::real::Real;
-use super::release::Release;
 use super::scalar::ScalarKind;
+use crate::array::Release;
+use crate::array::real::Real;
+use crate::array::text::{LONGEST_ITEM, trimmed, wide};
 use crate::model::Addr;
 use crate::python::{Look, LookError};
 
@@ -188,7 +189,7 @@ impl Look<'_> {
                 (*value as f32).to_le_bytes().to_vec(),
             ),
             (ScalarKind::Real(Width::Half), Plain::Float(value)) => {
-                let bits = super::real::to_half(*value);
+                let bits = crate::array::real::to_half(*value);
                 ("float16".to_string(), bits.to_le_bytes().to_vec())
             }
             (ScalarKind::Complex(Width::Double), Plain::Complex(real, imaginary)) => {

@@ -2,21 +2,10 @@
 
 use super::dtype::{Dtype, Element};
 use super::ndarray::ArrayView;
+pub(in crate::python) use crate::array::view::Index;
+use crate::array::view::{joined_axes, select};
 use crate::model::Addr;
 use crate::python::{Look, LookError};
-
-/// What selects along one axis, within its bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::python) enum Index {
-    At(i64),
-    Slice {
-        start: i64,
-        step: i64,
-        count: u64,
-    },
-    /// An axis of length one (`numpy.newaxis`).
-    New,
-}
 
 impl ArrayView {
     pub(in crate::python) fn shape(&self) -> &[u64] {
@@ -57,45 +46,17 @@ impl ArrayView {
 
     /// The part that one index for each axis, and new axes, select. Axes without an index stay whole.
     pub(in crate::python) fn select(&self, indices: &[Index]) -> ArrayView {
-        let mut axes = self.shape.iter().copied().zip(self.strides.iter().copied());
-        let (mut shape, mut strides) = (Vec::new(), Vec::new());
-        let mut data = self.data;
-        let mut go = |start: i64, stride: i64| {
-            data = data.plus(start.wrapping_mul(stride) as u64);
-        };
-        for index in indices {
-            match *index {
-                Index::New => {
-                    shape.push(1);
-                    strides.push(0);
-                }
-                Index::At(position) => {
-                    if let Some((_, stride)) = axes.next() {
-                        go(position, stride);
-                    }
-                }
-                Index::Slice { start, step, count } => {
-                    if let Some((_, stride)) = axes.next() {
-                        go(start, stride);
-                        shape.push(count);
-                        strides.push(stride.wrapping_mul(step));
-                    }
-                }
-            }
-        }
-        for (length, stride) in axes {
-            shape.push(length);
-            strides.push(stride);
-        }
+        let part = select(self.data.0, &self.shape, &self.strides, indices);
         ArrayView {
             dtype: self.dtype.clone(),
             // Of a part it cannot be larger than that of the whole, which has been checked.
-            size: shape
+            size: part
+                .shape
                 .iter()
                 .fold(1, |size: u64, &length| size.saturating_mul(length)),
-            shape,
-            strides,
-            data,
+            shape: part.shape,
+            strides: part.strides,
+            data: Addr(part.offset),
             class: self.class,
         }
     }
@@ -115,21 +76,7 @@ impl ArrayView {
     /// Lengths and strides of the axes, those joined that continue each other: as the elements follow in memory, or in
     /// the order of the indices.
     pub(super) fn axes(&self, in_memory: bool) -> Vec<(u64, i64)> {
-        let pairs = self.shape.iter().copied().zip(self.strides.iter().copied());
-        let mut axes: Vec<(u64, i64)> = pairs.filter(|&(length, _)| length != 1).collect();
-        if in_memory {
-            axes.sort_by_key(|&(_, stride)| std::cmp::Reverse(stride.unsigned_abs()));
-        }
-        let mut joined: Vec<(u64, i64)> = Vec::new();
-        for (length, stride) in axes {
-            match joined.last_mut() {
-                Some(outer) if stride.checked_mul(length as i64) == Some(outer.1) => {
-                    *outer = (outer.0.saturating_mul(length), stride);
-                }
-                _ => joined.push((length, stride)),
-            }
-        }
-        joined
+        joined_axes(&self.shape, &self.strides, in_memory)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A column of real numbers: common widths, and exponents if one number needs one.
 
 use super::decimal::Decimal;
-use super::dtype::Width;
+use super::element::Width;
 use super::real::Real;
 use super::release::Release;
 
@@ -10,7 +10,7 @@ const PRECISION: usize = 8;
 
 /// How all numbers of one array are written.
 #[derive(Debug)]
-pub(super) struct Column {
+pub struct Column {
     release: Release,
     /// `+` before what is not negative.
     plus: bool,
@@ -32,7 +32,7 @@ enum Form {
 }
 
 impl Column {
-    pub(super) fn of(numbers: &[Real], width: Width, plus: bool, release: Release) -> Column {
+    pub fn of(numbers: &[Real], width: Width, plus: bool, release: Release) -> Column {
         let finite: Vec<Real> = numbers
             .iter()
             .copied()
@@ -87,7 +87,7 @@ impl Column {
         self.right = longest + digits + 2;
     }
 
-    pub(super) fn write(&self, number: Real) -> String {
+    pub fn write(&self, number: Real) -> String {
         let sign = self.sign(number);
         if !number.is_finite() {
             let word = match number.is_nan() {
@@ -185,6 +185,7 @@ fn needs_exponents(finite: &[Real], width: Width, release: Release) -> bool {
     let magnitude = |number: &Real| match *number {
         Real::Half(value, _) | Real::Double(value) => value.abs(),
         Real::Single(value) => f64::from(value.abs()),
+        Real::Brain(bits) => f64::from(super::real::brain(bits).abs()),
         Real::Extended { .. } => 0.0,
     };
     let (least, most) = numbers

@@ -1,14 +1,25 @@
 //! Elements laid out in lines and brackets, as numpy's `array2string` does with the default options.
 
 /// Characters of a line.
-pub(super) const WIDTH: usize = 75;
+pub const WIDTH: usize = 75;
 /// Elements from which on only the edges are shown.
-pub(super) const THRESHOLD: u64 = 1_000;
+pub const THRESHOLD: u64 = 1_000;
 /// Elements shown of each edge.
-pub(super) const EDGE: u64 = 3;
+pub const EDGE: u64 = 3;
+
+/// `(3,)`, `(2, 3)`.
+pub fn shape_text(shape: &[u64]) -> String {
+    match shape {
+        [length] => format!("({length},)"),
+        _ => {
+            let lengths: Vec<String> = shape.iter().map(u64::to_string).collect();
+            format!("({})", lengths.join(", "))
+        }
+    }
+}
 
 /// Positions along an axis that are shown.
-pub(super) fn shown(length: u64, summarised: bool) -> Vec<u64> {
+pub fn shown(length: u64, summarised: bool) -> Vec<u64> {
     match summarised && length > 2 * EDGE {
         true => (0..EDGE).chain(length - EDGE..length).collect(),
         false => (0..length).collect(),
@@ -16,7 +27,7 @@ pub(super) fn shown(length: u64, summarised: bool) -> Vec<u64> {
 }
 
 /// The texts of the elements shown, in order, for an array of this shape.
-pub(super) fn lay_out(
+pub fn lay_out(
     shape: &[u64],
     summarised: bool,
     texts: Vec<String>,

@@ -1,27 +1,34 @@
 //! `datetime64`: counts of a unit since 1970, written as ISO 8601 has dates, in the proleptic Gregorian calendar.
 
-use super::dtype::TimeUnit;
+use super::element::TimeUnit;
 
 /// `NPY_DATETIME_NAT`.
-pub(super) const NOT_A_TIME: i64 = i64::MIN;
+pub const NOT_A_TIME: i64 = i64::MIN;
 
 /// Names in the order of `NPY_DATETIMEUNIT` (`numpy/ndarraytypes.h`); 3 was business days.
 const NAMES: [&str; 15] = [
     "Y", "M", "W", "B", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic",
 ];
-pub(super) const GENERIC: u32 = 14;
+pub const GENERIC: u32 = 14;
+
+/// Position in `NPY_DATETIMEUNIT`.
+pub fn number_of(name: &str) -> Option<u32> {
+    let name = if name == "μs" { "us" } else { name };
+    let position = NAMES.iter().position(|&known| known == name)?;
+    u32::try_from(position).ok().filter(|&number| number != 3)
+}
 
 impl TimeUnit {
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         NAMES.get(self.number as usize).copied().unwrap_or("?")
     }
 
-    pub(super) fn is_generic(self) -> bool {
+    pub fn is_generic(self) -> bool {
         self.number == GENERIC
     }
 
     /// `ns`, `25s`.
-    pub(super) fn counted(self) -> String {
+    pub fn counted(self) -> String {
         match self.multiple {
             1 => self.name().to_string(),
             multiple => format!("{multiple}{}", self.name()),
@@ -29,7 +36,7 @@ impl TimeUnit {
     }
 
     /// In a dtype: `[25s]`, and nothing for the generic unit.
-    pub(super) fn bracketed(self) -> String {
+    pub fn bracketed(self) -> String {
         match self.is_generic() {
             true => String::new(),
             false => format!("[{}]", self.counted()),
@@ -37,13 +44,13 @@ impl TimeUnit {
     }
 
     /// The unit says more than the text of a moment shows.
-    pub(super) fn is_hidden_in_text(self) -> bool {
+    pub fn is_hidden_in_text(self) -> bool {
         self.multiple != 1 && !self.is_generic()
     }
 }
 
 /// A moment as `str()` gives it, to the precision of its unit.
-pub(super) fn moment(count: i64, unit: TimeUnit) -> String {
+pub fn moment(count: i64, unit: TimeUnit) -> String {
     if count == NOT_A_TIME {
         return "NaT".to_string();
     }

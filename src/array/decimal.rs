@@ -6,14 +6,14 @@ use num_traits::{One, Zero};
 
 /// `d.ddd × 10^exponent`. Zero is one digit 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Decimal {
+pub struct Decimal {
     /// ASCII.
     pub digits: Vec<u8>,
     pub exponent: i32,
 }
 
 impl Decimal {
-    pub(super) fn zero() -> Decimal {
+    pub fn zero() -> Decimal {
         Decimal {
             digits: vec![b'0'],
             exponent: 0,
@@ -21,7 +21,7 @@ impl Decimal {
     }
 
     /// From what Rust's `{:e}` writes.
-    pub(super) fn parse(scientific: &str) -> Decimal {
+    pub fn parse(scientific: &str) -> Decimal {
         let (digits, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
         Decimal {
             digits: digits.bytes().filter(u8::is_ascii_digit).collect(),
@@ -30,11 +30,11 @@ impl Decimal {
     }
 
     /// Digits behind the decimal point, written without an exponent.
-    pub(super) fn fraction_length(&self) -> i64 {
+    pub fn fraction_length(&self) -> i64 {
         (self.digits.len() as i64 - 1 - i64::from(self.exponent)).max(0)
     }
 
-    pub(super) fn without_trailing_zeros(mut self) -> Decimal {
+    pub fn without_trailing_zeros(mut self) -> Decimal {
         while self.digits.len() > 1 && self.digits.last() == Some(&b'0') {
             self.digits.pop();
         }
@@ -42,7 +42,7 @@ impl Decimal {
     }
 
     /// Both sides of the decimal point, the right one without trailing zeros.
-    pub(super) fn positional(&self) -> (String, String) {
+    pub fn positional(&self) -> (String, String) {
         let text: String = self.digits.iter().map(|&digit| char::from(digit)).collect();
         let (left, right) = match usize::try_from(self.exponent) {
             Err(_) => {
@@ -64,7 +64,7 @@ impl Decimal {
 
 /// A finite number above zero, exactly: `mantissa × 2^exponent`.
 #[derive(Debug, Clone)]
-pub(super) struct Exact {
+pub struct Exact {
     pub mantissa: u64,
     pub exponent: i32,
     /// The neighbour below is half as far away as the one above.
@@ -107,7 +107,7 @@ impl Exact {
     }
 
     /// The fewest digits that lie nearer to this number than to its neighbours.
-    pub(super) fn shortest(&self) -> Decimal {
+    pub fn shortest(&self) -> Decimal {
         let (exponent, mut rest, denominator, mut above) = self.normalised();
         let mut below = match self.narrow_below {
             true => &above >> 1,
@@ -141,7 +141,7 @@ impl Exact {
     }
 
     /// So many digits, half to even; of none, the digit before the first, 0 or 1.
-    pub(super) fn rounded(&self, count: i64) -> Decimal {
+    pub fn rounded(&self, count: i64) -> Decimal {
         let (exponent, mut rest, denominator, _) = self.normalised();
         let count = usize::try_from(count).unwrap_or(0);
         let mut digits = vec![b'0'];
@@ -168,7 +168,7 @@ impl Exact {
     }
 
     /// So many digits behind the decimal point.
-    pub(super) fn rounded_fraction(&self, count: usize) -> Decimal {
+    pub fn rounded_fraction(&self, count: usize) -> Decimal {
         let (exponent, ..) = self.normalised();
         let digits = i64::from(exponent) + 1 + count as i64;
         match digits {
@@ -178,13 +178,13 @@ impl Exact {
     }
 
     /// Whether this is larger than `other`.
-    pub(super) fn exceeds(&self, other: &Exact) -> bool {
+    pub fn exceeds(&self, other: &Exact) -> bool {
         let (one, two) = (self.ratio(), other.ratio());
         one.0 * two.1 > two.0 * one.1
     }
 
     /// Whether this divided by `other` is above `factor` once it is rounded to 64 bits.
-    pub(super) fn exceeds_times(&self, other: &Exact, factor: u64) -> bool {
+    pub fn exceeds_times(&self, other: &Exact, factor: u64) -> bool {
         let (one, two) = (self.ratio(), other.ratio());
         let shift = 64 - (64 - factor.leading_zeros());
         // Half a unit in the last place of the factor.

@@ -1,13 +1,15 @@
 //! Real numbers of numpy's four widths.
 
 use super::decimal::{Decimal, Exact};
-use super::dtype::Width;
+use super::element::Width;
 
 /// One number as its bits, which tell it exactly.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Real {
+pub enum Real {
     /// As a double, which holds every half exactly, and its bits.
     Half(f64, u16),
+    /// The bits of a bfloat16.
+    Brain(u16),
     Single(f32),
     Double(f64),
     Extended {
@@ -19,7 +21,7 @@ pub(super) enum Real {
 
 impl Real {
     /// From bytes in the machine's order; the first of them if there are more.
-    pub(super) fn from_bytes(width: Width, bytes: &[u8]) -> Option<Real> {
+    pub fn from_bytes(width: Width, bytes: &[u8]) -> Option<Real> {
         fn array<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
             bytes.get(..N)?.try_into().ok()
         }
@@ -28,6 +30,7 @@ impl Real {
                 let bits = u16::from_le_bytes(array(bytes)?);
                 Real::Half(half(bits), bits)
             }
+            Width::Brain => Real::Brain(u16::from_le_bytes(array(bytes)?)),
             Width::Single => Real::Single(f32::from_le_bytes(array(bytes)?)),
             Width::Double => Real::Double(f64::from_le_bytes(array(bytes)?)),
             Width::Extended => Real::Extended {
@@ -37,18 +40,19 @@ impl Real {
         })
     }
 
-    pub(super) fn is_negative(self) -> bool {
+    pub fn is_negative(self) -> bool {
         match self {
-            Real::Half(_, bits) => bits >> 15 == 1,
+            Real::Half(_, bits) | Real::Brain(bits) => bits >> 15 == 1,
             Real::Single(value) => value.is_sign_negative(),
             Real::Double(value) => value.is_sign_negative(),
             Real::Extended { exponent, .. } => exponent >> 15 == 1,
         }
     }
 
-    pub(super) fn is_nan(self) -> bool {
+    pub fn is_nan(self) -> bool {
         match self {
             Real::Half(value, _) | Real::Double(value) => value.is_nan(),
+            Real::Brain(bits) => brain(bits).is_nan(),
             Real::Single(value) => value.is_nan(),
             // Without the leading bit it is no number of the x87 at all.
             Real::Extended { mantissa, exponent } => match exponent & 0x7fff {
@@ -59,24 +63,26 @@ impl Real {
         }
     }
 
-    pub(super) fn is_finite(self) -> bool {
+    pub fn is_finite(self) -> bool {
         match self {
             Real::Half(value, _) | Real::Double(value) => value.is_finite(),
+            Real::Brain(bits) => brain(bits).is_finite(),
             Real::Single(value) => value.is_finite(),
             Real::Extended { exponent, .. } => exponent & 0x7fff != 0x7fff && !self.is_nan(),
         }
     }
 
-    pub(super) fn is_zero(self) -> bool {
+    pub fn is_zero(self) -> bool {
         match self {
             Real::Half(value, _) | Real::Double(value) => value == 0.0,
+            Real::Brain(bits) => bits & 0x7fff == 0,
             Real::Single(value) => value == 0.0,
             Real::Extended { mantissa, .. } => mantissa == 0,
         }
     }
 
     /// Without the sign. Only of a finite number that is not zero.
-    pub(super) fn exact(self) -> Exact {
+    pub fn exact(self) -> Exact {
         let of = |fraction: u64, exponent: u64, bits: i32, bias: i32| match exponent {
             0 => Exact {
                 mantissa: fraction,
@@ -96,6 +102,7 @@ impl Real {
                 10,
                 15,
             ),
+            Real::Brain(bits) => of(u64::from(bits & 0x7f), u64::from(bits >> 7 & 0xff), 7, 127),
             Real::Single(value) => {
                 let bits = value.to_bits();
                 of(
@@ -121,7 +128,7 @@ impl Real {
     }
 
     /// The fewest digits that tell this number from its neighbours, of a finite number without its sign.
-    pub(super) fn shortest(self) -> Decimal {
+    pub fn shortest(self) -> Decimal {
         match self {
             _ if self.is_zero() => Decimal::zero(),
             Real::Single(value) => Decimal::parse(&format!("{:e}", value.abs())),
@@ -131,19 +138,19 @@ impl Real {
     }
 
     /// So many digits behind the point of `d.ddd`, half to even.
-    pub(super) fn rounded(self, count: usize) -> Decimal {
+    pub fn rounded(self, count: usize) -> Decimal {
         match self {
             _ if self.is_zero() => Decimal::zero(),
             Real::Single(value) => Decimal::parse(&format!("{:.count$e}", value.abs())),
             Real::Double(value) | Real::Half(value, _) => {
                 Decimal::parse(&format!("{:.count$e}", value.abs()))
             }
-            Real::Extended { .. } => self.exact().rounded(count as i64 + 1),
+            Real::Brain(_) | Real::Extended { .. } => self.exact().rounded(count as i64 + 1),
         }
     }
 
     /// So many digits behind the decimal point, half to even.
-    pub(super) fn rounded_fraction(self, count: usize) -> Decimal {
+    pub fn rounded_fraction(self, count: usize) -> Decimal {
         match self.is_zero() {
             true => Decimal::zero(),
             false => self.exact().rounded_fraction(count),
@@ -151,8 +158,13 @@ impl Real {
     }
 }
 
+/// bfloat16: the upper half of a single.
+pub fn brain(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
+}
+
 /// IEEE 754 binary16.
-pub(in crate::python) fn half(bits: u16) -> f64 {
+pub fn half(bits: u16) -> f64 {
     let fraction = f64::from(bits & 0x3ff);
     let magnitude = match bits >> 10 & 0x1f {
         0 => fraction * 2_f64.powi(-24),
@@ -168,7 +180,7 @@ pub(in crate::python) fn half(bits: u16) -> f64 {
 }
 
 /// The binary16 next to a number, the even one of two.
-pub(super) fn to_half(value: f64) -> u16 {
+pub fn to_half(value: f64) -> u16 {
     let sign = if value.is_sign_negative() { 1 << 15 } else { 0 };
     let magnitude = value.abs();
     if value.is_nan() {
