@@ -6,6 +6,9 @@ use super::release::Release;
 use super::text::{Elements, MOST, TextError, Writing};
 use super::view::View;
 
+/// numpy writes up to 1,000 elements of an array in a record, all of them on one line.
+const LONGEST_SUBARRAY: u64 = 24;
+
 /// `array([…], dtype=float32)`: what a numpy of this release prints of a view.
 pub fn array_text<E: Elements>(
     view: &View,
@@ -24,6 +27,7 @@ pub fn array_text<E: Elements>(
             release,
             alone: view.shape.is_empty(),
             scalar: false,
+            longest_subarray: LONGEST_SUBARRAY,
         };
         let texts = writing.texts(&view.element, &places, elements)?;
         page::lay_out(&view.shape, summarised, texts, NAME.len() + 1, 1)

@@ -4,7 +4,7 @@ use super::calendar::{self, NOT_A_TIME};
 use super::element::{ElementType, Field, Kind, Width};
 use super::floats::Column;
 use super::number_text;
-use super::page::{self, THRESHOLD};
+use super::page;
 use super::real::Real;
 use super::release::Release;
 
@@ -48,6 +48,8 @@ pub struct Writing {
     pub alone: bool,
     /// A record by itself: its numbers are written in full.
     pub scalar: bool,
+    /// Of an array in a record only the edges are shown if it has more elements.
+    pub longest_subarray: u64,
 }
 
 type Texts<E> = Result<Vec<String>, TextError<<E as Elements>::Error>>;
@@ -214,7 +216,7 @@ impl Writing {
             ..self
         };
         let texts = writing.texts(base, &inner, elements)?;
-        let summarised = self.release.is_second() && size as u64 > THRESHOLD;
+        let summarised = size as u64 > self.longest_subarray;
         let row = |index: usize| {
             let own = texts
                 .get(index * size..(index + 1) * size)

@@ -284,7 +284,7 @@ fn resolved(shape: &[i64], count: u64) -> Result<Vec<u64>, ViewError> {
         product.saturating_mul(length as u64)
     });
     let is_open = shape.len() > 1 && shape.iter().any(|&length| length < 0);
-    if is_open && (product == 0 || count % product != 0) {
+    if is_open && (product == 0 || !count.is_multiple_of(product)) {
         let lengths: Vec<String> = shape.iter().map(i64::to_string).collect();
         return Err(ViewError::Indivisible {
             count,

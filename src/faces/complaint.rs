@@ -23,3 +23,10 @@ impl Write for Unheeded {
 pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
+
+/// One line that the next one takes the place of.
+pub(super) fn report_progress(text: &str) {
+    let mut out = io::stderr();
+    let _ = write!(out, "\r\x1b[K{text}");
+    let _ = out.flush();
+}

@@ -9,6 +9,7 @@ mod frame;
 mod ids;
 mod report;
 mod segment;
+mod segment_view;
 mod snapshot;
 mod task;
 mod thread;
@@ -22,6 +23,9 @@ pub use report::{Phase, ProcessReport, Report, SCHEMA, Usage};
 pub use segment::{
     Certainty, Mapper, Opener, Removal, RemovalReport, Segment, SegmentKind, SegmentReport,
     SegmentTracker, SegmentVerdict, Unreadable,
+};
+pub use segment_view::{
+    FieldStatistics, Guess, SegmentBrief, SegmentDump, SegmentView, Statistics,
 };
 pub use snapshot::{
     Limit, OpenFile, ProcessFacts, SNAPSHOT_SCHEMA, SnapshotFacts, ThreadFacts, Variable,

@@ -15,6 +15,7 @@ mod mapping;
 mod memory;
 mod pages;
 mod registers;
+pub mod shared_file;
 pub mod still;
 pub mod sysv;
 pub mod trace;

@@ -44,7 +44,7 @@ pub use numpy::{ArrayFacts, ArrayView, NumpyScalar};
 pub use object::{Attribute, Field};
 pub use own_words::OwnWords;
 pub use reach::Reach;
-pub use repr::Limits;
+pub use repr::{Limits, bytes_literal, text_literal};
 pub use resource_tracker::TrackedResource;
 pub use stack::Evaluation;
 pub use thread::PythonThread;

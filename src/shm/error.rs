@@ -8,4 +8,8 @@ pub enum ShmError {
     NoSuchSegment { name: String },
     #[error("several segments are called {name}: say which with its inode, {}", choices.join(" or "))]
     Ambiguous { name: String, choices: Vec<String> },
+    #[error("several segments begin with {name}: {}", choices.join(", "))]
+    Beginnings { name: String, choices: Vec<String> },
+    #[error("{name} cannot be read: {why}")]
+    Unreachable { name: String, why: String },
 }

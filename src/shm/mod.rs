@@ -2,21 +2,30 @@
 //!
 //! It knows processes and nothing of Python. See `docs/internals/shared-memory.md`.
 
+mod bytes;
 mod census;
 mod creator;
 mod designation;
 mod error;
+mod find;
 mod found;
 mod identity;
 mod leaks;
 mod openers;
+mod reach;
 mod removal;
 mod size;
+mod statistics;
 mod trackers;
 mod verdict;
+mod walk;
 
+pub use bytes::{BytesError, SegmentBytes, Way};
 pub use census::{Census, Wanted};
 pub use designation::Designation;
 pub use error::ShmError;
+pub use reach::Reached;
 pub use removal::Caution;
+pub use statistics::{of_parts, statistics};
 pub use trackers::Tracker;
+pub use walk::{Progress, WalkError};

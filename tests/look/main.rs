@@ -29,6 +29,7 @@ mod packed;
 mod ps;
 mod session;
 mod shm;
+mod shm_show;
 mod snapshots;
 mod sources;
 mod stack;

@@ -15,6 +15,7 @@ pub mod quantity;
 #[cfg(test)]
 mod sample;
 mod seen_values;
+pub mod segment_view;
 pub mod segments;
 pub mod set_label;
 pub mod source;

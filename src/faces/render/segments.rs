@@ -91,7 +91,7 @@ fn cells(segment: &Segment, now: Option<u64>) -> Vec<Cell> {
     ]
 }
 
-fn kind(kind: SegmentKind) -> &'static str {
+pub(super) fn kind(kind: SegmentKind) -> &'static str {
     match kind {
         SegmentKind::Posix => "posix",
         SegmentKind::Unlinked => "unlinked",
@@ -169,7 +169,7 @@ fn users(segment: &Segment) -> String {
     parts.join(", ")
 }
 
-fn labels(pids: &[Pid]) -> String {
+pub(super) fn labels(pids: &[Pid]) -> String {
     let pids: Vec<String> = pids.iter().map(Pid::to_string).collect();
     compress(pids.iter().map(String::as_str))
 }

@@ -13,6 +13,7 @@ use super::stat::Stat;
 use super::{file, maps, open_address_space, proc_file, refusal, threads};
 use crate::model::{Pid, Tid};
 use crate::process::file_facts::FileFacts;
+use crate::process::shared_file::SharedFile;
 use crate::process::{Mapping, ProcessError};
 
 /// Descriptors of a process that are looked at. A service may have a million open.
@@ -150,6 +151,17 @@ pub fn in_shm_folder(path: &Path) -> Option<&Path> {
 /// The file behind a mapping of a process.
 pub fn file_behind(pid: Pid, mapping: &Mapping) -> Result<FileFacts, ProcessError> {
     file::facts(Tid(pid.0), mapping)
+}
+
+/// The same, opened to be read.
+pub fn open_behind(pid: Pid, mapping: &Mapping) -> Result<fs::File, ProcessError> {
+    file::open(Tid(pid.0), mapping)
+}
+
+/// What a descriptor of a process leads to, opened anew to be read.
+pub fn open_descriptor(pid: Pid, descriptor: u32) -> io::Result<fs::File> {
+    let link = format!("/proc/{pid}/fd/{descriptor}");
+    SharedFile::open(Path::new(&link), true)
 }
 
 /// How much of the file behind a mapping is in memory and in swap space: bytes.

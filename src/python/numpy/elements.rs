@@ -2,6 +2,7 @@
 
 use super::dtype::Dtype;
 use crate::array::Release;
+use crate::array::page::THRESHOLD;
 use crate::array::text::{self, TextError, Writing};
 use crate::model::Addr;
 use crate::python::{Look, LookError};
@@ -32,6 +33,10 @@ impl Elements<'_, '_, '_> {
             release: self.release,
             alone: self.alone,
             scalar: self.scalar,
+            longest_subarray: match self.release.is_second() {
+                true => THRESHOLD,
+                false => u64::MAX,
+            },
         };
         let raw: Vec<u64> = places.iter().map(|place| place.0).collect();
         let texts = writing.texts(&dtype.element_type(), &raw, self);

@@ -41,6 +41,8 @@ pub(in crate::python) use dispatch::Write;
 pub(in crate::python) use memory_views::dimensions;
 pub(in crate::python) use writer::Writer;
 
+pub use text::{bytes_literal, text_literal};
+
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;

@@ -147,38 +147,44 @@ fn quote_bytes(writer: &mut Writer<'_, '_>, bytes: &[u8], length: u64, escapes_a
     }
 }
 
+/// What `repr()` gives in an interpreter of this version for a `str` of these code points.
+pub fn text_literal(code_points: &[u32], version: Minor) -> String {
+    let has = |quote: char| code_points.contains(&(quote as u32));
+    let quote = if has('\'') && !has('"') { '"' } else { '\'' };
+    let mut text = String::from(quote);
+    text.extend(
+        code_points
+            .iter()
+            .map(|&point| escaped(point, quote, version)),
+    );
+    text.push(quote);
+    text
+}
+
+/// What `repr()` gives for these `bytes`.
+pub fn bytes_literal(bytes: &[u8], version: Minor) -> String {
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
+        '"'
+    } else {
+        '\''
+    };
+    let mut text = format!("b{quote}");
+    for &byte in bytes {
+        match byte {
+            0x7f.. => text.push_str(&format!("\\x{byte:02x}")),
+            _ => text.push_str(&escaped(byte.into(), quote, version)),
+        }
+    }
+    text.push(quote);
+    text
+}
+
 impl Look<'_> {
-    /// What `repr()` gives in this interpreter for a `str` of these code points.
     pub(in crate::python) fn text_literal(&self, code_points: &[u32]) -> String {
-        let version = self.layout().version;
-        let has = |quote: char| code_points.contains(&(quote as u32));
-        let quote = if has('\'') && !has('"') { '"' } else { '\'' };
-        let mut text = String::from(quote);
-        text.extend(
-            code_points
-                .iter()
-                .map(|&point| escaped(point, quote, version)),
-        );
-        text.push(quote);
-        text
+        text_literal(code_points, self.layout().version)
     }
 
-    /// What `repr()` gives for these `bytes`.
     pub(in crate::python) fn bytes_literal(&self, bytes: &[u8]) -> String {
-        let version = self.layout().version;
-        let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
-            '"'
-        } else {
-            '\''
-        };
-        let mut text = format!("b{quote}");
-        for &byte in bytes {
-            match byte {
-                0x7f.. => text.push_str(&format!("\\x{byte:02x}")),
-                _ => text.push_str(&escaped(byte.into(), quote, version)),
-            }
-        }
-        text.push(quote);
-        text
+        bytes_literal(bytes, self.layout().version)
     }
 }

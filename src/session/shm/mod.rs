@@ -1,12 +1,18 @@
 //! The memory that processes share.
 
+mod element_texts;
+mod hexdump;
 mod removal;
+mod show;
 mod trackers;
+mod values;
 
 use std::collections::BTreeSet;
 
 pub use self::removal::{leaks, remove, remove_leaks};
-pub use crate::shm::{Caution, Designation, ShmError};
+pub use self::show::{ShowError, ShowOptions, Shown, show};
+pub use crate::array::view::Order;
+pub use crate::shm::{Caution, Designation, Progress, ShmError};
 
 use self::trackers::trackers;
 use crate::model::{Pid, SegmentReport};

@@ -2,7 +2,9 @@
 
 mod census;
 mod leaks;
+mod progress;
 mod remove;
+mod show;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -14,6 +16,7 @@ Examples:
   pmdb shm                   all shared memory of this machine
   pmdb shm 4242              what a process maps or has open, and who else does
   pmdb shm 4242 --tree       the same of a process and its descendants
+  pmdb shm show psm_3f2a --as f64 --shape 1000,64    what is in a segment, and its statistics
   pmdb shm leaks             what nobody needs, and why
   pmdb shm leaks --remove    removes it, after a question
   pmdb shm rm psm_3f2a       removes one, if nobody uses it
@@ -31,6 +34,7 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
+    Show(show::Arguments),
     Leaks(leaks::Arguments),
     Rm(remove::Arguments),
 }
@@ -38,6 +42,7 @@ enum Action {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         None => census::run(&arguments.census),
+        Some(Action::Show(arguments)) => show::run(arguments),
         Some(Action::Leaks(arguments)) => leaks::run(arguments),
         Some(Action::Rm(arguments)) => remove::run(arguments),
     }

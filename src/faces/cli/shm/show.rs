@@ -1,0 +1,148 @@
+//! `pmdb shm show`.
+
+use clap::{ColorChoice, ValueEnum};
+
+use super::print_json;
+use super::progress::watched;
+use crate::faces::cli::stack::palette;
+use crate::faces::cli::{Failure, print};
+use crate::faces::render::segment_view::write_shown;
+use crate::session::shm::{Order, ShowError, ShowOptions, show};
+
+const EXAMPLES: &str = "\
+Examples:
+  pmdb shm show psm_3f2a                                   bytes, and a guess at what they are
+  pmdb shm show psm_3f2a --as f64 --shape 1000,64          an array, and its statistics
+  pmdb shm show psm_3f2a --as '>f4' --shape -1,3 '[::2, 0]'
+  pmdb shm show psm_3f2a --as 'struct {u32 seq; u32 len; f32 x[256];}' --at 4096
+  pmdb shm show 4242:0x7f2a50000000 --as u8                the segment that a process maps there
+  pmdb shm show psm_3f2a --as f64 --json | jq .statistics";
+
+/// Show what is in a segment: bytes, or elements of a type as numpy writes them, with their statistics.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Its name as `pmdb shm` lists it or the beginning of that, PID:ADDRESS, or DEVICE:INODE.
+    name: String,
+    /// Which elements, as in numpy: '[10:20]', '[::2, 3]', "['field']".
+    slice: Option<String>,
+    #[command(flatten)]
+    elements: Elements,
+    /// At most so many values with --json.
+    #[arg(long, value_name = "N", requires = "json")]
+    values: Option<u64>,
+    /// Do not go through all elements.
+    #[arg(long)]
+    no_statistics: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// When to use colours.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+}
+
+/// What the bytes are to be taken for.
+#[derive(clap::Args)]
+pub(super) struct Elements {
+    /// The type of the elements: f64, float32, '>i4', u8, bf16, bool, complex64, 'datetime64[ns]', S8, U4, or a structure of C
+    /// or Rust.
+    #[arg(long = "as", value_name = "DTYPE")]
+    dtype: Option<String>,
+    /// How many along each axis; -1 for one of them is what the others leave.
+    #[arg(
+        long,
+        value_name = "N,…",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        requires = "dtype"
+    )]
+    shape: Vec<i64>,
+    /// Bytes from one element to the next along each axis.
+    #[arg(
+        long,
+        value_name = "BYTES,…",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        requires = "shape"
+    )]
+    strides: Vec<i64>,
+    /// Which axis is the fastest: the last (C) or the first (F).
+    #[arg(
+        long,
+        value_name = "ORDER",
+        default_value = "C",
+        ignore_case = true,
+        conflicts_with = "strides"
+    )]
+    order: OrderName,
+    /// Where the first element lies: bytes from the beginning of the segment, also 0x….
+    #[arg(long, value_name = "OFFSET", default_value = "0", value_parser = offset)]
+    at: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OrderName {
+    #[value(name = "C")]
+    C,
+    #[value(name = "F")]
+    F,
+}
+
+impl Elements {
+    /// What they say of a segment.
+    pub(super) fn options(&self, name: &str, slice: Option<&str>) -> ShowOptions {
+        let given = |list: &Vec<i64>| (!list.is_empty()).then(|| list.clone());
+        ShowOptions {
+            name: name.to_string(),
+            dtype: self.dtype.clone(),
+            shape: given(&self.shape),
+            strides: given(&self.strides),
+            order: match self.order {
+                OrderName::C => Order::C,
+                OrderName::F => Order::Fortran,
+            },
+            at: self.at,
+            slice: slice.map(str::to_string),
+            ..ShowOptions::default()
+        }
+    }
+}
+
+fn offset(text: &str) -> Result<u64, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number.map_err(|_| "an offset is a number of bytes".to_string())
+}
+
+pub(super) fn failure(error: &ShowError) -> Failure {
+    match error.is_usage() {
+        true => Failure::Usage(format!("pmdb: {error}")),
+        false => Failure::Operation(vec![error.to_string()]),
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let slice = arguments.slice.as_deref();
+    if slice.is_some() && arguments.elements.dtype.is_none() {
+        let text = "pmdb: a slice is of elements: say of what type with --as";
+        return Err(Failure::Usage(text.to_string()));
+    }
+    let options = ShowOptions {
+        values: match arguments.json {
+            true => arguments.values,
+            false => Some(0),
+        },
+        without_statistics: arguments.no_statistics,
+        ..arguments.elements.options(&arguments.name, slice)
+    };
+    let shown = watched(|progress| show(&options, progress)).map_err(|error| failure(&error))?;
+    if arguments.json {
+        return print_json(&shown);
+    }
+    let mut text = Vec::new();
+    write_shown(&mut text, &shown, palette(arguments.color))?;
+    print(&text)
+}

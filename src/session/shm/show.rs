@@ -1,0 +1,200 @@
+//! What is in a segment: a typed view of it, or its bytes.
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::element_texts::InSegment;
+use super::{hexdump, values};
+use crate::array::array_text::array_text;
+use crate::array::dtype::{self, DtypeError};
+use crate::array::slice::{Slice, SliceError};
+use crate::array::text::TextError;
+use crate::array::view::{Order, ViewError};
+use crate::array::{Release, View, dtype_text};
+use crate::model::{SCHEMA, SegmentDump, SegmentView};
+use crate::process::ProcessError;
+use crate::process::family::ProcessTable;
+use crate::shm::{
+    BytesError, Census, Progress, Reached, SegmentBytes, ShmError, WalkError, of_parts, statistics,
+};
+
+/// Values that are given where a program asks.
+const MOST_VALUES: u64 = 10_000;
+
+/// What is to be shown of which segment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ShowOptions {
+    pub name: String,
+    /// Bytes without it.
+    pub dtype: Option<String>,
+    pub shape: Option<Vec<i64>>,
+    pub strides: Option<Vec<i64>>,
+    pub order: Order,
+    /// Where the first element lies. Bytes.
+    pub at: u64,
+    pub slice: Option<String>,
+    /// Values that are given; [`MOST_VALUES`] without it.
+    pub values: Option<u64>,
+    /// Only as far as they are needed to be shown.
+    pub without_statistics: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Shown {
+    /// With the text that numpy has for it.
+    View {
+        #[serde(flatten)]
+        view: Box<SegmentView>,
+        #[serde(skip)]
+        text: String,
+    },
+    Bytes(SegmentDump),
+}
+
+#[derive(Debug, Error)]
+pub enum ShowError {
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error(transparent)]
+    Segment(#[from] ShmError),
+    #[error(transparent)]
+    Dtype(#[from] DtypeError),
+    #[error(transparent)]
+    View(#[from] ViewError),
+    #[error(transparent)]
+    Slice(#[from] SliceError),
+    #[error(transparent)]
+    Bytes(#[from] BytesError),
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    #[error("it has {size} bytes, and byte {at} is beyond its end")]
+    Beyond { at: u64, size: u64 },
+    #[error(
+        "a view with so many axes has too many elements at its edges to be shown: take a slice of it"
+    )]
+    TooMany,
+}
+
+impl ShowError {
+    /// The user's words make no sense, whatever is in the segment.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            ShowError::Dtype(_) | ShowError::Slice(SliceError::Syntax(_) | SliceError::StepOfZero)
+        )
+    }
+}
+
+pub fn show(options: &ShowOptions, progress: &Progress) -> Result<Shown, ShowError> {
+    let element = options.dtype.as_deref().map(dtype::parse).transpose()?;
+    let slice = options.slice.as_deref().map(Slice::parse).transpose()?;
+    let table = ProcessTable::read()?;
+    let reached = Census::take(&table, Vec::new()).reach(&options.name)?;
+    let Some(element) = element else {
+        return Ok(Shown::Bytes(hexdump::dump(&reached, options.at)?));
+    };
+    let available = reached.bytes.size();
+    let whole = View::new(
+        element,
+        options.at,
+        options.shape.as_deref(),
+        options.strides.as_deref(),
+        options.order,
+        available,
+    )?;
+    let view = match &slice {
+        Some(slice) => slice.of(&whole)?,
+        None => whole.clone(),
+    };
+    shown(options, &reached, &whole, view, progress)
+}
+
+fn shown(
+    options: &ShowOptions,
+    reached: &Reached,
+    whole: &View,
+    view: View,
+    progress: &Progress,
+) -> Result<Shown, ShowError> {
+    let bytes = &reached.bytes;
+    let text = array_text(&view, Release::of_major(2), &mut InSegment(bytes));
+    let text = text.map_err(|error| match error {
+        TextError::Elements(error) => ShowError::Bytes(error),
+        TextError::TooMany | TextError::Unknown => ShowError::TooMany,
+    })?;
+    let (statistics, fields) = if options.without_statistics {
+        (None, Vec::new())
+    } else {
+        progress.expect(view.size());
+        let own = statistics(bytes, &view, progress)?;
+        let parts = match own {
+            Some(_) => Vec::new(),
+            None => of_parts(bytes, &view, progress)?,
+        };
+        (own, parts)
+    };
+    let most = options.values.unwrap_or(MOST_VALUES);
+    let values = values::values(bytes, &view, most)?;
+    let view = SegmentView {
+        schema: SCHEMA,
+        segment: reached.brief.clone(),
+        dtype: dtype_text::name(&view.element),
+        item_size: view.element.size,
+        offset: view.offset,
+        values_left_out: view.size() - values.len() as u64,
+        shape: view.shape,
+        strides: view.strides,
+        statistics,
+        fields,
+        values,
+        notes: notes(options, reached, whole),
+    };
+    Ok(Shown::View {
+        view: Box::new(view),
+        text,
+    })
+}
+
+/// What may be otherwise than it looks.
+fn notes(options: &ShowOptions, reached: &Reached, whole: &View) -> Vec<String> {
+    let mut notes = Vec::new();
+    let size = reached.bytes.size();
+    if options.shape.is_none() {
+        let left = (size - options.at) % whole.element.size;
+        if left > 0 {
+            notes.push(format!("the last {left} bytes are less than an element"));
+        }
+    }
+    notes.extend(changes(&reached.bytes, size));
+    if let Some(pid) = reached.brief.through {
+        notes.push(format!("it was read through the memory of process {pid}"));
+    }
+    let writers = reached.brief.writers.len();
+    if writers > 0 {
+        let who = match writers {
+            1 => "1 process may write".to_string(),
+            writers => format!("{writers} processes may write"),
+        };
+        notes.push(format!(
+            "{who} to it: what was read may be of several moments"
+        ));
+    }
+    notes
+}
+
+fn changes(bytes: &SegmentBytes, size: u64) -> Vec<String> {
+    let mut notes = Vec::new();
+    match bytes.lost_pages() {
+        0 => {}
+        lost => notes.push(format!(
+            "{lost} pages of it were cut off while it was read (SIGBUS), and were taken for zeros"
+        )),
+    }
+    if let Some(now) = bytes.other_size() {
+        notes.push(format!(
+            "it had {size} bytes when it was opened, and has {now} now"
+        ));
+    }
+    notes
+}

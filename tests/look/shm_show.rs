@@ -1,0 +1,264 @@
+//! `pmdb shm show` against what numpy says of the same memory.
+
+use crate::support::{Fixture, Python, any_python, pmdb, pythons, skip, venv};
+use serde_json::Value;
+
+/// An interpreter with a numpy whose texts are those that pmdb writes.
+fn with_newest_numpy() -> Option<Python> {
+    let newest = pythons()
+        .iter()
+        .rev()
+        .filter(|python| python.minor >= 11)
+        .find_map(|python| venv(python, &["numpy"]));
+    if newest.is_none() {
+        skip(
+            "shm show",
+            "there is no interpreter with numpy 2.4 or newer",
+        );
+    }
+    newest
+}
+
+/// Sums of 64-bit floats in another order differ by this much at most, relative to the sum of the magnitudes.
+const ROUNDING: f64 = 1e-12;
+
+fn is_near(own: &Value, numpys: &Value, scale: f64) -> bool {
+    match (own.as_f64(), numpys.as_f64()) {
+        (Some(own), Some(numpys)) => (own - numpys).abs() <= ROUNDING * scale.max(numpys.abs()),
+        _ => own == numpys,
+    }
+}
+
+fn largest(statistics: &Value) -> f64 {
+    ["min", "max"]
+        .iter()
+        .filter_map(|end| statistics[end].as_f64())
+        .map(f64::abs)
+        .fold(0.0, f64::max)
+}
+
+fn check(name: &str, case: &Value) -> Result<(), String> {
+    let words = case["words"].as_array().expect("a list").iter();
+    let words: Vec<&str> = words.map(|word| word.as_str().expect("a text")).collect();
+    let all: Vec<&str> = ["shm", "show", name]
+        .iter()
+        .chain(&words)
+        .copied()
+        .collect();
+    let json = pmdb(all.iter().copied().chain(["--json"]))
+        .succeeded()
+        .json();
+    let wrong = |what: &str, own: &Value, numpys: &Value| {
+        format!("{words:?}: {what}: {own}, and numpy says {numpys}")
+    };
+    for field in ["shape", "strides", "values"] {
+        if json[field] != case[field] {
+            return Err(wrong(field, &json[field], &case[field]));
+        }
+    }
+    if let Some(told) = case["statistics"].as_object() {
+        let own = &json["statistics"];
+        let scale = largest(&case["statistics"]);
+        for (field, numpys) in told {
+            let is_right = match field.as_str() {
+                "mean" | "std" => is_near(&own[field], numpys, scale),
+                _ => own[field] == *numpys,
+            };
+            if !is_right {
+                return Err(wrong(field, &own[field], numpys));
+            }
+        }
+    }
+    let text = pmdb(all).succeeded().stdout.clone();
+    let expected = case["repr"].as_str().expect("a text");
+    if !text.contains(&format!("\n\n{expected}\n")) {
+        return Err(format!("{words:?}:\n{text}\nnumpy says\n{expected}"));
+    }
+    Ok(())
+}
+
+#[test]
+fn every_dtype_shape_and_stride_is_what_numpy_says() {
+    let Some(python) = with_newest_numpy() else {
+        return;
+    };
+    let mut fixture = Fixture::python(&python, "viewing.py", &["20261130"]);
+    let said: Value = serde_json::from_str(fixture.ready()).expect("JSON");
+    let name = said["name"].as_str().expect("a name");
+    let cases = said["cases"].as_array().expect("a list");
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter_map(|case| check(name, case).err())
+        .collect();
+    fixture.write_line("end");
+    fixture.wait();
+    assert!(
+        wrong.is_empty(),
+        "numpy {}: {} of {} differ\n{}",
+        said["numpy"],
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+}
+
+/// A segment that `make` fills, in a program that waits.
+fn segment(make: &str) -> Option<Fixture> {
+    let python = any_python()?;
+    let program = format!(
+        "
+import ctypes, mmap, os, sys
+from multiprocessing import shared_memory
+{make}
+sys.stdin.readline()
+finish()
+os._exit(0)
+"
+    );
+    Some(Fixture::python_text(python, &program, &[]))
+}
+
+#[test]
+fn segments_without_a_name_are_reached() {
+    let Some(mut fixture) = segment(
+        "
+handle = os.memfd_create('scratch')
+os.ftruncate(handle, 8192)
+inside = mmap.mmap(handle, 8192)
+inside[4096:4104] = b'in memfd'
+os.close(handle)
+gone = shared_memory.SharedMemory(create=True, size=4096)
+gone.buf[:8] = b'unlinked'
+gone.unlink()
+nameless = mmap.mmap(-1, 4096)
+nameless[:9] = b'anonymous'
+address = ctypes.addressof(ctypes.c_char.from_buffer(nameless))
+print('ready', os.getpid(), gone.name, '%#x' % address, flush=True)
+finish = lambda: None
+",
+    ) else {
+        return;
+    };
+    let ready = fixture.ready().to_string();
+    let [pid, gone, address] = ready.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("{ready}")
+    };
+    let shown = |name: &str, at: &str| {
+        let words = [
+            "shm", "show", name, "--as", "S9", "--shape", "1", "--at", at, "--json",
+        ];
+        pmdb(words).succeeded().json()["values"][0].clone()
+    };
+    assert_eq!(shown(gone, "0"), "unlinked");
+    assert_eq!(shown(&format!("{pid}:{address}"), "0"), "anonymous");
+    assert_eq!(shown("memfd:scratch", "4096"), "in memfd");
+    fixture.write_line("end");
+    fixture.wait();
+}
+
+#[test]
+fn holes_are_zeros_and_stay_holes() {
+    let Some(mut fixture) = segment(
+        "
+name = 'pmdb-test-%d' % os.getpid()
+handle = os.open('/dev/shm/' + name, os.O_CREAT | os.O_RDWR)
+os.ftruncate(handle, 100 << 30)
+os.pwrite(handle, b'\\x07', 50 << 30)
+print('ready', name, flush=True)
+def finish():
+    os.unlink('/dev/shm/' + name)
+",
+    ) else {
+        return;
+    };
+    let name = fixture.ready().to_string();
+    let blocks = || {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(format!("/dev/shm/{name}"))
+            .expect("it is there")
+            .blocks()
+    };
+    let before = blocks();
+    let told = pmdb([
+        "shm", "show", &name, "--as", "u8", "--json", "--values", "1",
+    ])
+    .succeeded()
+    .json();
+    let statistics = &told["statistics"];
+    assert_eq!(statistics["count"], 100_u64 << 30);
+    assert_eq!(statistics["zero"], (100_u64 << 30) - 1);
+    assert_eq!(
+        statistics["first_nonzero"],
+        serde_json::json!([50_u64 << 30])
+    );
+    assert_eq!(statistics["max"], 7);
+    pmdb(["shm", "show", &name, "--at", "0x1000000"]).succeeded();
+    assert_eq!(blocks(), before, "looking has put pages into it");
+    fixture.write_line("end");
+    fixture.wait();
+}
+
+#[test]
+fn what_cannot_be_says_why() {
+    let Some(mut fixture) = segment(
+        "
+one = shared_memory.SharedMemory(create=True, size=4096, name='pmdb-test-%d-one' % os.getpid())
+two = shared_memory.SharedMemory(create=True, size=4097, name='pmdb-test-%d-two' % os.getpid())
+print('ready', one.name, flush=True)
+def finish():
+    one.unlink()
+    two.unlink()
+",
+    ) else {
+        return;
+    };
+    let one = fixture.ready().to_string();
+    let start = one.strip_suffix("one").expect("its name").to_string();
+    let two = format!("{start}two");
+    let failed = |words: &[&str]| {
+        let answer = pmdb(["shm", "show"].iter().chain(words));
+        answer.failed_with("").stderr.clone()
+    };
+    assert!(failed(&["no-such-segment"]).contains("`pmdb shm` lists what there is"));
+    let both = failed(&[&start]);
+    assert!(both.contains(&one) && both.contains(&two), "{both}");
+    let shape = failed(&[&one, "--as", "f64", "--shape", "1000,64"]);
+    assert!(
+        shape.contains("needs 512000 bytes from byte 0 on, and there are 4096"),
+        "{shape}"
+    );
+    let huge = ["--shape", "9223372036854775807,9223372036854775807"];
+    failed(&[&one, "--as", "f64", huge[0], huge[1]]);
+    let strides = failed(&[&one, "--as", "f64", "--shape", "2,2", "--strides=-8,8"]);
+    assert!(strides.contains("an element lies at byte -8"), "{strides}");
+    failed(&[
+        &one,
+        "--as",
+        "f64",
+        "--shape",
+        "2,2",
+        "--strides",
+        "9223372036854775807,9223372036854775807",
+    ]);
+    assert!(failed(&[&one, "--as", "f64", "--at", "4097"]).contains("there are 4096"));
+    assert!(failed(&[&one, "--as", "f64", "--shape", "-1,5"]).contains("cannot be divided"));
+    assert!(failed(&[&one, "--as", "f64", "[512]"]).contains("axis 0 has 512 elements"));
+    for words in [
+        ["--as", "float65"],
+        ["--as", "struct {u32 a;"],
+        ["--shape", "3"],
+    ] {
+        let answer = pmdb(["shm", "show", &one].iter().copied().chain(words));
+        assert_eq!(answer.code, Some(2), "{answer:?}");
+    }
+    let odd = pmdb(["shm", "show", &two, "--as", "f64"])
+        .succeeded()
+        .stdout
+        .clone();
+    assert!(
+        odd.contains("the last 1 bytes are less than an element"),
+        "{odd}"
+    );
+    fixture.write_line("end");
+    fixture.wait();
+}
