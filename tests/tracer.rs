@@ -1,6 +1,8 @@
 //! Following processes: what they do is told, whatever they do, and they do what they would have done.
 
 mod support;
+#[path = "tracer/who_writes.rs"]
+mod who_writes;
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -14,6 +14,7 @@ mod snapshot;
 mod task;
 mod thread;
 mod value;
+mod watch;
 
 pub use absence::Absence;
 pub use exception::{Exception, ExceptionState};
@@ -21,8 +22,8 @@ pub use frame::{ColumnRange, Frame, Language, Local, LocalKind};
 pub use ids::{Addr, BuildId, Pid, Tid};
 pub use report::{Phase, ProcessReport, Report, SCHEMA, Usage};
 pub use segment::{
-    Certainty, Mapper, Opener, Removal, RemovalReport, Segment, SegmentKind, SegmentReport,
-    SegmentTracker, SegmentVerdict, Unreadable,
+    Certainty, Mapper, Opener, Removal, RemovalReport, Segment, SegmentContents, SegmentKind,
+    SegmentObject, SegmentReport, SegmentTracker, SegmentVariable, SegmentVerdict, Unreadable,
 };
 pub use segment_view::{
     FieldStatistics, Guess, SegmentBrief, SegmentDump, SegmentView, Statistics,
@@ -33,3 +34,7 @@ pub use snapshot::{
 pub use task::{Awaited, AwaitedKind, EventLoop, Task, TaskState};
 pub use thread::{GilState, Thread, ThreadState};
 pub use value::{LengthUnit, Value};
+pub use watch::{
+    ElementChange, SegmentChange, SegmentEdit, SegmentWrite, WatchBegun, WatchEngine, WatchEvent,
+    WatchSummary, Writer,
+};

@@ -155,6 +155,40 @@ pub struct Removal {
     pub error: Option<String>,
 }
 
+/// What the processes that map a segment say of it: what `pmdb shm where` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentContents {
+    pub schema: u32,
+    pub name: String,
+    pub inode: u64,
+    /// Bytes.
+    pub size: u64,
+    /// By their places.
+    pub objects: Vec<SegmentObject>,
+    /// Which processes could not be asked, and why.
+    pub notes: Vec<String>,
+}
+
+/// Something that lies in a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentObject {
+    /// Bytes from the beginning of the segment.
+    pub offset: u64,
+    /// `float64[1000,64]` of an array, else the type.
+    pub what: String,
+    pub variables: Vec<SegmentVariable>,
+}
+
+/// A variable that is it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentVariable {
+    /// `self.w`
+    pub expression: String,
+    /// The function that has it, or the file of the module.
+    pub place: String,
+    pub pids: Vec<Pid>,
+}
+
 impl RemovalReport {
     pub fn new(removals: Vec<Removal>) -> RemovalReport {
         RemovalReport {

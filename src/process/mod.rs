@@ -16,6 +16,7 @@ mod memory;
 mod pages;
 mod registers;
 pub mod shared_file;
+pub mod shared_write;
 pub mod still;
 pub mod sysv;
 pub mod trace;

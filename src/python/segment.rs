@@ -22,7 +22,7 @@ impl Look<'_> {
 }
 
 /// The segment's name, and where in it the mapping begins.
-fn segment_name(mapping: &Mapping) -> Option<(String, u64)> {
+pub fn segment_name(mapping: &Mapping) -> Option<(String, u64)> {
     let Backing::File {
         path,
         offset,

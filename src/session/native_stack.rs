@@ -6,7 +6,7 @@ use super::mixed_stack::{MachineFrame, PythonFrames, mix};
 use crate::model::{Addr, Frame, GilState, Local, ProcessReport, Thread};
 use crate::native::values::Limits;
 use crate::native::{LoadedModules, NativeFrame, NativeStack, describe, locals, unwind};
-use crate::process::{Budget, Memory, Process, ThreadStatus};
+use crate::process::{Budget, Memory, Process, Registers, ThreadStatus};
 use crate::python::Evaluation;
 
 /// A thread that was found, and its native stack; or why it has none.
@@ -42,6 +42,20 @@ pub(super) fn walk(
             Walked { status, stack, locals }
         })
         .collect()
+}
+
+/// The stack of one thread that stands still.
+pub(super) fn walk_one(
+    status: ThreadStatus,
+    registers: &Registers,
+    modules: &LoadedModules<'_>,
+    memory: &Memory<'_>,
+) -> Walked {
+    Walked {
+        status,
+        stack: Ok(unwind(registers, modules, memory)),
+        locals: Vec::new(),
+    }
 }
 
 /// Puts the native frames into a report that has the Python ones. `evaluations` are those of its threads.

@@ -16,7 +16,9 @@ use crate::process::core::{CoreOptions, CoreProcess};
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
 use crate::process::trace::Custody;
-use crate::process::{Budget, Process, ProcessError, Source, ThreadStatus, mapped, still};
+use crate::process::{
+    Budget, Memory, Process, ProcessError, Registers, Source, ThreadStatus, mapped, still,
+};
 pub use crate::python::Limits;
 use crate::python::{Effort, Evaluation, Located, Locator, Look, PythonError, PythonThread};
 
@@ -340,6 +342,50 @@ pub(super) fn read_threads(
         report.error = Some(format!("not everything was read: {limit}"));
     }
     evaluations
+}
+
+/// One thread that stands still while the others run, with its Python and its native stack; without any if it has ended.
+pub(super) fn one_thread(
+    process: &dyn Process,
+    located: Option<&Located>,
+    parsed: &ParsedModules,
+    tid: Tid,
+    registers: &Registers,
+) -> ProcessReport {
+    let mut report = identify(process);
+    let budget = Budget::usual();
+    let kernel = match process.threads() {
+        Ok(threads) => threads,
+        Err(error) => {
+            report.error = Some(error.to_string());
+            return report;
+        }
+    };
+    let mut evaluations = Vec::new();
+    if let Some(located) = located {
+        let look = Look::within(process, located, budget.clone());
+        (report.name, report.rank) = {
+            let who = who::who(process, Some(&look));
+            (who.name, who.rank)
+        };
+        let (threads, broken) = look.threads(&kernel);
+        let is_it = |thread: &&PythonThread| thread.status.as_ref().is_some_and(|it| it.tid == tid);
+        (report.threads, evaluations) = threads
+            .iter()
+            .filter(is_it)
+            .map(|thread| describe(&look, thread, &StackOptions::default()))
+            .unzip();
+        if report.threads.is_empty() {
+            report.error = broken.map(|error| error.to_string());
+        }
+    }
+    if let Some(status) = kernel.into_iter().find(|status| status.tid == tid) {
+        let modules = LoadedModules::new(process, parsed);
+        let memory = Memory::within(process, budget);
+        let walked = native_stack::walk_one(status, registers, &modules, &memory);
+        native_stack::add(vec![walked], &modules, &evaluations, &mut report);
+    }
+    report
 }
 
 /// How many of the process's threads no Python thread is.

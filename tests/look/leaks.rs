@@ -201,6 +201,41 @@ fn the_tracker_of_another_program_that_will_remove_a_segment_is_named() {
 }
 
 #[test]
+fn ten_thousand_segments_are_listed_and_one_of_them_removed() {
+    const COUNT: usize = 10_000;
+    let folder = PathBuf::from(format!("/dev/shm/pmdb-many-{}", std::process::id()));
+    fs::create_dir(&folder).expect("it is new");
+    let many = Folder(folder);
+    for number in 0..COUNT {
+        fs::write(many.0.join(number.to_string()), []).expect("it can be written");
+    }
+    let census: Value = pmdb(["shm", "--json"]).succeeded().json();
+    let name = many
+        .0
+        .file_name()
+        .and_then(|name| name.to_str())
+        .expect("text");
+    let segments = census["segments"].as_array().expect("a list");
+    let is_ours = |segment: &&Value| {
+        let full = segment["name"].as_str().expect("text");
+        full.strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    assert_eq!(segments.iter().filter(is_ours).count(), COUNT);
+    pmdb(["shm", "rm", &format!("{name}/4711")]).succeeded();
+    assert!(!many.0.join("4711").exists() && many.0.join("4712").exists());
+}
+
+/// A folder, which goes with this.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
 fn memory_of_system_v_is_removed_by_its_number() {
     let made = Command::new("ipcmk").args(["--shmem", "4096"]).output();
     let Ok(made) = made else {

@@ -8,6 +8,7 @@ mod arrays;
 mod attrs;
 mod bad_cores;
 mod c_data;
+mod contents;
 mod core;
 mod damaged_code;
 mod deep_stacks;

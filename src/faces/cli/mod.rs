@@ -23,6 +23,7 @@ use clap::{Parser, Subcommand};
 pub use failure::Failure;
 
 use crate::session::guardian;
+use crate::session::shm::watch;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,6 +79,10 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let words: Vec<OsString> = words.into_iter().collect();
     if words.get(1).is_some_and(|word| word == guardian::WORD) {
         guardian::serve();
+        return ExitCode::SUCCESS;
+    }
+    if words.get(1).is_some_and(|word| word == watch::WORD) {
+        watch::serve();
         return ExitCode::SUCCESS;
     }
     guardian::want();

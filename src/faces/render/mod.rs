@@ -24,6 +24,7 @@ pub mod state;
 pub mod table;
 pub mod task_forest;
 pub mod tasks;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,19 @@
 //! The memory that processes share.
 
+mod contents;
+mod edit;
 mod element_texts;
 mod hexdump;
 mod removal;
 mod show;
 mod trackers;
 mod values;
+pub mod watch;
 
 use std::collections::BTreeSet;
 
+pub use self::contents::contents;
+pub use self::edit::Edit;
 pub use self::removal::{leaks, remove, remove_leaks};
 pub use self::show::{ShowError, ShowOptions, Shown, show};
 pub use crate::array::view::Order;

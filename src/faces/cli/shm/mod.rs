@@ -1,10 +1,13 @@
 //! `pmdb shm`.
 
 mod census;
+mod edit;
 mod leaks;
+mod place;
 mod progress;
 mod remove;
 mod show;
+mod watch;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -20,6 +23,10 @@ Examples:
   pmdb shm leaks             what nobody needs, and why
   pmdb shm leaks --remove    removes it, after a question
   pmdb shm rm psm_3f2a       removes one, if nobody uses it
+  pmdb shm where psm_3f2a    which variables of which processes lie in it
+  pmdb shm watch psm_3f2a[100] --as f64    who writes there
+  pmdb shm diff psm_3f2a --as f32          what changes in it
+  pmdb shm edit psm_3f2a[100] 0.5 --as f64 writes an element, after a question
   pmdb shm --json | jq '.segments[] | select(.verdict == \"leaked\") | .name'";
 
 /// List shared memory: what it is, how large, who maps it, and whether anybody still needs it.
@@ -37,6 +44,10 @@ enum Action {
     Show(show::Arguments),
     Leaks(leaks::Arguments),
     Rm(remove::Arguments),
+    Watch(watch::Arguments),
+    Diff(watch::DiffArguments),
+    Edit(edit::Arguments),
+    Where(place::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -45,6 +56,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Action::Show(arguments)) => show::run(arguments),
         Some(Action::Leaks(arguments)) => leaks::run(arguments),
         Some(Action::Rm(arguments)) => remove::run(arguments),
+        Some(Action::Watch(arguments)) => watch::run(arguments),
+        Some(Action::Diff(arguments)) => watch::diff(arguments),
+        Some(Action::Edit(arguments)) => edit::run(arguments),
+        Some(Action::Where(arguments)) => place::run(arguments),
     }
 }
 

@@ -15,6 +15,7 @@ use super::event::{Birth, End, TraceEvent};
 use super::fault::{Faults, Senders};
 use super::tracees::{Doing, Tracees};
 use super::tripwire::Tripwires;
+use super::watchpoint::Watchpoints;
 use crate::model::{Pid, Tid};
 use crate::process::live::refusal::process_of;
 use crate::process::live::stat::Stat;
@@ -61,6 +62,7 @@ pub struct Follower {
     /// Processes that are about to end in a way that was told, and whether their threads are to stand still until they are let go.
     pub(super) leaving: BTreeMap<Pid, bool>,
     pub(super) tripwires: Tripwires,
+    pub(super) watchpoints: Watchpoints,
     faults: Faults,
     senders: Senders,
     not_send: PhantomData<*const ()>,
@@ -80,6 +82,7 @@ impl Follower {
             held: BTreeSet::new(),
             leaving: BTreeMap::new(),
             tripwires: Tripwires::default(),
+            watchpoints: Watchpoints::default(),
             faults: Faults::default(),
             senders: Senders::default(),
             not_send: PhantomData,
@@ -129,7 +132,8 @@ impl Follower {
 
     /// A thread goes on after an event. If it was asked to stop meanwhile it is asked again: any stop makes the kernel forget
     /// that (`ptrace_stop`, `kernel/signal.c`).
-    pub(super) fn carry_on(&self, tid: Tid, signal: Option<SignalNumber>) {
+    pub(super) fn carry_on(&mut self, tid: Tid, signal: Option<SignalNumber>) {
+        self.arm(tid);
         let pid = self.tracees.get(tid).map(|tracee| tracee.pid);
         if pid.is_some() && pid == self.holding {
             let _ = ptrace::interrupt(raw(tid));
@@ -141,6 +145,7 @@ impl Follower {
         self.held.remove(&tid);
         self.faults.forget(tid);
         self.tripwires.forget_thread(tid);
+        self.watchpoints.forget_thread(tid);
         let leader = Pid(tid.0);
         match self.tracees.remove(tid) {
             Some(tracee) if tracee.pid != leader => {
@@ -158,6 +163,7 @@ impl Follower {
         self.announce_orphans();
         if self.tracees.get(tid).is_none() && !self.tracees.follows(leader) {
             self.tripwires.forget(leader);
+            self.watchpoints.forget(leader);
         }
     }
 
@@ -172,6 +178,7 @@ impl Follower {
             self.unannounced.remove(&tid);
             let (child, birth) = (Pid(tid.0), Birth::Fork);
             self.tripwires.inherit(parent, child, birth);
+            self.watchpoints.inherit(parent, child, birth);
             self.tell(TraceEvent::Forked {
                 parent,
                 child,
@@ -233,6 +240,7 @@ impl Follower {
                 }
             },
         };
+        self.arm(tid);
         if self.holding == Some(pid) {
             self.held.insert(tid);
             return;
@@ -281,6 +289,7 @@ impl Follower {
         let pid = Pid(child.0);
         if !has_ended {
             self.tripwires.inherit(parent, pid, birth);
+            self.watchpoints.inherit(parent, pid, birth);
         }
         self.tell(TraceEvent::Forked {
             parent,
@@ -300,6 +309,7 @@ impl Follower {
     /// A new process that stands in its first stop goes on.
     fn begin(&mut self, tid: Tid, pid: Pid) {
         self.tracees.add(tid, pid, Doing::Running);
+        self.arm(tid);
         resume(tid, kernel::way_on(tid), None);
     }
 
@@ -311,6 +321,8 @@ impl Follower {
         self.tracees.remove_process(pid);
         self.tripwires.forget(pid);
         self.tripwires.forget_thread(tid);
+        self.watchpoints.forget(pid);
+        self.watchpoints.forget_thread(tid);
         self.held
             .retain(|held| self.tracees.get(*held).is_some() || *held == tid);
         let stands_still = self.interests.exec;
@@ -330,7 +342,7 @@ impl Follower {
     pub(super) fn about_to_get(&mut self, tid: Tid, signal: SignalNumber) {
         let known = self.tracees.get(tid).map(|tracee| tracee.pid);
         if let Some(pid) = known.filter(|_| signal.0 == libc::SIGTRAP)
-            && self.trips(pid, tid)
+            && (self.trips(pid, tid) || self.has_written(pid, tid))
         {
             return;
         }

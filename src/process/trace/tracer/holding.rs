@@ -135,6 +135,7 @@ impl Follower {
     pub fn release(&mut self, pid: Pid) -> Result<(), TraceError> {
         self.stop_all(pid)?;
         self.cut(pid);
+        self.disarm(pid);
         drop(Hold::of_stopped(
             pid,
             self.held.iter().copied(),

@@ -15,6 +15,7 @@ mod orders;
 mod tracees;
 mod trap;
 mod tripwire;
+mod watchpoint;
 
 use std::sync::mpsc::{self, Receiver};
 
@@ -26,6 +27,7 @@ pub use launch::Program;
 pub use orders::Orders;
 pub use trap::Trap;
 pub use tripwire::Replaced;
+pub use watchpoint::{OnWrite, WATCHPOINTS, Watchpoint, Write};
 
 use super::TraceError;
 use crate::model::{Pid, Tid};

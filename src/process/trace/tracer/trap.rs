@@ -1,22 +1,17 @@
 //! Stopping a followed thread where it comes to an instruction, once.
 
-use std::mem::offset_of;
-
 use nix::errno::Errno;
-use nix::libc;
 use nix::sys::ptrace;
 
 use super::super::hold::{Hold, Release, raw};
 use super::super::{TraceError, registers};
 use super::event::TraceEvent;
 use super::follower::Follower;
+use super::watchpoint::set_debug_register;
 use crate::model::{Addr, Pid, Tid};
 
-/// The first address register, and the one that switches it on: `struct user` of `sys/user.h`.
-const ADDRESS: usize = offset_of!(libc::user, u_debugreg);
-const CONTROL: usize = ADDRESS + 7 * size_of::<libc::c_ulonglong>();
-/// Execution at the address in register 0, for this thread: bit L0 (Intel SDM, volume 3, 19.2.4).
-const ON: i64 = 1;
+/// Execution at the address in register 0, for this thread: bit L0 of register 7 (Intel SDM, volume 3, 19.2.4).
+const ON: u64 = 1;
 /// `int3`.
 const BREAKPOINT: i64 = 0xcc;
 
@@ -36,8 +31,7 @@ impl Trap {
     /// For a thread that stands still after an event.
     pub fn set(_: &Follower, tid: Tid, address: Addr) -> Result<Trap, TraceError> {
         let trap = |word| Trap { tid, address, word };
-        let value = address.0.cast_signed();
-        if write_user(tid, ADDRESS, value).is_ok() && write_user(tid, CONTROL, ON).is_ok() {
+        if set_debug_register(tid, 0, address.0).is_ok() && set_debug_register(tid, 7, ON).is_ok() {
             return Ok(trap(None));
         }
         let word = read_word(tid, address)?;
@@ -54,7 +48,7 @@ impl Trap {
             return Ok(false);
         }
         match self.word {
-            None => write_user(self.tid, CONTROL, 0).map_err(|errno| failed(self.tid, errno))?,
+            None => set_debug_register(self.tid, 7, 0).map_err(|errno| failed(self.tid, errno))?,
             Some(word) => {
                 write_word(self.tid, self.address, word)?;
                 let mut general = general;
@@ -69,10 +63,6 @@ impl Trap {
 fn failed(tid: Tid, errno: Errno) -> TraceError {
     let action = "given a place to stop at";
     TraceError::Thread { tid, action, errno }
-}
-
-fn write_user(tid: Tid, offset: usize, value: i64) -> Result<(), Errno> {
-    ptrace::write_user(raw(tid), offset as ptrace::AddressType, value)
 }
 
 fn read_word(tid: Tid, address: Addr) -> Result<i64, TraceError> {

@@ -1,0 +1,84 @@
+//! `pmdb shm where`: what the programs call a segment.
+
+use std::io::{self, Write};
+
+use clap::ColorChoice;
+
+use super::print_json;
+use crate::faces::cli::stack::palette;
+use crate::faces::cli::{Failure, print};
+use crate::faces::render::palette::{Palette, Role};
+use crate::faces::render::printable::one_line;
+use crate::faces::render::set_label::compress;
+use crate::faces::render::table::{Align, Cell, Table, line_width};
+use crate::model::{Pid, SegmentContents};
+use crate::session::shm::{Designation, contents};
+
+const EXAMPLES: &str = "\
+Examples:
+  pmdb shm where psm_3f2a            the arrays, memoryviews … of all processes that lie in it
+  pmdb shm where psm_3f2a --json";
+
+/// Show which variables of the processes that map a segment point into it: its table of contents.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// As `pmdb shm` lists it.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// When to use colours.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let found = contents(&Designation::new(&arguments.name))
+        .map_err(|why| Failure::Operation(vec![one_line(&why).into_owned()]))?;
+    if arguments.json {
+        return print_json(&found);
+    }
+    let mut text = Vec::new();
+    write_contents(&mut text, &found, palette(arguments.color))?;
+    print(&text)
+}
+
+fn write_contents(
+    out: &mut dyn Write,
+    found: &SegmentContents,
+    palette: Palette,
+) -> io::Result<()> {
+    if found.objects.is_empty() {
+        let text = format!("No variable that pmdb has seen points into {}.", found.name);
+        writeln!(out, "{}", one_line(&text))?;
+    } else {
+        let mut table = Table::new(vec![
+            ("OFFSET", Align::Right),
+            ("WHAT", Align::Left),
+            ("VARIABLE", Align::Left),
+            ("IN", Align::Left),
+            ("PROCESSES", Align::Left),
+        ]);
+        for object in &found.objects {
+            for (number, variable) in object.variables.iter().enumerate() {
+                let once = |text: String| Cell::new(if number == 0 { text } else { String::new() });
+                let pids: Vec<String> = variable.pids.iter().map(Pid::to_string).collect();
+                table.row(vec![
+                    once(format!("+{}", object.offset)),
+                    once(object.what.clone()).painted(Role::Heading),
+                    Cell::new(&variable.expression),
+                    Cell::new(&variable.place),
+                    Cell::new(compress(pids.iter().map(String::as_str))),
+                ]);
+            }
+        }
+        table.write(out, palette, line_width())?;
+    }
+    for note in &found.notes {
+        writeln!(out)?;
+        writeln!(out, "{}", palette.paint(Role::Problem, one_line(note)))?;
+    }
+    Ok(())
+}

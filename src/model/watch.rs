@@ -1,0 +1,125 @@
+//! Who writes to shared memory: what `pmdb shm watch` and `pmdb shm diff` answer, one event after the other. Schema 1, documented in
+//! `docs/guide/json.md`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Frame, Pid, Tid};
+
+/// One line of the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum WatchEvent {
+    Begun(WatchBegun),
+    Written(SegmentWrite),
+    /// Elements have changed since the last look, and nobody saw who has written them.
+    Changed(SegmentChange),
+    /// Something that is to be known: a process that has begun to map the segment, one that is not watched.
+    Note {
+        text: String,
+    },
+    Ended(WatchSummary),
+    /// Nothing is watched.
+    Failed {
+        why: String,
+    },
+}
+
+/// How writers are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchEngine {
+    /// The debug registers of the processor, in every thread of every process that maps the segment.
+    Hardware,
+    /// Looking again and again: what has changed is seen, and not by whom.
+    Polling,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchBegun {
+    pub schema: u32,
+    pub name: String,
+    pub inode: u64,
+    pub engine: WatchEngine,
+    /// Why it is not another one, and what it cannot see.
+    pub remarks: Vec<String>,
+    /// Of the elements.
+    pub dtype: String,
+    /// Elements, from the first to behind the last.
+    pub first: u64,
+    pub end: u64,
+    /// The processes that are watched.
+    pub processes: Vec<Pid>,
+}
+
+/// An element, before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElementChange {
+    pub index: u64,
+    /// Bytes from the beginning of the segment.
+    pub offset: u64,
+    pub old: String,
+    pub new: String,
+}
+
+/// A thread has written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentWrite {
+    /// Since the watch began.
+    pub at_ms: u64,
+    pub pid: Pid,
+    /// The name of the process.
+    pub process: String,
+    pub tid: Tid,
+    pub thread: Option<String>,
+    /// Those that have changed; if the same was written that was there, those that it may have been.
+    pub elements: Vec<ElementChange>,
+    /// The newest first; Python and native.
+    pub frames: Vec<Frame>,
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentChange {
+    pub at_ms: u64,
+    /// How many have changed, also those that are left out of `elements`.
+    pub count: u64,
+    pub elements: Vec<ElementChange>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WatchSummary {
+    /// All writes; with polling, all changes that were seen.
+    pub writes: u64,
+    /// Those that have an event of their own.
+    pub shown: u64,
+    pub writers: Vec<Writer>,
+    pub remarks: Vec<String>,
+}
+
+/// An element that was written by `pmdb shm edit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentEdit {
+    pub schema: u32,
+    pub name: String,
+    pub inode: u64,
+    pub dtype: String,
+    pub index: u64,
+    /// Bytes from the beginning of the segment.
+    pub offset: u64,
+    pub old: String,
+    pub new: String,
+    /// Processes that map the segment.
+    pub mappers: Vec<Pid>,
+}
+
+/// How often a thread has written to an element.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writer {
+    pub pid: Pid,
+    pub process: String,
+    pub tid: Tid,
+    pub thread: Option<String>,
+    pub index: u64,
+    pub offset: u64,
+    pub writes: u64,
+}

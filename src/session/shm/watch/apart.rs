@@ -1,0 +1,133 @@
+//! The watch goes on in a process of its own, which outlives pmdb by a moment.
+//!
+//! A thread whose debug registers are armed dies of what it writes as soon as nobody traces it: the kernel then delivers the trap. So who traces
+//! may not be killed with pmdb. It is one more pmdb, in a session of its own, at the end of a pipe whose other end pmdb holds: when that is closed,
+//! however pmdb has ended, it disarms everything and lets go.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use nix::libc;
+
+use super::{WatchRequest, run};
+use crate::model::WatchEvent;
+
+/// The word that makes pmdb one that watches. It is no command of a user.
+pub const WORD: &str = "--watcher";
+/// What the kernel then calls the process.
+const NAME: &std::ffi::CStr = c"pmdb-watcher";
+/// How many events may wait to be written. More are left out and counted: those who write do not wait for those who read.
+const MOST_WAITING: usize = 4096;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// Watches until `stop` is set or there is nothing to watch any more, and tells what happens.
+pub fn watch(
+    request: &WatchRequest,
+    stop: &AtomicBool,
+    tell: &mut dyn FnMut(WatchEvent),
+) -> std::io::Result<()> {
+    let mut child = Command::new("/proc/self/exe")
+        .arg(WORD)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut orders = child.stdin.take();
+    if let Some(orders) = &mut orders {
+        let mut text = serde_json::to_string(request)?;
+        text.push('\n');
+        orders.write_all(text.as_bytes())?;
+    }
+    let (sender, events) = mpsc::channel();
+    if let Some(answers) = child.stdout.take() {
+        std::thread::spawn(move || {
+            for line in BufReader::new(answers).lines().map_while(Result::ok) {
+                let Ok(event) = serde_json::from_str::<WatchEvent>(&line) else {
+                    continue;
+                };
+                if sender.send(event).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    loop {
+        match events.recv_timeout(BETWEEN_LOOKS) {
+            Ok(event) => tell(event),
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        }
+        if stop.load(Ordering::Relaxed) {
+            orders = None;
+        }
+    }
+    drop(orders);
+    child.wait().map(drop)
+}
+
+/// What the other process does.
+pub fn serve() {
+    // What ends the others of its terminal is not for it.
+    let _ = nix::unistd::setsid();
+    // SAFETY: there is one thread, which has opened nothing; the name ends in a zero byte.
+    unsafe {
+        libc::close_range(3, libc::c_uint::MAX, 0);
+        libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
+    }
+    let mut line = String::new();
+    if std::io::stdin().lock().read_line(&mut line).is_err() {
+        return;
+    }
+    let Ok(request) = serde_json::from_str::<WatchRequest>(&line) else {
+        return;
+    };
+    static STOP: AtomicBool = AtomicBool::new(false);
+    std::thread::spawn(|| {
+        // Until its end: pmdb has closed it, or is gone.
+        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+        STOP.store(true, Ordering::Relaxed);
+    });
+    let (sender, waiting) = mpsc::sync_channel::<WatchEvent>(MOST_WAITING);
+    let writer = std::thread::spawn(move || {
+        let mut out = std::io::stdout().lock();
+        for event in waiting {
+            let Ok(mut text) = serde_json::to_string(&event) else {
+                continue;
+            };
+            text.push('\n');
+            if out
+                .write_all(text.as_bytes())
+                .and_then(|()| out.flush())
+                .is_err()
+            {
+                STOP.store(true, Ordering::Relaxed);
+                break;
+            }
+        }
+    });
+    let left_out = Mutex::new(0_u64);
+    let count = || {
+        left_out
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    };
+    run(&request, &STOP, &|event| match event {
+        WatchEvent::Ended(mut summary) => {
+            let missing = *count();
+            summary.shown = summary.shown.saturating_sub(missing);
+            // By now nobody who writes waits for it.
+            let _ = sender.send(WatchEvent::Ended(summary));
+        }
+        WatchEvent::Written(_) | WatchEvent::Changed(_) => {
+            if let Err(mpsc::TrySendError::Full(_)) = sender.try_send(event) {
+                *count() += 1;
+            }
+        }
+        other => drop(sender.send(other)),
+    });
+    drop(sender);
+    let _ = writer.join();
+}

@@ -1,0 +1,111 @@
+//! Who writes to a segment. Engines, the best that is permitted and reaches far enough first: the processor's debug registers, and looking again
+//! and again.
+
+mod apart;
+mod ledger;
+mod plan;
+mod polling;
+mod traced;
+mod writer;
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use apart::{WORD, serve, watch};
+
+use self::plan::Plan;
+use crate::model::{SCHEMA, WatchBegun, WatchEngine, WatchEvent};
+use crate::process::family::ProcessTable;
+use crate::shm::{Census, ElementType, Part, Watched};
+
+/// What is to be watched, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchRequest {
+    /// `psm_1[100:200]`
+    pub part: String,
+    /// The type of its elements, by its name.
+    pub element: String,
+    /// The best that will do, if it is not said.
+    pub engine: Option<WatchEngine>,
+    /// Until it is ended, without.
+    pub duration: Option<Duration>,
+    /// Between two looks.
+    pub every: Duration,
+    /// How many writes have an event of their own in a second; all are counted.
+    pub most_per_second: u32,
+}
+
+/// What is watched.
+struct Range {
+    watched: Watched,
+    element: ElementType,
+    /// Elements.
+    first: u64,
+    end: u64,
+}
+
+impl Range {
+    /// Bytes from the beginning of the segment.
+    fn start(&self) -> u64 {
+        self.first * self.element.size()
+    }
+
+    fn length(&self) -> u64 {
+        (self.end - self.first) * self.element.size()
+    }
+}
+
+/// Watches in this process, until it is told to stop.
+fn run(request: &WatchRequest, stop: &AtomicBool, tell: &(dyn Fn(WatchEvent) + Sync)) {
+    match range(request) {
+        Ok(range) => {
+            let plan = Plan::of(request, &range);
+            match plan {
+                Ok(Plan::Hardware(chunks)) => traced::watch(request, &range, &chunks, stop, tell),
+                Ok(Plan::Polling(remarks)) => polling::watch(request, &range, remarks, stop, tell),
+                Err(why) => tell(WatchEvent::Failed { why }),
+            }
+        }
+        Err(why) => tell(WatchEvent::Failed { why }),
+    }
+}
+
+fn range(request: &WatchRequest) -> Result<Range, String> {
+    let part = Part::new(&request.part)?;
+    let element: ElementType = request.element.parse()?;
+    let table = ProcessTable::read().map_err(|error| error.to_string())?;
+    let census = Census::take(&table, Vec::new());
+    let watched = census
+        .watched(&part.segment)
+        .map_err(|error| error.to_string())?;
+    let (first, end) = part
+        .elements(element, watched.size)
+        .map_err(|why| format!("{}: {why}", watched.name))?;
+    Ok(Range {
+        watched,
+        element,
+        first,
+        end,
+    })
+}
+
+fn begun(
+    range: &Range,
+    engine: WatchEngine,
+    remarks: Vec<String>,
+    processes: Vec<crate::model::Pid>,
+) -> WatchEvent {
+    WatchEvent::Begun(WatchBegun {
+        schema: SCHEMA,
+        name: range.watched.name.clone(),
+        inode: range.watched.inode,
+        engine,
+        remarks,
+        dtype: range.element.name(),
+        first: range.first,
+        end: range.end,
+        processes,
+    })
+}

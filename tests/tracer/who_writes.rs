@@ -1,0 +1,308 @@
+//! `pmdb shm watch` and `pmdb shm diff` against what the programs that write say of themselves.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd;
+use serde_json::{Value, json};
+
+use crate::support::{Fixture, PATIENCE, Python, any_python, on_each_python, pmdb};
+
+const PROCESSES: u64 = 4;
+const THREADS: u64 = 4;
+
+/// Processes that write to a segment once they may.
+struct Writing {
+    fixture: Fixture,
+    name: String,
+    /// By element: the pid and tid of the thread that writes it.
+    writers: Vec<(u64, u64)>,
+}
+
+impl Writing {
+    fn start(python: &Python, count: u64) -> Writing {
+        let arguments = [PROCESSES, THREADS, count].map(|number| number.to_string());
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let fixture = Fixture::python(python, "writing.py", &arguments);
+        let told: Value = serde_json::from_str(fixture.ready()).expect("JSON");
+        let writer = |element: u64| {
+            let worker = &told["workers"][(element / THREADS) as usize];
+            let tid = &worker[2][element.to_string()];
+            (
+                worker[1].as_u64().expect("a pid"),
+                tid.as_u64().expect("a tid"),
+            )
+        };
+        Writing {
+            name: told["name"].as_str().expect("text").to_string(),
+            writers: (0..PROCESSES * THREADS).map(writer).collect(),
+            fixture,
+        }
+    }
+
+    fn go(&mut self) {
+        self.fixture.write_line("go");
+    }
+
+    /// Waits until all have written, and sees that each did what it was to do.
+    fn has_done(&mut self, count: u64) {
+        let line = self.fixture.read_line();
+        let told: Value = serde_json::from_str(line.trim_start_matches("done")).expect("JSON");
+        let all = (PROCESSES * THREADS) as usize;
+        assert_eq!(told[0], json!(vec![0; PROCESSES as usize]), "{line}");
+        assert_eq!(told[1], json!(vec![count as f64; all]), "{line}");
+        self.fixture.wait();
+    }
+}
+
+impl Drop for Writing {
+    /// What a program that is killed has left.
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(format!("/dev/shm/{}", self.name));
+    }
+}
+
+/// `pmdb shm …` that goes on, and what it says in JSON.
+struct Watching {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Watching {
+    /// Waits until it watches.
+    fn start(arguments: &[&str]) -> (Watching, Value) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pmdb"))
+            .arg("shm")
+            .args(arguments)
+            .arg("--json")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it was built");
+        let stdout = child.stdout.take().expect("piped above");
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            for line in lines {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut watching = Watching { child, lines };
+        let begun = watching.next();
+        assert_eq!(begun["event"], "begun", "{begun:#}");
+        (watching, begun)
+    }
+
+    fn next(&mut self) -> Value {
+        let line = self
+            .lines
+            .recv_timeout(PATIENCE)
+            .expect("it says something");
+        serde_json::from_str(&line).expect("JSON")
+    }
+
+    /// All that it still says.
+    fn rest(mut self) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            let event = self.next();
+            let is_last = event["event"] == "ended";
+            events.push(event);
+            if is_last {
+                break;
+            }
+        }
+        assert!(self.child.wait().expect("it is our child").success());
+        events
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = unistd::Pid::from_raw(self.child.id().cast_signed());
+        kill(pid, signal).expect("it is our child");
+    }
+}
+
+#[test]
+fn every_writer_of_a_watched_element_is_named_and_every_write_counted() {
+    on_each_python(|python| {
+        const COUNT: u64 = 8;
+        let mut writing = Writing::start(python, COUNT);
+        // Two threads of one process, and two of another.
+        let part = format!("{}[2:6]", writing.name);
+        let (watching, begun) = Watching::start(&["watch", &part, "--as", "f64"]);
+        assert_eq!(begun["engine"], "hardware", "{begun:#}");
+        writing.go();
+        writing.has_done(COUNT);
+        let events = watching.rest();
+        let summary = events.last().expect("it has ended");
+        assert_eq!(summary["writes"], 4 * COUNT, "{summary:#}");
+        let writers = summary["writers"].as_array().expect("a list");
+        assert_eq!(writers.len(), 4, "{summary:#}");
+        for writer in writers {
+            let index = writer["index"].as_u64().expect("a number");
+            let (pid, tid) = writing.writers[index as usize];
+            assert_eq!((&writer["pid"], &writer["tid"]), (&json!(pid), &json!(tid)));
+            assert_eq!(writer["writes"], COUNT, "{writer:#}");
+            assert_eq!(writer["offset"], 8 * index, "{writer:#}");
+            assert_eq!(writer["thread"], format!("adder-{}", index % THREADS));
+        }
+        let written: Vec<&Value> = events
+            .iter()
+            .filter(|event| event["event"] == "written")
+            .collect();
+        assert!(
+            written.len() >= 4,
+            "the first of each at least: {events:#?}"
+        );
+        for write in written {
+            let [element] = &write["elements"].as_array().expect("a list")[..] else {
+                panic!("one element: {write:#}");
+            };
+            let number = |text: &Value| -> f64 {
+                text.as_str()
+                    .and_then(|text| text.parse().ok())
+                    .expect("a number")
+            };
+            assert_eq!(
+                number(&element["new"]),
+                number(&element["old"]) + 1.0,
+                "{write:#}"
+            );
+            let frames = write["frames"].as_array().expect("a list");
+            let is_writer = |frame: &&Value| frame["language"] == "python";
+            let newest = frames.iter().find(is_writer).expect("a Python frame");
+            assert_eq!(newest["function"], "add", "{write:#}");
+            let source = "        view[index] += 1.0";
+            let file = std::fs::read_to_string(newest["file"].as_str().expect("a path"));
+            let line = newest["line"].as_u64().expect("a number") as usize;
+            let text = file
+                .expect("the fixture")
+                .lines()
+                .nth(line - 1)
+                .map(str::to_string);
+            assert_eq!(text.as_deref(), Some(source), "{write:#}");
+        }
+    });
+}
+
+#[test]
+fn those_who_write_go_on_if_pmdb_is_killed() {
+    let Some(python) = any_python() else { return };
+    const COUNT: u64 = 400;
+    let mut writing = Writing::start(python, COUNT);
+    let part = format!("{}[2:6]", writing.name);
+    let words = ["watch", &part, "--as", "f64", "--limit", "1"];
+    let (mut watching, _) = Watching::start(&words);
+    writing.go();
+    while watching.next()["event"] != "written" {}
+    watching.signal(Signal::SIGKILL);
+    watching.child.wait().expect("it is our child");
+    writing.has_done(COUNT);
+}
+
+#[test]
+fn those_who_write_go_on_when_the_watch_is_ended_and_forked_ones_are_watched_too() {
+    const PROGRAM: &str = "\
+import mmap, os, sys
+from multiprocessing import shared_memory
+shared = mmap.mmap(-1, 4096)
+print('ready', os.fstat(0).st_ino, flush=True)
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        shared[100] = (shared[100] + 1) % 256
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    print(shared[100], status, flush=True)
+";
+    let Some(python) = any_python() else { return };
+    let mut fixture = Fixture::python_text(python, PROGRAM, &[]);
+    let census: Value = pmdb(["shm", "--json", &fixture.pid().to_string()])
+        .succeeded()
+        .json();
+    let segment = &census["segments"][0];
+    assert_eq!(segment["kind"], "anonymous", "{census:#}");
+    let part = format!("{}[100]", segment["name"].as_str().expect("text"));
+    let (mut watching, begun) = Watching::start(&["watch", &part]);
+    assert_eq!(begun["processes"], json!([fixture.pid()]), "{begun:#}");
+    fixture.write_line("fork");
+    assert_eq!(fixture.read_line(), "1 0");
+    let write = loop {
+        let event = watching.next();
+        if event["event"] == "written" {
+            break event;
+        }
+        assert_eq!(event["event"], "note", "{event:#}");
+    };
+    assert_ne!(write["pid"], fixture.pid(), "{write:#}");
+    assert_eq!(write["elements"][0]["new"], "1", "{write:#}");
+    watching.signal(Signal::SIGINT);
+    let events = watching.rest();
+    assert_eq!(
+        events.last().expect("it has ended")["writes"],
+        1,
+        "{events:#?}"
+    );
+    // Nothing is armed any more: a trap would end the child.
+    fixture.write_line("fork");
+    assert_eq!(fixture.read_line(), "2 0");
+
+    let edit = ["shm", "edit", &part, "0x28", "--as", "u8"];
+    let unasked = pmdb(edit);
+    assert_eq!(unasked.code, Some(2), "{unasked:?}");
+    let edited = pmdb(edit.iter().chain(&["--yes", "--json"]));
+    let edited = edited.succeeded().json();
+    assert_eq!(
+        (&edited["old"], &edited["new"]),
+        (&json!("2"), &json!("40"))
+    );
+    assert_eq!(edited["mappers"], json!([fixture.pid()]), "{edited:#}");
+    fixture.write_line("fork");
+    assert_eq!(fixture.read_line(), "41 0");
+    pmdb(["shm", "edit", &part, "256", "--as", "u8", "--yes"]).failed_with("256 is no uint8");
+}
+
+#[test]
+fn what_has_changed_is_told_without_tracing_anybody() {
+    let Some(python) = any_python() else { return };
+    let mut writing = Writing::start(python, 3);
+    let (mut watching, begun) =
+        Watching::start(&["diff", &writing.name, "--as", "float64", "--every", "10ms"]);
+    assert_eq!(begun["engine"], "polling", "{begun:#}");
+    assert_eq!((&begun["first"], &begun["end"]), (&json!(0), &json!(16)));
+    writing.go();
+    let mut last = [0.0; 16];
+    while last.iter().any(|&value| value < 3.0) {
+        let change = watching.next();
+        assert_eq!(change["event"], "changed", "{change:#}");
+        for element in change["elements"].as_array().expect("a list") {
+            let index = element["index"].as_u64().expect("a number") as usize;
+            let number = |name: &str| -> f64 {
+                element[name]
+                    .as_str()
+                    .and_then(|text| text.parse().ok())
+                    .expect("a number")
+            };
+            assert_eq!(number("old"), last[index], "{change:#}");
+            last[index] = number("new");
+        }
+    }
+    watching.signal(Signal::SIGINT);
+    watching.rest();
+    writing.has_done(3);
+}
+
+#[test]
+fn what_cannot_be_watched_is_said() {
+    let Some(python) = any_python() else { return };
+    let writing = Writing::start(python, 1);
+    pmdb(["shm", "watch", "no-such-segment"]).failed_with("there is no shared memory called");
+    let beyond = format!("{}[16]", writing.name);
+    pmdb(["shm", "watch", &beyond, "--as", "f64"]).failed_with("it has 16 elements");
+    let too_much = [&*writing.name, "--as", "f64", "--engine", "hardware"];
+    pmdb(["shm", "watch"].iter().chain(&too_much)).failed_with("reach 4 times 8");
+    let unknown = [&*writing.name, "--as", "quaternion"];
+    pmdb(["shm", "watch"].iter().chain(&unknown)).failed_with("is no type of elements");
+}
