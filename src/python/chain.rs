@@ -61,7 +61,11 @@ impl Look<'_> {
 
     /// The frames of an exception's traceback, the newest first; empty if it has none, or is none.
     pub fn raised_frames(&self, exception: Addr) -> Vec<RaisedFrame> {
-        let first = self.traceback_of(exception).unwrap_or(Addr::NULL);
+        self.frames_in_traceback(self.traceback_of(exception).unwrap_or(Addr::NULL))
+    }
+
+    /// Those of a traceback by its first entry.
+    pub fn frames_in_traceback(&self, first: Addr) -> Vec<RaisedFrame> {
         self.traceback_entries(first)
             .into_iter()
             .filter_map(|entry| {

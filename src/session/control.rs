@@ -143,7 +143,7 @@ impl Inferior {
     }
 
     /// What is looked at when the thread has stopped.
-    fn subject_of_stop(&self) -> Subject {
+    pub(super) fn subject_of_stop(&self) -> Subject {
         self.raised.map_or(Subject::Thread, Thrown::subject)
     }
 
@@ -301,6 +301,14 @@ impl Inferior {
                     self.send_breakpoints(interrupted)?;
                 }
                 let (raised, fate, up) = match about.map(|about| *about) {
+                    Some(About::Passing { address, traceback }) => {
+                        let (exception, traceback) = (Addr(address), Addr(traceback));
+                        let passing = Thrown::Passing {
+                            exception,
+                            traceback,
+                        };
+                        (Some(passing), None, 0)
+                    }
                     Some(About::Exception {
                         address,
                         fate,

@@ -7,7 +7,7 @@ use super::error::SessionError;
 use super::inferior::Inferior;
 use super::view::{Seen, Subject, Thrown, View};
 use crate::model::{Addr, Tid};
-use crate::python::{Limits, Look, PythonThread};
+use crate::python::{Limits, Look, PythonThread, RaisedFrame};
 
 /// How often a stack is read that cannot be read to its end.
 const MOST_TRIES: usize = 3;
@@ -61,23 +61,23 @@ impl Inferior {
                 frames_of(look, thread, subject, raised, is_in_level)
             })
         };
-        let (mut frames, mut note, mut found) = read()?;
+        let mut stack = read()?;
         // The process may have been changing its stack. What is cut off now is whole a moment later.
         for _ in 1..MOST_TRIES {
-            if note.is_none() || self.is_core() {
+            if stack.note.is_none() || self.is_core() {
                 break;
             }
-            (frames, note, found) = read()?;
+            stack = read()?;
         }
         let Some(view) = &mut self.view else {
             return Ok(());
         };
-        view.note = note;
-        if found != view.subject {
-            view.subject = found;
+        view.note = stack.note;
+        if stack.subject != view.subject {
+            view.subject = stack.subject;
             events.push(Event::ExceptionGone);
-            view.replace(frames);
-        } else if !view.replace(frames) {
+            view.replace(stack.frames, stack.newest);
+        } else if !view.replace(stack.frames, stack.newest) {
             events.push(Event::MovedOn { thread: view.tid });
         }
         Ok(())
@@ -97,10 +97,12 @@ impl Inferior {
         if let Some(old) = self.view.take() {
             view.displays = old.displays;
         }
-        self.view = Some(view);
-        if matches!(self.raised, None | Some(Thrown::Raised(_))) {
-            self.run_in(Subject::Thread);
+        if self.stands_still() && self.standing_thread == Some(chosen.address) {
+            // Back to where it stopped.
+            view.subject = self.subject_of_stop();
+            self.run_in(view.subject);
         }
+        self.view = Some(view);
         self.read_frames(interrupted, &mut Vec::new())
     }
 
@@ -134,7 +136,8 @@ impl Inferior {
         let Ok((view, seen)) = self.frame() else {
             return false;
         };
-        if self.is_core() || view.subject != Subject::Thread {
+        let stands_still = self.stands_still() && self.standing_thread == Some(view.thread);
+        if self.is_core() || stands_still || view.subject != Subject::Thread {
             return false;
         }
         let (thread, frame) = (view.thread, seen.frame.address);
@@ -171,9 +174,12 @@ impl Inferior {
         let view = self.view()?;
         self.look(interrupted, |look| {
             let entry = |exception: Addr| {
+                let is_it = |raised: Thrown| raised.exception() == exception;
                 let entry = ExceptionEntry {
                     value: look.value(exception, limits),
-                    has_traceback: look.has_traceback(exception),
+                    // Up to 3.11 one that has just come to a frame has none yet.
+                    has_traceback: self.being_raised(view.thread).is_some_and(is_it)
+                        || look.has_traceback(exception),
                     focused: self.subject_exception(view) == Some(exception),
                 };
                 (exception, entry)
@@ -195,14 +201,11 @@ impl Inferior {
         Ok(chain.last().copied())
     }
 
-    /// The exception that a thread is raising where it stands still.
-    fn being_raised(&self, thread: Addr) -> Option<Addr> {
-        match self.raised {
-            Some(Thrown::Raised(exception)) if self.standing_thread == Some(thread) => {
-                Some(exception)
-            }
-            _ => None,
-        }
+    /// The exception that a thread is raising where it stands still, or that has come there.
+    fn being_raised(&self, thread: Addr) -> Option<Thrown> {
+        self.raised
+            .filter(|raised| !matches!(raised, Thrown::Lost(_)))
+            .filter(|_| self.standing_thread == Some(thread))
     }
 
     /// The exception whose traceback is looked at, or which is about to leave the stack that is.
@@ -239,17 +242,18 @@ impl Inferior {
             None => Subject::Exception(chosen),
         };
         let (raised, is_in_level) = (self.being_raised(thread), self.is_in_level(thread));
-        let (frames, note, found) = self.look(interrupted, |look| {
+        let stack = self.look(interrupted, |look| {
             frames_of(look, thread, subject, raised, is_in_level)
         })?;
-        if found != subject {
+        if stack.subject != subject {
             return Err(SessionError::NoTraceback);
         }
         let view = self.view_mut()?;
         view.subject = subject;
-        view.frames = frames;
-        view.note = note;
-        view.select(0);
+        view.frames = stack.frames;
+        view.newest = stack.newest;
+        view.note = stack.note;
+        view.select(stack.newest);
         self.run_in(subject);
         Ok(())
     }
@@ -265,31 +269,45 @@ impl Inferior {
     }
 }
 
+struct StackSeen {
+    /// The newest first.
+    frames: Vec<Seen>,
+    /// Which of them the thread is in.
+    newest: usize,
+    /// Why there are no more.
+    note: Option<String>,
+    subject: Subject,
+}
+
 /// The frames of a subject, and why there are no more. If the exception has no traceback any more, the stack of the
 /// thread is taken; what the thread is raising there has a line of its own in the newest frame, where `finally` may have run since.
 fn frames_of(
     look: &Look<'_>,
     thread: Addr,
     subject: Subject,
-    raised: Option<Addr>,
+    raised: Option<Thrown>,
     is_in_level: bool,
-) -> (Vec<Seen>, Option<String>, Subject) {
+) -> StackSeen {
+    let in_traceback = |raised: RaisedFrame| {
+        let at = raised.raised;
+        Seen::of_traceback(look, raised.frame, at.line, at.columns)
+    };
     if let Some(exception) = subject.exception() {
         let still_there = matches!(subject, Subject::Raised(_))
             || look.chained_exceptions(thread).contains(&exception);
         let frames: Vec<Seen> = if still_there {
             let raised = look.raised_frames(exception).into_iter();
-            raised
-                .map(|raised| {
-                    let at = raised.raised;
-                    Seen::of_traceback(look, raised.frame, at.line, at.columns)
-                })
-                .collect()
+            raised.map(in_traceback).collect()
         } else {
             Vec::new()
         };
         if !frames.is_empty() {
-            return (frames, None, subject);
+            return StackSeen {
+                frames,
+                newest: 0,
+                note: None,
+                subject,
+            };
         }
     }
     let stack = look.stack(thread);
@@ -302,14 +320,31 @@ fn frames_of(
         .take(count)
         .map(|frame| Seen::of_stack(look, frame))
         .collect();
-    let raising = raised.and_then(|exception| look.raised_frames(exception).into_iter().next());
-    if let (Some(newest), Some(raising)) = (frames.first_mut(), raising)
-        && newest.frame.address == raising.frame.address
+    let mut left = Vec::new();
+    let own = match raised {
+        // The traceback begins with the frame that the exception has come to.
+        Some(Thrown::Passing { traceback, .. }) => {
+            left = look.frames_in_traceback(traceback);
+            left.pop_if(|entry| {
+                let newest = frames.first();
+                newest.is_some_and(|newest| newest.frame.address == entry.frame.address)
+            })
+        }
+        Some(raised) => look.raised_frames(raised.exception()).into_iter().next(),
+        None => None,
+    };
+    if let (Some(newest), Some(own)) = (frames.first_mut(), own)
+        && newest.frame.address == own.frame.address
     {
-        let at = raising.raised;
-        *newest = Seen::of_traceback(look, raising.frame, at.line, at.columns);
+        *newest = in_traceback(own);
     }
-    (frames, note, Subject::Thread)
+    let left: Vec<Seen> = left.into_iter().map(in_traceback).collect();
+    StackSeen {
+        newest: left.len(),
+        frames: left.into_iter().chain(frames).collect(),
+        note,
+        subject: Subject::Thread,
+    }
 }
 
 impl FrameStep {

@@ -12,7 +12,7 @@ use crate::process::trace::Custody;
 use crate::process::trace::TraceError;
 use crate::process::{Process, ThreadStatus, live};
 use crate::python::agent::{
-    AgentError, Answer, Channel, Command, Event, Injection, Message, Resume,
+    AgentError, Answer, Channel, Command, Compiled, Event, Injection, Message, Resume,
 };
 use crate::python::{Located, Look};
 
@@ -149,7 +149,8 @@ impl Held {
         } else {
             PATIENCE
         };
-        let (injection, channel) = match Injection::begin(process, located, pid) {
+        let compiled = Compiled::default();
+        let (injection, channel) = match Injection::begin(process, located, pid, &compiled) {
             Err(AgentError::Trace(TraceError::TracedByAnother { tracer, .. }))
                 if guardian::is_one(tracer.0) =>
             {
@@ -188,7 +189,10 @@ impl Held {
                 }
             };
             match event {
-                Some(Event::Hello) => is_in = true,
+                Some(Event::Hello) => {
+                    is_in = true;
+                    compiled.keep();
+                }
                 Some(event @ Event::Stopped { .. }) => return Ok(Ok((held, event))),
                 Some(Event::Failed { text }) => {
                     return Err(held.refused(AgentError::Failed { pid, text }, process, located));

@@ -55,20 +55,24 @@ impl Seen {
 pub(super) enum Thrown {
     /// It is being raised: the stack of the thread is that which it is about to leave.
     Raised(Addr),
+    /// It has come to the newest frame of the thread, and has left those below, which a traceback keeps.
+    Passing { exception: Addr, traceback: Addr },
     /// Nobody has caught it, and it has left its frames, which its traceback keeps.
     Lost(Addr),
 }
 
 impl Thrown {
     pub fn exception(self) -> Addr {
-        let (Thrown::Raised(exception) | Thrown::Lost(exception)) = self;
+        let (Thrown::Raised(exception)
+        | Thrown::Passing { exception, .. }
+        | Thrown::Lost(exception)) = self;
         exception
     }
 
     /// What is looked at when the thread stops.
     pub fn subject(self) -> Subject {
         match self {
-            Thrown::Raised(_) => Subject::Thread,
+            Thrown::Raised(_) | Thrown::Passing { .. } => Subject::Thread,
             Thrown::Lost(exception) => Subject::Raised(exception),
         }
     }
@@ -103,6 +107,8 @@ pub(super) struct View {
     pub subject: Subject,
     /// The newest first.
     pub frames: Vec<Seen>,
+    /// Which of them the thread is in: those before it an exception has left already.
+    pub newest: usize,
     /// Why the stack ends early, if it does.
     pub note: Option<String>,
     /// Which of `frames`.
@@ -120,6 +126,7 @@ impl View {
             tid,
             subject: Subject::Thread,
             frames: Vec::new(),
+            newest: 0,
             note: None,
             selected: 0,
             listed: None,
@@ -138,20 +145,21 @@ impl View {
 
     /// Puts another reading in the place of the stack. The focus stays on its frame, and goes to the newest one if
     /// that is not there any more: then this says `false`.
-    pub fn replace(&mut self, frames: Vec<Seen>) -> bool {
+    pub fn replace(&mut self, frames: Vec<Seen>, newest: usize) -> bool {
         let kept = self.frame().map(|old| {
             // A function that calls itself has several frames with one code; addresses tell them apart.
             frames.iter().position(|new| new.is_same(old))
         });
         self.frames = frames;
+        self.newest = newest;
         match kept {
-            None => self.select(0),
+            None => self.select(newest),
             Some(Some(number)) => {
                 // A listing goes on from where it was as long as the frame is the same.
                 self.selected = number;
             }
             Some(None) => {
-                self.select(0);
+                self.select(newest);
                 return false;
             }
         }

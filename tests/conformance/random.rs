@@ -72,7 +72,9 @@ impl Commands<'_> {
             // Beyond the module pdb has frames of its own.
             38 => format!("u\np {}\nd", self.expression()),
             39 => format!("u\n{}", self.dice.one_of(&["n", "r", "s"])),
-            40 if self.has_all => "w 2".to_string(),
+            40 if self.has_all => self.dice.one_of(&["w", "w 2"]).to_string(),
+            // Below it are frames that an exception has left.
+            46 if self.has_all && self.dice.chance(50) => format!("d\na\np {}", self.expression()),
             41 => "a".to_string(),
             42 => "rv".to_string(),
             43 => "l".to_string(),

@@ -106,14 +106,16 @@ pub(in crate::process) fn tracer_of(tid: Tid) -> Option<Pid> {
     Some(leader.unwrap_or(thread))
 }
 
-/// Whether a process has the same users and groups as pmdb. Not if that cannot be known.
+/// Whether a process has the same users and groups as pmdb, and the same files and powers: it is in no container of its own. Not if that
+/// cannot be known.
 pub fn runs_as_pmdb(pid: Pid) -> bool {
-    Status::of(pid).is_some_and(|status| status.is_ours())
+    let is_outside = ["user", "mnt"].map(|kind| is_in_another_namespace(pid, kind));
+    Status::of(pid).is_some_and(|status| status.is_ours()) && is_outside == [Some(false); 2]
 }
 
 fn reason(pid: Pid, target: &Status, pmdb: &Status, errno: Errno) -> String {
     let privileged = pmdb.effective & CAP_SYS_PTRACE != 0;
-    if privileged && is_in_another_user_namespace(pid) {
+    if privileged && is_in_another_namespace(pid, "user") == Some(true) {
         return "it is in a user namespace that pmdb has no power over: run pmdb outside of its own container, \
                 or inside of the process's"
             .to_owned();
@@ -179,10 +181,11 @@ fn is_undumpable(pid: Pid) -> bool {
 
 /// Known only where the link may be read, which the same check forbids for most; then the root-owned files of
 /// [`is_undumpable`] answer.
-fn is_in_another_user_namespace(pid: Pid) -> bool {
-    let link = |of: u32| fs::read_link(format!("/proc/{of}/ns/user")).ok();
-    let ours = link(getpid().as_raw().cast_unsigned());
-    matches!((ours, link(pid.0)), (Some(ours), Some(theirs)) if ours != theirs)
+/// Nothing if that cannot be known. The kinds are those of namespaces(7).
+fn is_in_another_namespace(pid: Pid, kind: &str) -> Option<bool> {
+    let link = |of: u32| fs::read_link(format!("/proc/{of}/ns/{kind}")).ok();
+    let ours = link(getpid().as_raw().cast_unsigned())?;
+    Some(ours != link(pid.0)?)
 }
 
 /// What the check looks at, from `/proc/PID/status`, which everybody may read.

@@ -102,7 +102,7 @@ impl Arrival {
         match &self.purpose {
             Purpose::StopAtEntry(wishes) => {
                 let (runner, wanted) = (Runner::BeforeMainProgram, wishes.now());
-                let compiled = Some(&wishes.compiled);
+                let compiled = &wishes.compiled;
                 let enter =
                     |hold: &mut Hold| enter(hold, Custody::Nobody, runner, &wanted, compiled);
                 orders.ask(|follower| follower.hold_and_release(pid, tid, enter))?
@@ -111,7 +111,7 @@ impl Arrival {
                 let wanted = wishes.now();
                 let custody = Custody::Tracer(orders.clone());
                 let runner = Runner::BeforeMainProgramInTree;
-                let compiled = Some(&wishes.compiled);
+                let compiled = &wishes.compiled;
                 let enter = |hold: &mut Hold| enter(hold, custody, runner, &wanted, compiled);
                 orders.ask(|follower| follower.hold_standing(pid, tid, enter))?
             }
@@ -146,7 +146,7 @@ fn enter(
     custody: Custody,
     runner: Runner,
     wanted: &WantedStops,
-    compiled: Option<&Compiled>,
+    compiled: &Compiled,
 ) -> Result<(Injection, Channel), AgentError> {
     let pid = hold.pid();
     let failed = |why: String| AgentError::NotLaunched { pid, why };

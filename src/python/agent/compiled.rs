@@ -1,4 +1,4 @@
-//! The agent's code, compiled by the first process of a command that runs a Python, for all that run the same one later.
+//! The agent's code, compiled by the first process that a command of pmdb brings it into, for all that run the same interpreter later.
 //!
 //! Compiling takes an interpreter more than twice as long as all the rest of its start; to load what was compiled, a fiftieth of that. The first gets
 //! the source, and leaves the code in a file that has no name (memfd_create(2)), which it closes before any line of the program runs. The others find
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::libc;
 
-use super::furniture::{call, make};
+use super::furniture::{call, close, make, numbered_high};
 use super::kept;
 use crate::model::Addr;
 use crate::process::Process;
@@ -52,7 +52,7 @@ impl Interpreter {
 
 /// What the processes of one command have compiled.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Compiled(Arc<Mutex<Shelf>>);
+pub struct Compiled(Arc<Mutex<Shelf>>);
 
 #[derive(Debug, Default)]
 struct Shelf {
@@ -75,6 +75,11 @@ impl Compiled {
         }
         let found = shelf.known.iter().find(|(known, _)| *known == interpreter);
         found.map(|(_, code)| code.clone())
+    }
+
+    /// What processes have left is kept now, not only when the command has ended.
+    pub fn keep(&self) {
+        self.shelf().take_in();
     }
 
     /// A process will leave the code in a file.
@@ -123,6 +128,7 @@ fn whole(file: &File) -> Option<Vec<u8>> {
 /// A file in a process, from which it takes the code, or in which it leaves it.
 pub(super) struct Store {
     pub(super) end: i32,
+    pub(super) inode: u64,
     /// Of the code that is there already. Bytes.
     pub(super) code: Option<usize>,
 }
@@ -138,14 +144,18 @@ impl Store {
         hold.write(page, b"pmdb\0").ok()?;
         let flags = u64::from(libc::MFD_CLOEXEC);
         let create = call(libc::SYS_memfd_create, [page.0, flags, 0, 0, 0, 0]);
-        let end = make(hold, "make a file", &[create]).ok()?;
-        let end = i32::try_from(*end.first()?).ok()?;
-        let store = |code| Some(Store { end, code });
-        // If that fails, it compiles for itself.
+        let made = make(hold, "make a file", &[create]).ok()?;
+        let low = i32::try_from(*made.first()?).ok()?;
+        let [end] = numbered_high(hold, [low]).unwrap_or([low]);
         let path = format!("/proc/{}/fd/{end}", hold.pid());
-        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(path) else {
-            return store(None);
+        let opened = OpenOptions::new().read(true).write(true).open(path);
+        let inode = opened.as_ref().ok().and_then(|file| file.metadata().ok());
+        let (Ok(mut file), Some(inode)) = (opened, inode.map(|about| about.ino())) else {
+            // It compiles for itself.
+            close(hold, &[end]);
+            return None;
         };
+        let store = |code| Some(Store { end, inode, code });
         match compiled.of(interpreter) {
             Some(code) => store(file.write_all(&code).is_ok().then_some(code.len())),
             // What another user's process leaves is not for those of this one to run.

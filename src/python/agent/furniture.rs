@@ -12,10 +12,11 @@ use nix::libc;
 
 use super::AgentError;
 use super::channel::Channel;
+use super::compiled::Store;
 use super::script::Ends;
 use crate::model::{Addr, Pid};
 use crate::process::live::LiveProcess;
-use crate::process::trace::{Call, Hold};
+use crate::process::trace::{Call, Hold, TraceError};
 
 /// What a pipe holds, and what it is made to hold where that is not enough. Anybody may ask for up to 1 MiB (pipe(7)). Bytes.
 const USUAL_PIPE: usize = 64 * 1024;
@@ -46,13 +47,15 @@ struct Pipes {
 }
 
 impl Furniture {
-    /// Puts everything into a process that is held. `source` is given the page, and what it returns waits in the pipe of commands.
+    /// Puts everything into a process that is held. `source` is given the page, and what it returns waits in the pipe of commands; the file
+    /// beside it is where the agent finds the rest.
     pub(super) fn bring(
         hold: &mut Hold,
-        source: impl FnOnce(&mut Hold, Addr) -> String,
+        source: impl FnOnce(&mut Hold, Addr) -> (String, Option<Store>),
     ) -> Result<(Furniture, Channel), AgentError> {
         let text = make_page(hold, "map a page", libc::PROT_READ | libc::PROT_WRITE)?;
-        let source = source(hold, text);
+        let (source, store) = source(hold, text);
+        let store = store.map(|store| (store.end, store.inode));
         let pipes = Pipes::make(hold, text);
         let opened = pipes.and_then(|pipes| {
             let furniture = |[commands_inode, answers_inode]: [u64; 2]| Furniture {
@@ -64,6 +67,7 @@ impl Furniture {
                     kept: pipes.answers[0],
                     commands_inode,
                     answers_inode,
+                    store,
                 },
             };
             match pipes.open(hold, source.as_bytes()) {
@@ -76,6 +80,10 @@ impl Furniture {
         });
         if opened.is_err() {
             unmap(hold, text);
+            close(
+                hold,
+                &store.map(|(end, _)| end).into_iter().collect::<Vec<_>>(),
+            );
         }
         opened
     }
@@ -113,6 +121,7 @@ impl Furniture {
         let ends = Ends {
             commands_inode,
             answers_inode,
+            store: None,
             ..self.ends
         };
         let furniture = Furniture { ends, ..*self };
@@ -140,12 +149,16 @@ impl Furniture {
         make(hold, "unmap a page", &calls).map(drop)
     }
 
-    /// The ends of the pipes alone: for an agent that was never started, while something may still read a page.
+    /// The file descriptors alone: for an agent that was never started, while something may still read a page. Those that the process has
+    /// closed meanwhile may be others by now.
     pub(super) fn take_away_ends(&self, hold: &mut Hold) {
-        close(
-            hold,
-            &[self.ends.commands, self.ends.answers, self.ends.kept],
-        );
+        let pid = hold.pid();
+        let is_there = |&(end, inode): &(i32, u64)| {
+            let file = fs::metadata(format!("/proc/{pid}/fd/{end}"));
+            file.is_ok_and(|file| file.ino() == inode)
+        };
+        let ends = self.ends.all().into_iter().filter(is_there);
+        close(hold, &ends.map(|(end, _)| end).collect::<Vec<_>>());
     }
 
     /// For an agent that was never started: the ends that it would have closed itself.
@@ -176,22 +189,8 @@ impl Pipes {
     /// Gives those that the process keeps numbers from [`LOWEST_END`] on. Where it may not have so many files they stay as they are.
     fn number_high(&mut self, hold: &mut Hold) -> Result<(), AgentError> {
         let low = [self.commands[0], self.answers[0], self.answers[1]];
-        let how = libc::F_DUPFD_CLOEXEC.cast_unsigned().into();
-        let copy = |end: i32| {
-            let arguments = [end.cast_unsigned().into(), how, LOWEST_END, 0, 0, 0];
-            call(libc::SYS_fcntl, arguments)
-        };
-        let numbers = hold.system_calls(&low.map(copy))?;
-        let high: Vec<i32> = numbers
-            .iter()
-            .filter_map(|&number| i32::try_from(number).ok().filter(|number| *number >= 0))
-            .collect();
-        if let [commands, kept, answers] = high[..] {
-            close(hold, &low);
-            (self.commands[0], self.answers) = (commands, [kept, answers]);
-        } else {
-            close(hold, &high);
-        }
+        let [commands, kept, answers] = numbered_high(hold, low)?;
+        (self.commands[0], self.answers) = (commands, [kept, answers]);
         Ok(())
     }
 
@@ -218,6 +217,33 @@ impl Pipes {
 
     fn close(&self, hold: &mut Hold) {
         close(hold, &[self.commands, self.answers].concat());
+    }
+}
+
+/// File descriptors from [`LOWEST_END`] on in the place of some of a process; these where it may not have so many files.
+pub(super) fn numbered_high<const COUNT: usize>(
+    hold: &mut Hold,
+    low: [i32; COUNT],
+) -> Result<[i32; COUNT], TraceError> {
+    let how = libc::F_DUPFD_CLOEXEC.cast_unsigned().into();
+    let copy = |end: i32| {
+        let arguments = [end.cast_unsigned().into(), how, LOWEST_END, 0, 0, 0];
+        call(libc::SYS_fcntl, arguments)
+    };
+    let numbers = hold.system_calls(&low.map(copy))?;
+    let high: Vec<i32> = numbers
+        .iter()
+        .filter_map(|&number| i32::try_from(number).ok().filter(|number| *number >= 0))
+        .collect();
+    match <[i32; COUNT]>::try_from(high) {
+        Ok(high) => {
+            close(hold, &low);
+            Ok(high)
+        }
+        Err(high) => {
+            close(hold, &high);
+            Ok(low)
+        }
     }
 }
 
@@ -273,7 +299,7 @@ fn unmap(hold: &mut Hold, page: Addr) {
     let _ = hold.system_calls(&[call(libc::SYS_munmap, [page.0, PAGE, 0, 0, 0, 0])]);
 }
 
-fn close(hold: &mut Hold, ends: &[i32]) {
+pub(super) fn close(hold: &mut Hold, ends: &[i32]) {
     let number = |end: &i32| u64::from(end.cast_unsigned());
     let calls: Vec<Call> = ends
         .iter()

@@ -103,6 +103,7 @@ impl Injection {
         process: &dyn Process,
         located: &Located,
         pid: Pid,
+        compiled: &Compiled,
     ) -> Result<(Injection, Channel), AgentError> {
         let custody = Custody::Nobody;
         custody.hold(pid, |hold| {
@@ -114,12 +115,12 @@ impl Injection {
                 located,
                 Runner::Main,
                 &wanted,
-                None,
+                compiled,
             )
         })?
     }
 
-    /// The same for a process that is held already, with what others of its command have compiled, if it is one of a command.
+    /// The same for a process that is held already.
     pub(super) fn begin_in(
         hold: &mut Hold,
         custody: Custody,
@@ -127,7 +128,7 @@ impl Injection {
         located: &Located,
         runner: Runner,
         wanted: &WantedStops,
-        compiled: Option<&Compiled>,
+        compiled: &Compiled,
     ) -> Result<(Injection, Channel), AgentError> {
         let pid = hold.pid();
         let functions = Functions::of(process, pid)?;
@@ -144,13 +145,12 @@ impl Injection {
         let mut source_length = 0;
         let (furniture, channel) = Furniture::bring(hold, |hold, page| {
             let program = script::Program::of(layout, wanted);
-            let store = compiled.and_then(|compiled| {
-                let interpreter = Interpreter::at(process, functions.run, &program.parts)?;
-                Store::bring(hold, page, interpreter, compiled)
-            });
+            let interpreter = Interpreter::at(process, functions.run, &program.parts);
+            let store =
+                interpreter.and_then(|interpreter| Store::bring(hold, page, interpreter, compiled));
             let source = program.source(store.as_ref());
             source_length = source.read_at_once;
-            source.text
+            (source.text, store)
         })?;
         let inner = inner_pid(process, pid);
         let text = script::entrance(furniture.ends, source_length, inner, runner);

@@ -178,6 +178,13 @@ pub struct Complaint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum About {
+    /// An exception to which a step has come: it has left the frames below the newest already, which a traceback keeps.
+    Passing {
+        /// Where it lies.
+        address: u64,
+        /// Up to 3.11 it does not have that yet.
+        traceback: u64,
+    },
     /// An exception.
     Exception {
         /// Where it lies.

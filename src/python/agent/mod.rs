@@ -21,6 +21,7 @@ mod wanted_stops;
 
 pub use arrival::{Arrival, Purpose, Sprung};
 pub use channel::Channel;
+pub use compiled::Compiled;
 pub use error::AgentError;
 pub use inject::{Foothold, Heritage, Injection};
 pub use launch::{Launch, Start};

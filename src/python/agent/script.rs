@@ -172,6 +172,27 @@ pub(super) struct Ends {
     /// The inodes of the pipes: after pmdb was killed, other files may have these descriptors.
     pub commands_inode: u64,
     pub answers_inode: u64,
+    /// The file with the agent's code, or for it, and its inode. The agent closes it as soon as it is in.
+    pub store: Option<(i32, u64)>,
+}
+
+impl Ends {
+    /// Each descriptor with the inode of its file.
+    pub(super) fn all(&self) -> Vec<(i32, u64)> {
+        let pipes = [
+            (self.commands, self.commands_inode),
+            (self.answers, self.answers_inode),
+            (self.kept, self.answers_inode),
+        ];
+        pipes.into_iter().chain(self.store).collect()
+    }
+
+    /// The same as a tuple of Python.
+    fn in_python(&self) -> String {
+        let pair = |(end, inode)| format!("({end}, {inode}), ");
+        let pairs: String = self.all().into_iter().map(pair).collect();
+        format!("({pairs})")
+    }
 }
 
 /// Who runs a text, and why.
@@ -203,7 +224,9 @@ pub(super) fn entrance(ends: Ends, length: usize, inner: Pid, runner: Runner) ->
         kept,
         commands_inode,
         answers_inode,
+        ..
     } = ends;
+    let all = ends.in_python();
     let then = match runner {
         Runner::Main => "arrive()".to_owned(),
         Runner::BeforeMainProgram => "enter()".to_owned(),
@@ -222,8 +245,8 @@ pub(super) fn entrance(ends: Ends, length: usize, inner: Pid, runner: Runner) ->
          'commands': {commands}, 'answers': {answers}, 'kept': {kept}, 'session': {session}}})\n\
          \x20if ours(): sys._pmdb_agent.{then}\n\
          elif not ours():\n\
-         \x20for end in ({commands}, {answers}, {kept}):\n\
-         \x20 if posix.fstat(end).st_ino in ({commands_inode}, {answers_inode}): posix.close(end)"
+         \x20for end, inode in {all}:\n\
+         \x20 if posix.fstat(end).st_ino == inode: posix.close(end)"
     );
     let program = program.replace('\n', "\\n");
     format!(
@@ -238,16 +261,9 @@ pub(super) fn entrance(ends: Ends, length: usize, inner: Pid, runner: Runner) ->
 
 /// For a helper that has not begun and cannot be taken back: it closes what the agent would have used.
 pub(super) fn closing(ends: Ends) -> Vec<u8> {
-    let Ends {
-        commands,
-        answers,
-        kept,
-        commands_inode,
-        answers_inode,
-    } = ends;
+    let all = ends.in_python();
     let program = format!(
-        "import posix\\nfor end, inode in (({commands}, {commands_inode}), ({answers}, {answers_inode}), \
-         ({kept}, {answers_inode})):\\n if posix.fstat(end).st_ino == inode: posix.close(end)"
+        "import posix\\nfor end, inode in {all}:\\n if posix.fstat(end).st_ino == inode: posix.close(end)"
     );
     format!("try:\n exec(\"{program}\", {{}})\nexcept:\n pass\n\0").into_bytes()
 }
@@ -314,6 +330,7 @@ mod tests {
             kept: most,
             commands_inode: u64::MAX,
             answers_inode: u64::MAX,
+            store: Some((most, u64::MAX)),
         };
         let (of, serial) = (u64::MAX, u64::MAX);
         let text = entrance(ends, 60_000, Pid(u32::MAX), Runner::Helper { of, serial });

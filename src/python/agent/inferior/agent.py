@@ -64,6 +64,8 @@ class Agent(Commands, Levels, Arrivals):
         self.shown = self.lost_frames = None
         # The frame that an exception is about to leave at which the thread stands.
         self.leaving = None
+        # The frames below the newest that an exception has left already, to which a step has come: the newest first.
+        self.left_frames = []
         # The thread has stopped in `pdb.set_trace()`, and the user looks at the frame that called it.
         self.is_in_library = False
         # While another thread speaks for the main one: a lock that it holds, and how the main thread then goes on.
@@ -173,7 +175,14 @@ class Agent(Commands, Levels, Arrivals):
         kind, value, traceback = argument
         inner = "Internal " if traceback is None and kind is StopIteration else ""
         error = value if isinstance(value, BaseException) else kind(value)
-        self.stop(frame, {"reason": "exception", "error": inner + describe_error(error), "thrown": error})
+        message = {"reason": "exception", "error": inner + describe_error(error), "thrown": error}
+        if traceback is not None:
+            # Up to 3.11 the exception does not have it yet.
+            message["about"] = {"address": id(error), "traceback": id(traceback)}
+            message["left"] = frames_in(traceback)
+            if message["left"][-1] is frame:
+                message["left"].pop()
+        self.stop(frame, message)
 
     def is_lost_at(self, frame, argument):
         """Where an exception is raised in a thread that steps: stops if it will be lost, and gives back whether it did."""
@@ -261,6 +270,7 @@ class Agent(Commands, Levels, Arrivals):
             self.take_turn(message["reason"] in ("attach", "interrupt", "entry", "waiting"))
         at_prompt = self.at_prompt
         raised, lost, leaving = None, message.pop("raised", None), message.pop("leaving", None)
+        left = message.pop("left", [])
         try:
             self.leaving = leaving
             if "thrown" in message:
@@ -268,6 +278,7 @@ class Agent(Commands, Levels, Arrivals):
                 self.evaluator.variables["_exception"] = self.shown = message.pop("thrown")
             if lost is not None:
                 self.lost_frames = frames_of(lost)
+            self.left_frames = left
             if "breakpoints" in message:
                 # They may have been deleted while this thread waited for its turn.
                 message["breakpoints"] = [one for one in message["breakpoints"] if one in self.breakpoints.by_number]
@@ -295,7 +306,8 @@ class Agent(Commands, Levels, Arrivals):
                     raised = raised or (error if type(error) is not GivenUp else None)
                     going_on = self.excuse(error)
         finally:
-            self.stopped_at = self.speaker = self.shown = self.lost_frames = self.leaving = lost = leaving = None
+            self.stopped_at = self.speaker = self.shown = self.lost_frames = self.leaving = lost = leaving = left = None
+            self.left_frames = []
             self.watches.is_resting = False
             self.busy.discard(_thread.get_ident())
             self.evaluator.forget_frame()
@@ -365,10 +377,13 @@ class Agent(Commands, Levels, Arrivals):
             self.leave({"event": "failed", "text": describe_error(error)})
 
     def selected(self, frame, command):
-        """The frame so many calls up from the one that stopped."""
+        """The frame so many calls up from the one that stopped, or from the newest that an exception has left below it."""
+        number = command.get("frame", 0)
         if self.lost_frames is not None:
-            return self.lost_frames[command.get("frame", 0)]
-        for _ in range(command.get("frame", 0)):
+            return self.lost_frames[number]
+        if number < len(self.left_frames):
+            return self.left_frames[number]
+        for _ in range(number - len(self.left_frames)):
             frame = frame.f_back
             if frame is None:
                 raise ValueError("there is no such frame")

@@ -109,7 +109,11 @@ def was_shown(error):
 
 def frames_of(error):
     """The frames of its traceback, the newest first."""
-    frames, entry = [], error.__traceback__
+    return frames_in(error.__traceback__)
+
+
+def frames_in(entry):
+    frames = []
     while entry is not None:
         frames.append(entry.tb_frame)
         entry = entry.tb_next

@@ -135,6 +135,9 @@ class Commands:
 
     def do_resume(self, frame, command):
         selected = self.selected(frame, command)
+        if selected in self.left_frames:
+            # Nothing of it is left to be run.
+            selected = frame
         if command["how"] == "step" and self.is_in_library:
             # What is left to be done there is none of the user's business.
             command = dict(command, how="next")

@@ -27,10 +27,10 @@ class Level:
     def run(self, code):
         """Gives back what the session is told, or None if the thread goes on from where it stood."""
         agent = self.agent
-        kept = agent.stopped_at, agent.speaker, agent.shown, agent.lost_frames, agent.leaving, agent.is_in_library
+        kept = agent.stopped_at, agent.speaker, agent.shown, agent.lost_frames, agent.left_frames, agent.leaving, agent.is_in_library
         variables = [(name, value) for name, value in agent.evaluator.variables.items() if name in OF_A_STOP]
         agent.stopped_at = agent.speaker = agent.shown = agent.lost_frames = agent.leaving = None
-        agent.is_in_library = False
+        agent.is_in_library, agent.left_frames = False, []
         agent.evaluator.forget_frame()
         agent.levels.append(self)
         agent.busy.discard(self.thread)
@@ -51,7 +51,7 @@ class Level:
             agent.levels.remove(self)
             agent.steps.pop(self.thread, None)
             agent.busy.add(self.thread)
-            agent.stopped_at, agent.speaker, agent.shown, agent.lost_frames, agent.leaving, agent.is_in_library = kept
+            agent.stopped_at, agent.speaker, agent.shown, agent.lost_frames, agent.left_frames, agent.leaving, agent.is_in_library = kept
             agent.evaluator.variables.update(variables)
             agent.favoured = None
         agent.to_raise = raised
