@@ -9,7 +9,7 @@ use nix::libc;
 use pmdb::model::Pid;
 use pmdb::process::live::LiveProcess;
 use pmdb::python::agent::{
-    Answer, Channel, Command, Event, Injection, Message, Resume, WantedBreakpoint,
+    Answer, Channel, Command, Compiled, Event, Injection, Message, Resume, WantedBreakpoint,
 };
 use pmdb::python::locate;
 use support::{Fixture, assert_same_code, fixture_path, machine_code, on_each_python, rounds};
@@ -28,7 +28,8 @@ fn attach(fixture: &Fixture) -> Debugged {
     let pid = Pid(fixture.pid());
     let process = LiveProcess::open(pid).expect("it lives");
     let located = locate(&process).expect("it is Python");
-    let (injection, channel) = Injection::begin(&process, &located, pid).expect("it computes");
+    let (injection, channel) =
+        Injection::begin(&process, &located, pid, &Compiled::default()).expect("it computes");
     let mut debugged = Debugged {
         injection,
         channel,

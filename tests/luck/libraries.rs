@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use super::support::{Fixture, Python, any_python, fixture_path, venv};
+use super::support::{Fixture, Python, any_python, fixture_path, pythons, run, venv};
 
 /// The newest of the plain releases, with packages from PyPI.
 fn python_with(packages: &[&str]) -> Option<Python> {
@@ -62,6 +62,44 @@ fn greenlets_and_another_event_loop_are_no_hindrance() {
         let mut fixture = visited(in_library(&python, &[], &[kind]));
         assert_eq!(fixture.read_line(), "7", "{kind}");
         assert!(fixture.wait().success(), "{kind}");
+    }
+}
+
+/// What coverage has seen of the program: visited by pmdb, or left alone.
+fn covered(python: &Python, is_visited: bool) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let coverage = |words: &[&str]| {
+        let mut command = python.command();
+        command.args(["-m", "coverage"]).args(words);
+        command.env("COVERAGE_FILE", &data);
+        command
+    };
+    let mut command = coverage(&["run", "--branch"]);
+    command.arg(fixture_path("in_library.py"));
+    let mut fixture = if is_visited {
+        visited(command)
+    } else {
+        let mut fixture = Fixture::start(command);
+        traces(&mut fixture);
+        fixture.write_line("over");
+        fixture
+    };
+    assert_eq!(fixture.read_line(), "7");
+    assert!(fixture.wait().success());
+    run(coverage(&["report", "-m"]), "").stdout
+}
+
+/// Its data are about each line and branch: none is missing, and none is there that would not be without pmdb.
+#[test]
+fn coverage_is_whole() {
+    // One in whose trace function pmdb comes, and one where it has tools of its own.
+    let older = pythons().iter().rev().find(|python| python.minor < 12);
+    let all = [older, any_python()].into_iter().flatten();
+    for python in all.filter_map(|python| venv(python, &["coverage"])) {
+        let alone = covered(&python, false);
+        assert!(alone.contains("in_library.py"), "{alone}");
+        assert_eq!(covered(&python, true), alone, "{}", python.version);
     }
 }
 

@@ -153,7 +153,7 @@ fn reason(pid: Pid, target: &Status, pmdb: &Status, errno: Errno) -> String {
                 prctl(PR_SET_DUMPABLE, 0)): run pmdb as root"
             .to_owned();
     }
-    if is_in_another_user_namespace(pid) {
+    if is_in_another_namespace(pid, "user") == Some(true) {
         return "it is in another user namespace (a container): run pmdb inside of the container, or as root".to_owned();
     }
     match yama() {
