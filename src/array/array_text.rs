@@ -1,6 +1,7 @@
 //! The text of a whole array, as `repr()` gives it with numpy's default print options.
 
 use super::dtype_text;
+use super::element::ElementType;
 use super::page::{self, THRESHOLD, WIDTH};
 use super::release::Release;
 use super::text::{Elements, MOST, TextError, Writing};
@@ -40,6 +41,23 @@ pub fn array_text<E: Elements>(
         extras.push(format!("dtype={}", dtype_text::short(&view.element)));
     }
     Ok(with_extras(NAME, &body, &extras.join(", ")))
+}
+
+/// One element by itself.
+pub fn element_text<E: Elements>(
+    element: &ElementType,
+    place: u64,
+    release: Release,
+    elements: &mut E,
+) -> Result<String, TextError<E::Error>> {
+    let writing = Writing {
+        release,
+        alone: true,
+        scalar: true,
+        longest_subarray: LONGEST_SUBARRAY,
+    };
+    let texts = writing.texts(element, &[place], elements)?;
+    Ok(texts.concat().trim().to_string())
 }
 
 /// `name(body, extras)`; the extras begin a line of their own if the last one would become too long.

@@ -26,7 +26,8 @@ pub use segment::{
     SegmentObject, SegmentReport, SegmentTracker, SegmentVariable, SegmentVerdict, Unreadable,
 };
 pub use segment_view::{
-    FieldStatistics, Guess, SegmentBrief, SegmentDump, SegmentView, Statistics,
+    FieldStatistics, Guess, SegmentBrief, SegmentDump, SegmentHit, SegmentHits, SegmentView,
+    Statistics,
 };
 pub use snapshot::{
     Limit, OpenFile, ProcessFacts, SNAPSHOT_SCHEMA, SnapshotFacts, ThreadFacts, Variable,

@@ -97,3 +97,33 @@ pub struct Guess {
     pub dtype: String,
     pub why: String,
 }
+
+/// What `pmdb shm find` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentHits {
+    pub schema: u32,
+    pub segment: SegmentBrief,
+    pub dtype: String,
+    pub shape: Vec<u64>,
+    /// As the user wrote it.
+    pub sought: String,
+    /// That were looked through.
+    pub elements: u64,
+    /// How many there are.
+    pub count: u64,
+    /// The first of them.
+    pub hits: Vec<SegmentHit>,
+    /// The last, if it is not among `hits`.
+    pub last: Option<SegmentHit>,
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentHit {
+    /// `null` of bytes that may begin anywhere.
+    pub index: Option<Vec<u64>>,
+    /// Bytes from the beginning of the segment.
+    pub offset: u64,
+    /// The element as numpy writes it by itself.
+    pub text: Option<String>,
+}

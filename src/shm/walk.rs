@@ -41,6 +41,15 @@ impl Progress {
         self.done.load(Ordering::Relaxed)
     }
 
+    /// So many more are done. Fails if somebody has ended it.
+    pub(super) fn advance(&self, elements: u64) -> Result<(), WalkError> {
+        self.done.fetch_add(elements, Ordering::Relaxed);
+        match self.cancelled.load(Ordering::Relaxed) {
+            true => Err(WalkError::Cancelled),
+            false => Ok(()),
+        }
+    }
+
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
@@ -69,7 +78,7 @@ pub(super) enum Block<'b> {
     /// The bytes of elements, one after the other; number `first` of all is the first.
     Bytes { first: u64, bytes: &'b [u8] },
     /// Elements of which every byte is 0.
-    Zeros { count: u64 },
+    Zeros { first: u64, count: u64 },
 }
 
 pub(super) struct Walk<'v> {
@@ -127,6 +136,23 @@ impl<'v> Walk<'v> {
             Ok(made)
         };
         tasks.par_iter().map(run).collect()
+    }
+
+    /// The same, of which two at a time are joined into one, so that there never are many. In no order.
+    pub(super) fn reduce<T: Send>(
+        &self,
+        progress: &Progress,
+        empty: impl Fn() -> T + Sync + Send,
+        fold: impl Fn(&mut T, Block<'_>) + Sync + Send,
+        join: impl Fn(T, T) -> T + Sync + Send,
+    ) -> Result<T, WalkError> {
+        let run = |task: &Task| {
+            let mut made = empty();
+            self.run(*task, progress, &mut |block| fold(&mut made, block))?;
+            Ok(made)
+        };
+        let both = |one, other| Ok(join(one, other));
+        self.tasks().par_iter().map(run).try_reduce(&empty, both)
     }
 
     fn tasks(&self) -> Vec<Task> {
@@ -192,7 +218,10 @@ impl<'v> Walk<'v> {
         }
         let count = task.count;
         if task.is_hole {
-            visit(Block::Zeros { count });
+            visit(Block::Zeros {
+                first: task.first,
+                count,
+            });
         } else if self.is_contiguous() {
             self.run_contiguous(task, visit)?;
         } else {

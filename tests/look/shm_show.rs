@@ -1,7 +1,7 @@
 //! `pmdb shm show` against what numpy says of the same memory.
 
 use crate::support::{Fixture, Python, any_python, pmdb, pythons, skip, venv};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An interpreter with a numpy whose texts are those that pmdb writes.
 fn with_newest_numpy() -> Option<Python> {
@@ -187,10 +187,7 @@ def finish():
     let statistics = &told["statistics"];
     assert_eq!(statistics["count"], 100_u64 << 30);
     assert_eq!(statistics["zero"], (100_u64 << 30) - 1);
-    assert_eq!(
-        statistics["first_nonzero"],
-        serde_json::json!([50_u64 << 30])
-    );
+    assert_eq!(statistics["first_nonzero"], json!([50_u64 << 30]));
     assert_eq!(statistics["max"], 7);
     pmdb(["shm", "show", &name, "--at", "0x1000000"]).succeeded();
     assert_eq!(blocks(), before, "looking has put pages into it");
@@ -259,6 +256,132 @@ def finish():
         odd.contains("the last 1 bytes are less than an element"),
         "{odd}"
     );
+    fixture.write_line("end");
+    fixture.wait();
+}
+
+/// A segment of doubles, and what follows `ready`.
+fn doubles(count: usize, make: &str) -> Option<Fixture> {
+    segment(&format!(
+        "
+import array, math
+kept = shared_memory.SharedMemory(create=True, size=8 * {count})
+numbers = array.array('d', bytes(8 * {count}))
+{make}
+kept.buf[:8 * {count}] = numbers.tobytes()
+print('ready', kept.name, flush=True)
+finish = kept.unlink
+"
+    ))
+}
+
+#[test]
+fn values_and_patterns_are_found_where_they_were_put() {
+    let Some(mut fixture) = doubles(
+        60_000,
+        "
+numbers[:] = array.array('d', (i * 0.5 for i in range(60000)))
+numbers[7], numbers[59_999], numbers[41] = math.nan, math.nan, -math.inf
+numbers[4096] = 5e-324
+",
+    ) else {
+        return;
+    };
+    let name = fixture.ready().to_string();
+    let found = |words: &[&str]| {
+        let all = [
+            "shm", "find", &name, "--json", "--as", "f64", "--shape", "600,100",
+        ];
+        pmdb(all.iter().chain(words)).succeeded().json()
+    };
+    let indices = |answer: &Value| -> Vec<Value> {
+        let hits = answer["hits"].as_array().expect("a list");
+        hits.iter().map(|hit| hit["index"].clone()).collect()
+    };
+    let nan = found(&["nan"]);
+    assert_eq!(nan["count"], 2);
+    assert_eq!(indices(&nan), [json!([0, 7]), json!([599, 99])]);
+    assert_eq!(nan["hits"][1]["offset"], 59_999 * 8);
+    assert_eq!(indices(&found(&["-inf"])), [json!([0, 41])]);
+    assert_eq!(found(&["+inf"])["count"], 0);
+    assert_eq!(indices(&found(&["subnormal"])), [json!([40, 96])]);
+    assert_eq!(indices(&found(&["1000"])), [json!([20, 0])]);
+    let range = found(&["100..101.25", "--limit", "2"]);
+    assert_eq!(range["count"], 3);
+    assert_eq!(indices(&range), [json!([2, 0]), json!([2, 1])]);
+    assert_eq!(range["last"]["index"], json!([2, 2]));
+    assert_eq!(indices(&found(&["1000", "[:, ::50]"])), [json!([20, 0])]);
+    // The bytes of 1000.0, and of what begins inside of an element.
+    let pattern = found(&["hex:00 40 8f 40"]);
+    assert_eq!(pattern["hits"][0]["offset"], 2000 * 8 + 4);
+    for (words, code) in [
+        (["--as", "f64", "x"], 2),
+        (["--as", "u8", "nan"], 2),
+        (["--as", "f64", "hex:1"], 2),
+    ] {
+        let answer = pmdb(["shm", "find", &name].iter().chain(&words));
+        assert_eq!(answer.code, Some(code), "{answer:?}");
+    }
+    fixture.write_line("end");
+    fixture.wait();
+}
+
+#[test]
+fn pictures_show_what_is_there() {
+    let Some(mut fixture) = doubles(
+        100 * 50,
+        "
+numbers[:] = array.array('d', (float(i % 50) for i in range(5000)))
+numbers[99 * 50 + 3] = math.nan
+",
+    ) else {
+        return;
+    };
+    let name = fixture.ready().to_string();
+    let view = ["--as", "f64", "--shape", "100,50"];
+    let text = pmdb(["shm", "plot", &name].iter().chain(&view))
+        .succeeded()
+        .stdout
+        .clone();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+    let ramp = "     .....:::::-----=====+++++*****#####%%%%%@@@@@";
+    assert_eq!(rows.first(), Some(&format!("|{ramp}|").as_str()), "{text}");
+    assert_eq!(
+        rows.last().and_then(|row| row.chars().nth(4)),
+        Some('?'),
+        "{text}"
+    );
+    assert!(
+        text.contains("from 0.0 to 49.0") && text.contains("nan 1"),
+        "{text}"
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("picture.png");
+    let png = ["--png", path.to_str().expect("UTF-8")];
+    pmdb(["shm", "plot", &name].iter().chain(&view).chain(&png)).succeeded();
+    let file = std::io::BufReader::new(std::fs::File::open(&path).expect("it was written"));
+    let mut reader = png::Decoder::new(file).read_info().expect("a PNG file");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("it is small")];
+    let info = reader.next_frame(&mut pixels).expect("an image");
+    assert_eq!((info.width, info.height), (50, 100));
+    let light = |x: usize, y: usize| -> u32 {
+        pixels[(y * 50 + x) * 3..][..3]
+            .iter()
+            .map(|&part| u32::from(part))
+            .sum()
+    };
+    assert!(light(0, 0) < light(25, 0) && light(25, 0) < light(49, 0));
+    assert_eq!(pixels[(99 * 50 + 3) * 3..][..3], [0, 220, 220]);
+    let line = pmdb(["shm", "plot", &name, "--as", "f64", "[:50]"])
+        .succeeded()
+        .stdout
+        .clone();
+    assert!(
+        line.contains("49.0 |") && line.contains(" 0.0 |#"),
+        "{line}"
+    );
+    let many = pmdb(["shm", "plot", &name, "--as", "f64", "--shape", "10,10,50"]);
+    many.failed_with("a slice chooses some of more axes");
     fixture.write_line("end");
     fixture.wait();
 }

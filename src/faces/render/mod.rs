@@ -1,5 +1,6 @@
 //! From the model's plain data to text for a person.
 
+mod colours;
 pub mod command;
 pub mod exception;
 pub mod fold;
@@ -8,6 +9,7 @@ pub mod heading;
 pub mod label;
 pub mod merge;
 pub mod palette;
+pub mod plot;
 pub mod printable;
 pub mod printer;
 pub mod processes;
@@ -15,6 +17,7 @@ pub mod quantity;
 #[cfg(test)]
 mod sample;
 mod seen_values;
+pub mod segment_hits;
 pub mod segment_view;
 pub mod segments;
 pub mod set_label;

@@ -3,7 +3,9 @@
 mod contents;
 mod edit;
 mod element_texts;
+mod find;
 mod hexdump;
+mod plot;
 mod removal;
 mod show;
 mod trackers;
@@ -14,10 +16,12 @@ use std::collections::BTreeSet;
 
 pub use self::contents::contents;
 pub use self::edit::Edit;
+pub use self::find::find;
+pub use self::plot::{Plot, plot};
 pub use self::removal::{leaks, remove, remove_leaks};
 pub use self::show::{ShowError, ShowOptions, Shown, show};
 pub use crate::array::view::Order;
-pub use crate::shm::{Caution, Designation, Progress, ShmError};
+pub use crate::shm::{Canvas, Caution, Designation, GridCell, Picture, Progress, ShmError};
 
 use self::trackers::trackers;
 use crate::model::{Pid, SegmentReport};

@@ -15,7 +15,8 @@ use crate::model::{SCHEMA, SegmentDump, SegmentView};
 use crate::process::ProcessError;
 use crate::process::family::ProcessTable;
 use crate::shm::{
-    BytesError, Census, Progress, Reached, SegmentBytes, ShmError, WalkError, of_parts, statistics,
+    BytesError, Census, Progress, Reached, SegmentBytes, ShmError, SoughtError, WalkError,
+    of_parts, statistics,
 };
 
 /// Values that are given where a program asks.
@@ -67,6 +68,8 @@ pub enum ShowError {
     #[error(transparent)]
     Bytes(#[from] BytesError),
     #[error(transparent)]
+    Sought(#[from] SoughtError),
+    #[error(transparent)]
     Walk(#[from] WalkError),
     #[error("it has {size} bytes, and byte {at} is beyond its end")]
     Beyond { at: u64, size: u64 },
@@ -74,6 +77,10 @@ pub enum ShowError {
         "a view with so many axes has too many elements at its edges to be shown: take a slice of it"
     )]
     TooMany,
+    #[error(
+        "{shape} elements of {dtype} cannot be drawn: numbers along one axis or two can, and a slice chooses some of more axes"
+    )]
+    Undrawable { dtype: String, shape: String },
 }
 
 impl ShowError {
@@ -81,33 +88,63 @@ impl ShowError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            ShowError::Dtype(_) | ShowError::Slice(SliceError::Syntax(_) | SliceError::StepOfZero)
+            ShowError::Dtype(_)
+                | ShowError::Sought(_)
+                | ShowError::Slice(SliceError::Syntax(_) | SliceError::StepOfZero)
         )
     }
 }
 
-pub fn show(options: &ShowOptions, progress: &Progress) -> Result<Shown, ShowError> {
-    let element = options.dtype.as_deref().map(dtype::parse).transpose()?;
+/// A segment, and the elements of it that are meant.
+pub(super) struct Opened {
+    pub reached: Reached,
+    /// Without the slice.
+    pub whole: View,
+    pub view: View,
+}
+
+/// Finds a segment and the elements of a type that the options choose.
+pub(super) fn open(options: &ShowOptions) -> Result<Opened, ShowError> {
+    let element = dtype::parse(options.dtype.as_deref().unwrap_or_default())?;
     let slice = options.slice.as_deref().map(Slice::parse).transpose()?;
-    let table = ProcessTable::read()?;
-    let reached = Census::take(&table, Vec::new()).reach(&options.name)?;
-    let Some(element) = element else {
-        return Ok(Shown::Bytes(hexdump::dump(&reached, options.at)?));
-    };
-    let available = reached.bytes.size();
+    let reached = reach(&options.name)?;
     let whole = View::new(
         element,
         options.at,
         options.shape.as_deref(),
         options.strides.as_deref(),
         options.order,
-        available,
+        reached.bytes.size(),
     )?;
     let view = match &slice {
         Some(slice) => slice.of(&whole)?,
         None => whole.clone(),
     };
-    shown(options, &reached, &whole, view, progress)
+    Ok(Opened {
+        reached,
+        whole,
+        view,
+    })
+}
+
+fn reach(name: &str) -> Result<Reached, ShowError> {
+    let table = ProcessTable::read()?;
+    Ok(Census::take(&table, Vec::new()).reach(name)?)
+}
+
+pub fn show(options: &ShowOptions, progress: &Progress) -> Result<Shown, ShowError> {
+    if options.dtype.is_none() {
+        let reached = reach(&options.name)?;
+        return Ok(Shown::Bytes(hexdump::dump(&reached, options.at)?));
+    }
+    let opened = open(options)?;
+    shown(
+        options,
+        &opened.reached,
+        &opened.whole,
+        opened.view,
+        progress,
+    )
 }
 
 fn shown(
@@ -183,7 +220,7 @@ fn notes(options: &ShowOptions, reached: &Reached, whole: &View) -> Vec<String> 
     notes
 }
 
-fn changes(bytes: &SegmentBytes, size: u64) -> Vec<String> {
+pub(super) fn changes(bytes: &SegmentBytes, size: u64) -> Vec<String> {
     let mut notes = Vec::new();
     match bytes.lost_pages() {
         0 => {}

@@ -1,11 +1,12 @@
 //! Numbers of all formats as doubles.
 
-use crate::array::real::{Real, brain};
+use crate::array::real::{Real, brain, to_half};
+use crate::array::text::wide;
 use crate::array::{ByteOrder, ElementType, Kind, Width};
 
 /// How a number lies in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Format {
+pub(in crate::shm) struct Format {
     kind: Number,
     big: bool,
 }
@@ -26,7 +27,7 @@ enum Number {
 
 impl Format {
     /// Of elements that are one number each.
-    pub(super) fn of(element: &ElementType) -> Option<Format> {
+    pub(in crate::shm) fn of(element: &ElementType) -> Option<Format> {
         let kind = match element.kind {
             Kind::Bool => Number::Bool,
             Kind::Integer { signed: true } => Number::Signed(element.size),
@@ -46,7 +47,7 @@ impl Format {
     }
 
     /// Below this a number other than zero is subnormal; 0 where there are none.
-    pub(super) fn least_normal(self) -> f64 {
+    pub(in crate::shm) fn least_normal(self) -> f64 {
         match self.kind {
             Number::Half => 6.103_515_625e-5,
             Number::Brain | Number::Single => f32::MIN_POSITIVE.into(),
@@ -57,11 +58,11 @@ impl Format {
     }
 
     /// Whether the numbers as they lie there are doubles of the machine.
-    pub(super) fn is_double(self) -> bool {
+    pub(in crate::shm) fn is_double(self) -> bool {
         self.kind == Number::Double && !self.big
     }
 
-    pub(super) fn is_integer(self) -> bool {
+    pub(in crate::shm) fn is_integer(self) -> bool {
         matches!(
             self.kind,
             Number::Bool | Number::Signed(_) | Number::Unsigned(_) | Number::Time
@@ -69,7 +70,7 @@ impl Format {
     }
 
     /// Appends them. `bytes` are of whole numbers.
-    pub(super) fn decode(self, bytes: &[u8], out: &mut Vec<f64>) {
+    pub(in crate::shm) fn decode(self, bytes: &[u8], out: &mut Vec<f64>) {
         fn each<const N: usize>(
             bytes: &[u8],
             out: &mut Vec<f64>,
@@ -111,8 +112,40 @@ impl Format {
         }
     }
 
+    /// The number of this format next to a double that is meant as one.
+    pub(in crate::shm) fn rounded(self, value: f64) -> f64 {
+        match self.kind {
+            Number::Half => half(to_half(value)),
+            Number::Single => f64::from(value as f32),
+            // Rounded half to even, as ml_dtypes does.
+            Number::Brain => {
+                let bits = (value as f32).to_bits();
+                let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
+                brain(rounded as u16).into()
+            }
+            _ => value,
+        }
+    }
+
+    /// The value of one integer; nothing if it is a time that is none, or no integer.
+    pub(in crate::shm) fn integer(self, bytes: &[u8]) -> Option<i128> {
+        let mut turned = [0; 16];
+        let turned = turned.get_mut(..bytes.len())?;
+        turned.copy_from_slice(bytes);
+        if self.big {
+            turned.reverse();
+        }
+        match self.kind {
+            Number::Bool => Some(i128::from(turned.first() != Some(&0))),
+            Number::Signed(_) => Some(wide(turned, true)),
+            Number::Unsigned(_) => Some(wide(turned, false)),
+            Number::Time => Some(wide(turned, true)).filter(|&count| count != i64::MIN.into()),
+            _ => None,
+        }
+    }
+
     /// The smallest and the largest of integers that doubles do not hold exactly; nothing of other numbers.
-    pub(super) fn exact_extremes(self, bytes: &[u8]) -> Option<(i128, i128)> {
+    pub(in crate::shm) fn exact_extremes(self, bytes: &[u8]) -> Option<(i128, i128)> {
         fn extremes<const N: usize>(
             bytes: &[u8],
             big: bool,

@@ -5,7 +5,7 @@ mod kernel;
 
 use serde_json::Number;
 
-use self::format::Format;
+pub(super) use self::format::Format;
 use self::kernel::Partial;
 use super::bytes::SegmentBytes;
 use super::walk::{BLOCK, Block, Progress, Walk, WalkError};

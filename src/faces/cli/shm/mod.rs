@@ -2,8 +2,10 @@
 
 mod census;
 mod edit;
+mod find;
 mod leaks;
 mod place;
+mod plot;
 mod progress;
 mod remove;
 mod show;
@@ -20,6 +22,8 @@ Examples:
   pmdb shm 4242              what a process maps or has open, and who else does
   pmdb shm 4242 --tree       the same of a process and its descendants
   pmdb shm show psm_3f2a --as f64 --shape 1000,64    what is in a segment, and its statistics
+  pmdb shm find psm_3f2a --as f64 nan                where the NaNs are, and how many
+  pmdb shm plot psm_3f2a --as f32 --shape 512,512    a heat map
   pmdb shm leaks             what nobody needs, and why
   pmdb shm leaks --remove    removes it, after a question
   pmdb shm rm psm_3f2a       removes one, if nobody uses it
@@ -42,6 +46,8 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 enum Action {
     Show(show::Arguments),
+    Find(find::Arguments),
+    Plot(plot::Arguments),
     Leaks(leaks::Arguments),
     Rm(remove::Arguments),
     Watch(watch::Arguments),
@@ -54,6 +60,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         None => census::run(&arguments.census),
         Some(Action::Show(arguments)) => show::run(arguments),
+        Some(Action::Find(arguments)) => find::run(arguments),
+        Some(Action::Plot(arguments)) => plot::run(arguments),
         Some(Action::Leaks(arguments)) => leaks::run(arguments),
         Some(Action::Rm(arguments)) => remove::run(arguments),
         Some(Action::Watch(arguments)) => watch::run(arguments),

@@ -90,6 +90,10 @@ enum OrderName {
 }
 
 impl Elements {
+    pub(super) fn dtype(&self) -> Option<&str> {
+        self.dtype.as_deref()
+    }
+
     /// What they say of a segment.
     pub(super) fn options(&self, name: &str, slice: Option<&str>) -> ShowOptions {
         let given = |list: &Vec<i64>| (!list.is_empty()).then(|| list.clone());
