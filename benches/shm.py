@@ -1,0 +1,80 @@
+"""How fast `pmdb shm show` goes through a segment, beside reading it and beside numpy, all in one run.
+
+    python3 benches/shm.py [--pmdb PATH] [--mib 1024] [--rounds 5]
+
+Needs numpy. Each figure is the best of the rounds, taken in turns: GB/s of the segment's bytes. "read" is the machine's bandwidth as as many
+threads as there are processors get it with numpy.sum of 64-bit integers, which does least with what it reads.
+"""
+import argparse
+import json
+import os
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import shared_memory
+
+import numpy as np
+
+PATTERNS = {
+    "normal": lambda random, count: random.standard_normal(count),
+    "some NaN": lambda random, count: np.where(random.random(count) < 1e-5, np.nan, random.standard_normal(count)),
+    "half zeros": lambda random, count: np.where(random.random(count) < 0.5, 0.0, random.standard_normal(count)),
+}
+
+
+def taken(work):
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def read(array):
+    parts = np.array_split(array.view("i8"), os.cpu_count() * 4)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(np.sum, parts))
+
+
+def by_numpy(array):
+    return array.min(), array.max(), array.mean(), array.std(), np.isnan(array).sum()
+
+
+def by_pmdb(pmdb, name, more=()):
+    command = [pmdb, "shm", "show", name, "--as", "f64", "--json", "--values", "0", *more]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pmdb", default="target/release/pmdb")
+    parser.add_argument("--mib", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    size = options.mib << 20
+    segment = shared_memory.SharedMemory(create=True, size=size)
+    try:
+        array = np.ndarray((size // 8,), "f8", segment.buf)
+        print(f"{options.mib} MiB of float64, {os.cpu_count()} processors, numpy {np.__version__}; GB/s")
+        for name, make in PATTERNS.items():
+            for part in np.array_split(array, 64):
+                part[:] = make(np.random.default_rng(1), part.size)
+            times = {"read": [], "pmdb": [], "numpy": []}
+            for _ in range(options.rounds):
+                times["read"].append(taken(lambda: read(array)))
+                # What it costs to start and to find the segment is no part of the speed.
+                start = taken(lambda: by_pmdb(options.pmdb, segment.name, ["--no-statistics"]))
+                times["pmdb"].append(taken(lambda: by_pmdb(options.pmdb, segment.name)) - start)
+                times["numpy"].append(taken(lambda: by_numpy(array)))
+            speed = {who: size / min(each) / 1e9 for who, each in times.items()}
+            print(
+                f"{name:12}  read {speed['read']:6.2f}   pmdb {speed['pmdb']:6.2f} ({speed['pmdb'] / speed['read']:.2f} of read)"
+                f"   numpy {speed['numpy']:6.2f} (pmdb is {speed['pmdb'] / speed['numpy']:.1f} times as fast)"
+            )
+        own = by_pmdb(options.pmdb, segment.name)["statistics"]
+        assert own["count"] == array.size and abs(own["mean"] - array.mean()) < 1e-12, own
+    finally:
+        del array
+        segment.close()
+        segment.unlink()
+
+
+main()
