@@ -10,6 +10,9 @@ use crate::array::text::{element_bytes, hexadecimal, trimmed, wide};
 use crate::array::{ElementType, Kind, Release, View, Width};
 use crate::shm::{BytesError, SegmentBytes};
 
+/// Numbers in all values together: one record may have as many as its segment has bytes.
+const MOST_NUMBERS: u64 = 1 << 20;
+
 /// The first values of a view in the order of its indices, at most so many.
 pub(super) fn values(
     bytes: &SegmentBytes,
@@ -17,9 +20,24 @@ pub(super) fn values(
     most: u64,
 ) -> Result<Vec<Value>, BytesError> {
     let elements = InSegment(bytes);
+    let most = most.min(MOST_NUMBERS / numbers_of(&view.element).max(1));
     (0..view.size().min(most))
         .map(|number| value(&elements, &view.element, view.place(&view.indices(number))))
         .collect()
+}
+
+/// In one element.
+fn numbers_of(element: &ElementType) -> u64 {
+    match &element.kind {
+        Kind::Record(fields) => {
+            let all = fields.iter().map(|field| numbers_of(&field.element));
+            all.fold(0, u64::saturating_add)
+        }
+        Kind::Subarray { base, shape } => shape
+            .iter()
+            .fold(numbers_of(base), |all, &length| all.saturating_mul(length)),
+        _ => 1,
+    }
 }
 
 fn value(elements: &InSegment<'_>, element: &ElementType, place: u64) -> Result<Value, BytesError> {

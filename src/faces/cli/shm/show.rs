@@ -6,6 +6,7 @@ use super::print_json;
 use super::progress::watched;
 use crate::faces::cli::stack::palette;
 use crate::faces::cli::{Failure, print};
+use crate::faces::render::printable::one_line;
 use crate::faces::render::segment_view::write_shown;
 use crate::session::shm::{Order, ShowError, ShowOptions, show};
 
@@ -123,8 +124,9 @@ fn offset(text: &str) -> Result<u64, String> {
 
 pub(super) fn failure(error: &ShowError) -> Failure {
     match error.is_usage() {
-        true => Failure::Usage(format!("pmdb: {error}")),
-        false => Failure::Operation(vec![error.to_string()]),
+        true => Failure::Usage(format!("pmdb: {}", one_line(&error.to_string()))),
+        // It may have names of segments in it.
+        false => Failure::Operation(vec![one_line(&error.to_string()).into_owned()]),
     }
 }
 
