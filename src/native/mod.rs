@@ -3,12 +3,15 @@
 //! A [`Module`] is parsed once and serves all processes that map the same file. Addresses in a module are as linked
 //! ([`Svma`]); a process adds its load bias to them.
 
+mod disassembly;
 pub mod dwarf;
+pub mod examine;
 pub mod expression;
 mod image;
 mod loaded;
 mod locals;
 mod module;
+mod module_list;
 mod scope;
 mod source_frame;
 mod stack;
@@ -19,9 +22,11 @@ pub mod unhandled;
 mod unwind;
 pub mod values;
 
+pub use disassembly::{FunctionExtent, Instruction};
 pub use loaded::{Code, LoadedModule, LoadedModules, ParsedModules};
 pub use locals::locals;
 pub use module::{Module, Svma};
+pub use module_list::{Knowledge, ModuleEntry};
 pub use scope::FrameScope;
 pub use source_frame::SourceFrame;
 pub use stack::describe;

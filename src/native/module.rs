@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::SourceFrame;
-use super::dwarf::DebugInformation;
+use super::dwarf::{DebugInformation, Sort};
 use super::symbols::{Symbol, SymbolTable};
 use super::unwind::{FrameInformation, Row};
 use crate::model::BuildId;
@@ -92,6 +92,24 @@ impl Module {
     pub fn source_frames(&self, address: Svma) -> Vec<SourceFrame> {
         self.debug_information()
             .map_or(Vec::new(), |information| information.frames_at(address))
+    }
+
+    /// The functions of the debug information whose names suit, with their paths.
+    pub fn function_names(&self, suits: &dyn Fn(&str) -> bool) -> Vec<String> {
+        self.debug_information()
+            .map_or(Vec::new(), |it| it.names(Sort::Function, suits))
+    }
+
+    /// The same of types.
+    pub fn type_names(&self, suits: &dyn Fn(&str) -> bool) -> Vec<String> {
+        self.debug_information()
+            .map_or(Vec::new(), |it| it.names(Sort::Type, suits))
+    }
+
+    /// Where the code of a line is, in the files whose paths end so; and what they are called.
+    pub fn code_of_line(&self, file: &str, line: u32) -> Vec<(Svma, Svma, String)> {
+        self.debug_information()
+            .map_or(Vec::new(), |it| it.code_of_line(file, line))
     }
 
     /// Nothing if there is none, or it cannot be read.

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use super::dwarf::DebugInformation;
+use super::dwarf::{DebugInformation, SourceFile};
 use super::expression::{Answer, Around, ExpressionError, Question};
 use super::loaded::{LoadedModule, LoadedModules};
 use super::locals::frame_address;
@@ -12,6 +13,27 @@ use super::unwind::{NativeFrame, NativeStack};
 use super::values::{FrameState, Limits};
 use crate::model::{Addr, Local, LocalKind};
 use crate::process::{Memory, Process};
+
+/// With DWARF's numbers (System V ABI for x86-64, figure 3.36).
+const REGISTERS: [(&str, u16); 17] = [
+    ("rax", 0),
+    ("rbx", 3),
+    ("rcx", 2),
+    ("rdx", 1),
+    ("rsi", 4),
+    ("rdi", 5),
+    ("rbp", 6),
+    ("rsp", 7),
+    ("r8", 8),
+    ("r9", 9),
+    ("r10", 10),
+    ("r11", 11),
+    ("r12", 12),
+    ("r13", 13),
+    ("r14", 14),
+    ("r15", 15),
+    ("rip", 16),
+];
 
 /// One of the functions that a machine frame of a stack executes.
 pub struct FrameScope<'f> {
@@ -28,6 +50,31 @@ pub struct FrameScope<'f> {
 impl FrameScope<'_> {
     fn frame(&self) -> Option<&NativeFrame> {
         self.stack.frames.get(self.machine)
+    }
+
+    /// The instruction that it executes next.
+    pub fn pc(&self) -> Addr {
+        self.frame().map_or(Addr::NULL, NativeFrame::pc)
+    }
+
+    /// The general registers by their names, in gdb's order, as far as they are known in this frame.
+    pub fn registers(&self) -> Vec<(&'static str, Option<u64>)> {
+        let value = |number| self.frame()?.registers.get(gimli::Register(number));
+        let named = REGISTERS
+            .iter()
+            .map(|&(name, number)| (name, value(number)));
+        named.collect()
+    }
+
+    /// The file that its line is of, and when the debug information that says so was written.
+    pub fn source_file(&self) -> Option<(Arc<SourceFile>, Option<SystemTime>)> {
+        let (frame, loaded) = (self.frame()?, self.loaded()?);
+        let information = loaded.module.debug_information()?;
+        let mut frames = information.frames_at(loaded.svma(frame.executed()));
+        let written = std::fs::metadata(information.debug_file());
+        let written = written.and_then(|metadata| metadata.modified()).ok();
+        (self.inlined < frames.len())
+            .then(|| Some((frames.swap_remove(self.inlined).file?, written)))?
     }
 
     fn loaded(&self) -> Option<LoadedModule> {

@@ -167,6 +167,24 @@ pub enum NativeQuestion {
     Hide,
     /// What the type of an expression, or one that is named, is made of.
     Type { text: String },
+    /// Those of the frame.
+    Registers,
+    /// The files of code, those whose paths have this in them.
+    Modules { pattern: String },
+    /// Of the module whose path has this in it; without, of the frame's.
+    Sections { pattern: String },
+    /// Symbols by a part of their names, or a pattern with `*`.
+    Symbols { pattern: String },
+    /// The same of the functions that debug information describes.
+    Functions { pattern: String },
+    /// The same of types.
+    Types { pattern: String },
+    /// Which addresses a line (`file.rs:12`) has, or which line the address of an expression.
+    Line { text: String },
+    /// The instructions of the function at the address of an expression; without one, of the frame's.
+    Disassemble { text: String },
+    /// Memory from the address of an expression on, in the layout of gdb's command `x`: `8xb`.
+    Examine { layout: String, text: String },
 }
 
 impl Request {
@@ -351,6 +369,9 @@ pub struct Listing {
     pub breakpoints: Vec<u32>,
     /// The file ends before what was asked for did.
     pub end_of_file: bool,
+    /// The file, if it is not the one that the native code was compiled from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_compiled: Option<String>,
     /// Said once for each time that the file was edited after the process started.
     pub edited: Option<String>,
 }

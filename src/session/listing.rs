@@ -10,6 +10,8 @@ use super::api::{Lines, Listing, ListingLine};
 use super::error::SessionError;
 use super::inferior::Inferior;
 use super::source::{SourceFile, Sources};
+use crate::native::FrameScope;
+use crate::native::dwarf::Sameness;
 
 /// As in pdb: a listing has eleven lines, five of them before the one that matters.
 const BEFORE: u32 = 5;
@@ -147,7 +149,8 @@ impl Library {
     /// Lines of the focused frame's file.
     pub fn list(&mut self, inferior: &mut Inferior, lines: Lines) -> Result<Listing, SessionError> {
         if let Some(native) = inferior.native_frame() {
-            let (listing, last) = native.lines(lines, inferior, self)?;
+            let (mut listing, last) = native.lines(lines, inferior, self)?;
+            listing.not_compiled = self.not_compiled(inferior);
             if let Some(native) = &mut inferior.native {
                 native.note_listed(last);
             }
@@ -193,6 +196,7 @@ impl Library {
             raised: raised.filter(|raised| Some(*raised) != current),
             breakpoints,
             end_of_file: lines != Lines::Function && count < last,
+            not_compiled: None,
             edited: source
                 .ok()
                 .and_then(|source| self.edited(inferior, &name, &source)),
@@ -238,6 +242,7 @@ impl Library {
             raised: None,
             breakpoints: Vec::new(),
             end_of_file: false,
+            not_compiled: None,
             edited: self.edited(inferior, &place.file, &source),
         })
     }
@@ -255,6 +260,26 @@ impl Library {
         let modified = source.modified()?;
         let before = self.warned.insert(PathBuf::from(file), modified);
         (before != Some(modified)).then(|| file.to_string())
+    }
+
+    /// The native frame's file, if it is not what its code was compiled from: by its checksum, size or time in the debug information, or else
+    /// because it was written later than that. Said once for each time that it was.
+    fn not_compiled(&mut self, inferior: &Inferior) -> Option<String> {
+        let never = AtomicBool::new(false);
+        let found = inferior.in_native_frame(&never, |scope: &FrameScope<'_>| scope.source_file());
+        let (compiled, written) = found.ok()??;
+        let source = self.file(inferior, &compiled.path)?;
+        let modified = source.modified();
+        let is_changed = match compiled.sameness(source.bytes(), modified) {
+            Sameness::Changed => true,
+            Sameness::Same => false,
+            Sameness::Unknown => modified.zip(written).is_some_and(|(now, then)| now > then),
+        };
+        let before = self.warned.insert(
+            PathBuf::from(&compiled.path),
+            modified.filter(|_| is_changed)?,
+        );
+        (before != modified).then(|| compiled.path.clone())
     }
 
     /// Sees what has been edited since.

@@ -12,10 +12,10 @@ use super::evaluate::Asking;
 use super::inferior::Inferior;
 use super::launched::Program;
 use super::listing::Library;
-use super::native_answers;
 use super::running::Running;
 use super::stack::Target;
 use super::view::Seen;
+use super::{native_answers, native_code};
 use crate::model::Pid;
 use crate::python::Limits;
 use crate::python::locate::Locator;
@@ -371,6 +371,10 @@ impl Session {
             } => {
                 inferior.show_native(what == NativeQuestion::Show, flag)?;
                 self.focused_frame()?
+            }
+            Request::Native { what } if inferior.native_frame().is_some() => {
+                let library = &mut self.library;
+                Response::Text(native_code::answer(inferior, library, &what, flag)?)
             }
             Request::Native { .. } => return Err(inferior.no_native_frame()),
             Request::Returned => {

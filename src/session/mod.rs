@@ -35,6 +35,7 @@ mod look;
 mod mixed_stack;
 mod native;
 mod native_answers;
+mod native_code;
 mod native_stack;
 mod native_view;
 mod own_time;

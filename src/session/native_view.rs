@@ -209,6 +209,7 @@ impl NativeView {
             raised: None,
             breakpoints: Vec::new(),
             end_of_file: count < last,
+            not_compiled: None,
             edited: None,
         };
         Ok((listing, last.min(count)))

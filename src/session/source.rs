@@ -67,6 +67,11 @@ impl SourceFile {
         (modified.zip(process.began_ms)).is_some_and(|(modified, began)| modified > began)
     }
 
+    /// As they are in the file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub fn modified(&self) -> Option<SystemTime> {
         self.modified
     }

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod code;
 mod damaged;
 mod frames;
 mod prompt;

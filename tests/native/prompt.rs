@@ -18,12 +18,12 @@ use crate::values::{Changed, Waiting};
 
 const FIXED: [&str; 3] = ["-g", "-Crelocation-model=static", "-Clink-arg=-no-pie"];
 
-fn rust() -> std::path::PathBuf {
+pub fn rust() -> std::path::PathBuf {
     rust_program("values", "debug", &FIXED)
 }
 
 /// What the prompt answers to commands in the function `show` of a program that waits there.
-struct Prompt<'w> {
+pub struct Prompt<'w> {
     target: Vec<String>,
     /// The number of the frame.
     frame: usize,
@@ -31,7 +31,7 @@ struct Prompt<'w> {
 }
 
 impl<'w> Prompt<'w> {
-    fn on(waiting: &'w Waiting, function: &str) -> Prompt<'w> {
+    pub fn on(waiting: &'w Waiting, function: &str) -> Prompt<'w> {
         let target = vec!["attach".to_string(), waiting.pid().to_string()];
         Prompt::at(waiting, target, function)
     }
@@ -51,7 +51,7 @@ impl<'w> Prompt<'w> {
         }
     }
 
-    fn ask(&self, lines: &[String]) -> Answer {
+    pub fn ask(&self, lines: &[String]) -> Answer {
         let input = format!("frame {}\n{}\n", self.frame, lines.join("\n"));
         pmdb_with_input(&self.target, &input)
     }
@@ -123,7 +123,7 @@ fn expressions_of_rust() {
         ("chain.1.0", "2"),
         ("some.unwrap()", "5"),
         ("some.is_some()", "true"),
-        ("none.unwrap()", "*** there is nothing to unwrap: None is none"),
+        ("none.unwrap()", "*** there is nothing to unwrap; this is None"),
         ("no_box.is_none()", "true"),
         ("bad.is_err()", "true"),
         ("boxed.x", "5"),

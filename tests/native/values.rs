@@ -74,6 +74,13 @@ impl Waiting {
         self.child.id()
     }
 
+    /// Those that a function gives back as it found them, and where its stack is.
+    pub fn named_registers(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let names = ["rsp", "rbp", "rbx", "r12", "r13", "r14", "r15"];
+        let values = self.registers.iter().skip(1).copied();
+        names.into_iter().zip(values)
+    }
+
     pub fn pc(&self) -> u64 {
         self.registers[0]
     }

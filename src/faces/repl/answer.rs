@@ -108,6 +108,12 @@ impl Writer<'_> {
         if listing.end_of_file {
             self.line("[EOF]")?;
         }
+        if let Some(file) = &listing.not_compiled {
+            let file = printable::one_line(file);
+            self.problem(&format!(
+                "WARNING: file '{file}' is not the one that this code was compiled from; it may be at other lines than these"
+            ))?;
+        }
         if let Some(file) = &listing.edited {
             let file = printable::one_line(file);
             self.problem(&format!(

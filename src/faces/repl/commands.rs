@@ -44,6 +44,13 @@ pub enum Action {
 pub enum NativeAction {
     Show,
     Type,
+    Registers,
+    Modules,
+    Sections,
+    Symbols,
+    Disassemble,
+    Examine,
+    Info,
 }
 
 /// What stops the process first, if no thread of it stands still.

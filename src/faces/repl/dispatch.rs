@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::answer::Writer;
 use super::choice::{exception_number, lines, optional_number};
-use super::commands::{self, Action, Command};
+use super::commands::{self, Action, Command, NativeAction};
 use super::help;
 use super::native::native_question;
 use super::run::{Repl, Trouble};
@@ -129,6 +129,11 @@ impl Repl {
             }
             Action::Interact => return self.begin_console(out),
             Action::Help => return self.help(arguments, out),
+            Action::Native(NativeAction::Info)
+                if let Some((command, rest)) = Repl::info_of_gdb(arguments) =>
+            {
+                return self.command(command, rest, out);
+            }
             Action::Native(action) => match native_question(action, arguments)? {
                 Some(what) => Request::Native { what },
                 None => return self.show_native_state(out),

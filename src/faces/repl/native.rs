@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::commands::NativeAction;
+use super::commands::{self, Command, NativeAction};
 use super::run::{Repl, Trouble};
 use crate::model::Language;
 use crate::session::{NativeQuestion, Request, Response};
@@ -25,10 +25,68 @@ pub(super) fn native_question(
             }
         },
         NativeAction::Type => NativeQuestion::Type { text },
+        NativeAction::Registers => NativeQuestion::Registers,
+        NativeAction::Modules => NativeQuestion::Modules { pattern: text },
+        NativeAction::Sections => NativeQuestion::Sections { pattern: text },
+        NativeAction::Symbols => NativeQuestion::Symbols { pattern: text },
+        NativeAction::Disassemble => NativeQuestion::Disassemble { text },
+        NativeAction::Examine => {
+            let (layout, text) = match arguments.strip_prefix('/') {
+                Some(rest) => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
+                None => ("", arguments),
+            };
+            NativeQuestion::Examine {
+                layout: layout.to_string(),
+                text: text.trim().to_string(),
+            }
+        }
+        NativeAction::Info => {
+            let (what, rest) = arguments
+                .split_once(char::is_whitespace)
+                .unwrap_or((arguments, ""));
+            let rest = rest.trim().to_string();
+            match what {
+                "line" => NativeQuestion::Line { text: rest },
+                "functions" => NativeQuestion::Functions { pattern: rest },
+                "types" => NativeQuestion::Types { pattern: rest },
+                other => {
+                    return Err(Trouble::Words(format!(
+                        "`info {other}` is nothing; there are `info line`, `info functions` and `info types`, and `help` lists the commands for all else"
+                    )));
+                }
+            }
+        }
     }))
 }
 
+/// What `info` of gdb shows, and the command here that does.
+const OF_GDB: [(&str, &str); 14] = [
+    ("locals", "locals"),
+    ("args", "args"),
+    ("registers", "registers"),
+    ("all-registers", "registers"),
+    ("threads", "threads"),
+    ("frame", "frame"),
+    ("stack", "where"),
+    ("symbol", "symbols"),
+    ("variables", "symbols"),
+    ("sharedlibrary", "modules"),
+    ("files", "sections"),
+    ("breakpoints", "break"),
+    ("display", "display"),
+    ("inferiors", "procs"),
+];
+
 impl Repl {
+    /// `info registers` is `registers`.
+    pub(super) fn info_of_gdb(arguments: &str) -> Option<(&'static Command, &str)> {
+        let (what, rest) = arguments
+            .split_once(char::is_whitespace)
+            .unwrap_or((arguments, ""));
+        let (_, command) = OF_GDB.iter().find(|(of_gdb, _)| *of_gdb == what)?;
+        Some((commands::find(command)?, rest.trim()))
+    }
+
     pub(super) fn show_native_state(&mut self, out: &mut dyn Write) -> Result<(), Trouble> {
         let Response::Stack(stack) = self.session.ask(Request::Stack)? else {
             return Ok(());

@@ -109,6 +109,60 @@ impl LineTable {
         })
     }
 
+    /// Where the code of a line is, of the files that suit: from each place on at which it begins, to where another line does.
+    pub fn code_of(
+        &self,
+        suits: &dyn Fn(&SourceFile) -> bool,
+        line: u32,
+    ) -> Vec<(gimli::Range, Arc<SourceFile>)> {
+        let suiting: Vec<bool> = self
+            .files
+            .iter()
+            .map(|file| file.as_ref().is_some_and(|file| suits(file)))
+            .collect();
+        let mut found: Vec<(gimli::Range, Arc<SourceFile>)> = Vec::new();
+        for sequence in &self.sequences {
+            for (index, row) in sequence.rows.iter().enumerate() {
+                let file = row.file as usize;
+                if row.line != line || suiting.get(file) != Some(&true) {
+                    continue;
+                }
+                let next = sequence.rows.get(index + 1);
+                let range = gimli::Range {
+                    begin: row.address,
+                    end: next.map_or(sequence.end, |next| next.address),
+                };
+                match (found.last_mut(), &self.files[file]) {
+                    (Some((before, _)), _) if before.end == range.begin => before.end = range.end,
+                    (_, Some(file)) if range.begin < range.end => found.push((range, file.clone())),
+                    _ => {}
+                }
+            }
+        }
+        found
+    }
+
+    /// From where to where the code around an address is of one line.
+    pub fn range_around(&self, address: u64) -> Option<gimli::Range> {
+        let sequence = self
+            .sequences
+            .iter()
+            .find(|sequence| (sequence.begin..sequence.end).contains(&address))?;
+        let at = sequence
+            .rows
+            .partition_point(|row| row.address <= address)
+            .checked_sub(1)?;
+        let of = |row: &Row| (row.file, row.line);
+        let line = of(&sequence.rows[at]);
+        let before = sequence.rows[..at].iter().rev();
+        let first = before.take_while(|row| of(row) == line).last();
+        let next = sequence.rows[at..].iter().find(|row| of(row) != line);
+        Some(gimli::Range {
+            begin: first.unwrap_or(&sequence.rows[at]).address,
+            end: next.map_or(sequence.end, |row| row.address),
+        })
+    }
+
     pub fn file(&self, number: u64) -> Option<Arc<SourceFile>> {
         self.files.get(usize::try_from(number).ok()?)?.clone()
     }

@@ -166,6 +166,45 @@ impl DebugInformation {
             .with_dependent(|_, module| expression::answer(module, around, question, limits))
     }
 
+    /// The names of functions or types that suit, with their paths.
+    pub(in crate::native) fn names(&self, sort: Sort, suits: &dyn Fn(&str) -> bool) -> Vec<String> {
+        self.parsed.with_dependent(|_, module| {
+            let names = module.all_of(sort).filter_map(|at| module.full_name(at));
+            names.filter(|name| suits(name)).collect()
+        })
+    }
+
+    /// Where the code of a line is, in the files whose paths end so.
+    pub(in crate::native) fn code_of_line(
+        &self,
+        file: &str,
+        line: u32,
+    ) -> Vec<(Svma, Svma, String)> {
+        let suits = |source: &SourceFile| {
+            let before = source.path.strip_suffix(file);
+            before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
+        };
+        self.parsed.with_dependent(|_, module| {
+            let mut places: Vec<(Svma, Svma, String)> = module
+                .code_of(&suits, line)
+                .into_iter()
+                .map(|(range, file)| (Svma(range.begin), Svma(range.end), file.path.clone()))
+                .collect();
+            places.sort();
+            places.dedup();
+            places
+        })
+    }
+
+    /// From where to where the code around an address is of one line.
+    pub(in crate::native) fn line_around(&self, address: Svma) -> Option<(Svma, Svma)> {
+        self.parsed.with_dependent(|_, module| {
+            let mut units = module.units_at(address.0);
+            let range = units.find_map(|unit| unit.lines().range_around(address.0))?;
+            Some((Svma(range.begin), Svma(range.end)))
+        })
+    }
+
     /// What was found damaged or missing so far.
     pub fn problems(&self) -> Vec<String> {
         self.parsed.borrow_owner().problems.sentences()

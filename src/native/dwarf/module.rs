@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 use gimli::{AttributeValue, DebugTypeSignature, Dwarf, DwarfPackage};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::SourceLocation;
 use super::debug_file::{DebugFile, Relocated};
 use super::functions::code_ranges;
 use super::index::NameIndex;
@@ -14,6 +13,7 @@ use super::ranges::RangeTable;
 use super::sections::{Kept, Sections, Slice, empty};
 use super::separate::{Origin, SplitName, open_package, open_split};
 use super::unit::{EntryRef, Unit, UnitIn};
+use super::{SourceFile, SourceLocation};
 use crate::native::SourceFrame;
 use crate::process::elf::Elf;
 
@@ -85,6 +85,40 @@ impl<'a> Module<'a> {
             file: &self.main,
             unit,
         }))
+    }
+
+    /// The name of an entry, with its path.
+    pub fn full_name(&self, at: EntryRef<'_, 'a>) -> Option<String> {
+        let entry = at.read().ok()?;
+        let origin = |name| at.within.refer(entry.attr_value(name)?, self);
+        let declared = origin(gimli::DW_AT_specification)
+            .or_else(|| origin(gimli::DW_AT_abstract_origin))
+            .unwrap_or(at);
+        let name = declared.read().ok()?.attr_value(gimli::DW_AT_name)?;
+        let name = declared.within.text(name)?;
+        Some(format!(
+            "{}{name}",
+            declared.within.scopes().path(declared.offset)
+        ))
+    }
+
+    /// Where the code of a line is, in the files that suit.
+    pub fn code_of(
+        &self,
+        suits: &(dyn Fn(&SourceFile) -> bool + Sync),
+        line: u32,
+    ) -> Vec<(gimli::Range, Arc<SourceFile>)> {
+        (0..self.main.unit_count())
+            .into_par_iter()
+            .filter_map(|index| self.main.compile_unit(index))
+            .flat_map_iter(|unit| {
+                let unit = UnitIn {
+                    file: &self.main,
+                    unit,
+                };
+                unit.lines().code_of(&|file| suits(file), line)
+            })
+            .collect()
     }
 
     pub fn index(&self) -> &NameIndex {

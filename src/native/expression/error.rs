@@ -34,7 +34,7 @@ pub enum ExpressionError {
     NoSuchRegister { name: String },
     #[error("index {index} is out of range: there are {count} elements")]
     OutOfRange { index: i128, count: u64 },
-    #[error("{what}: {kind} is none")]
+    #[error("{what}; this is {kind}")]
     Unsuitable { what: &'static str, kind: String },
     #[error("division by zero")]
     DivisionByZero,
