@@ -101,7 +101,7 @@ fn instructions_and_memory_are_as_gdb_has_them() {
     assert_eq!(addresses(&ask("x/4i $pc")), addresses(&theirs[4]));
     assert_eq!(
         ask("x/s \"text\""),
-        "*** it was computed and has no address: text is none"
+        "*** it was computed and has no address; this is text"
     );
     let unreadable = ask("x/4xg 16");
     assert!(
