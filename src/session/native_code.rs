@@ -102,8 +102,11 @@ fn registers(scope: &FrameScope<'_>) -> String {
     lines.join("\n")
 }
 
+/// Whether a name is wanted.
+type Suits = Box<dyn Fn(&str) -> bool + Sync>;
+
 /// Whether a name suits a pattern: a part of it, or with `*`, `?` and `[…]` the whole.
-fn suits(pattern: &str) -> Result<Box<dyn Fn(&str) -> bool + Sync>, SessionError> {
+fn suits(pattern: &str) -> Result<Suits, SessionError> {
     let pattern = pattern.trim().to_owned();
     if !pattern.contains(['*', '?', '[']) {
         return Ok(Box::new(move |name| name.contains(&pattern)));
