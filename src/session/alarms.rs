@@ -232,8 +232,14 @@ impl Armourer {
             }
             Purpose::Failure(Place::Panic) => {
                 let modules = LoadedModules::new(&process, &self.modules);
-                let fate = fate(at, &modules, &memory);
+                let (fate, callers) = fate(at, &modules, &memory);
                 if fate == Fate::Caught && !self.watched.caught {
+                    let pass = |follower: &mut Follower| {
+                        if let Some(callers) = callers {
+                            follower.let_pass_from(pid, place, callers);
+                        }
+                    };
+                    let _ = self.orders.ask(pass);
                     return None;
                 }
                 let formats = |method: Addr| {

@@ -429,6 +429,12 @@ pub enum Event {
     Unprivileged { pid: Pid, program: String },
     /// A process that stood still was killed by somebody else, before anybody looked at it or while they did.
     Killed { pid: Pid, name: String, how: String },
+    /// A thread panics in a process, another thread of which stands still: it waits where it is. `what` it has done, as it is told at a stop.
+    FailedAside {
+        pid: Pid,
+        name: String,
+        what: String,
+    },
     /// The command that was run has ended.
     Finished(Summary),
     /// The process has executed another program.

@@ -10,6 +10,7 @@ use super::error::SessionError;
 use super::held::Held;
 use super::inferior::Inferior;
 use super::launched::describe;
+use super::levels::Outer;
 use super::look::Session;
 use super::running::PATIENCE;
 use super::selection::StopKind;
@@ -32,6 +33,8 @@ pub(super) struct Crashed {
     standstill: Standstill,
     /// If it lives on afterwards: the agent in it, which cannot answer until then.
     agent: Option<Held>,
+    /// How another thread of it stands still then, as it has all the time.
+    outer: Option<Outer>,
 }
 
 impl Crashed {
@@ -42,6 +45,7 @@ impl Crashed {
             what: crash::signal_name(fault.signal),
             standstill,
             agent: None,
+            outer: None,
         }
     }
 
@@ -56,6 +60,7 @@ impl Crashed {
             what,
             standstill,
             agent: None,
+            outer: None,
         }
     }
 
@@ -64,6 +69,7 @@ impl Crashed {
         tid: Tid,
         failure: &NativeFailure,
         agent: Option<Held>,
+        outer: Option<Outer>,
         standstill: Standstill,
     ) -> Crashed {
         let verb = match failure {
@@ -76,6 +82,7 @@ impl Crashed {
             what: String::new(),
             standstill,
             agent,
+            outer,
         }
     }
 
@@ -284,6 +291,9 @@ impl Inferior {
             self.signalled = None;
             self.native = None;
             self.held = crashed.agent;
+            if let Some(outer) = crashed.outer {
+                self.return_to(outer);
+            }
         }
     }
 

@@ -201,18 +201,16 @@ impl Following {
                 sender,
             } => self.signalled(pid, tid, signal, sender)?,
             TraceEvent::Crashing { pid, tid, fault } => {
-                let standstill = Standstill {
-                    pid,
-                    orders: self.orders.clone(),
-                };
+                let standstill = self.standstill(pid);
                 // If it was killed meanwhile, its end is told next.
-                self.orders.ask(|follower| follower.freeze(pid))??;
-                self.tell(Happening::Crashing {
-                    pid,
-                    tid,
-                    fault,
-                    standstill,
-                });
+                if self.orders.ask(|it| it.freeze_crashing(pid, tid))?? {
+                    self.tell(Happening::Crashing {
+                        pid,
+                        tid,
+                        fault,
+                        standstill,
+                    });
+                }
             }
             TraceEvent::Tripped {
                 pid,
@@ -246,6 +244,13 @@ impl Following {
         Ok(())
     }
 
+    fn standstill(&self, pid: Pid) -> Standstill {
+        Standstill {
+            pid,
+            orders: self.orders.clone(),
+        }
+    }
+
     fn tripped(&mut self, trip: &Trip, registers: &Registers) -> Result<(), TraceError> {
         let Trip {
             pid, tid, visit, ..
@@ -266,10 +271,7 @@ impl Following {
             if let Some(alarms) = self.members.get_mut(&pid).and_then(|it| it.alarms.as_mut()) {
                 alarms.told(tid);
             }
-            let standstill = Standstill {
-                pid,
-                orders: self.orders.clone(),
-            };
+            let standstill = self.standstill(pid);
             self.tell(Happening::Failing {
                 pid,
                 tid,
@@ -288,10 +290,7 @@ impl Following {
         end: End,
         sender: Option<SignalSender>,
     ) -> Result<(), TraceError> {
-        let standstill = Standstill {
-            pid,
-            orders: self.orders.clone(),
-        };
+        let standstill = self.standstill(pid);
         let is_python = self
             .members
             .get(&pid)

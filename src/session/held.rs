@@ -322,6 +322,14 @@ impl Held {
         let _ = self.injection.tidy(process, located);
     }
 
+    /// Whether it is this thread that stands still.
+    pub fn stands_in(&self, process: &dyn Process, tid: Tid) -> bool {
+        let threads = process.threads().unwrap_or_default();
+        let inner = threads.iter().find(|thread| thread.tid == tid);
+        let standing = self.standing.as_ref().map(|standing| standing.thread);
+        inner.is_some_and(|thread| Some(thread.inner_tid) == standing)
+    }
+
     pub fn standing(&self) -> Option<&Standing> {
         self.standing.as_ref()
     }
@@ -400,8 +408,11 @@ impl Held {
             if process.has_changed().is_some() {
                 return Err(AgentError::Ended { pid: self.pid }.into());
             }
-            // What was asked for may panic: then it is its own matter what becomes of that.
-            self.injection.pass_tripwire();
+            // What was asked for may panic: then it is its own matter what becomes of that. Another thread that does is shown later.
+            if let Some(tid) = self.injection.kept_at_tripwire() {
+                let is_own = self.stands_in(process, tid);
+                self.injection.leave_tripwire(is_own);
+            }
             if self.injection.is_crashing() {
                 return Err(SessionError::Crashed { pid: self.pid });
             }

@@ -55,9 +55,25 @@ impl Inferior {
 
     /// The code has come to its end: the focus is where it was when it began.
     pub(super) fn level_left(&mut self) {
-        let Some(outer) = self.levels.pop() else {
-            return;
-        };
+        if let Some(outer) = self.levels.pop() {
+            self.return_to(outer);
+        }
+    }
+
+    /// How it stands still now.
+    pub(super) fn outer(&self) -> Outer {
+        Outer {
+            view: self.view.clone(),
+            standing_thread: self.standing_thread,
+            why_stopped: self.why_stopped.clone(),
+            raised: self.raised,
+            runs_in: self.runs_in,
+            returned: self.returned.clone(),
+        }
+    }
+
+    /// It stands still as it did before.
+    pub(super) fn return_to(&mut self, outer: Outer) {
         let inner = std::mem::replace(&mut self.view, outer.view);
         if let (Some(view), Some(inner)) = (&mut self.view, inner) {
             view.displays = inner.displays;

@@ -321,11 +321,7 @@ impl Session {
                 Response::Done
             }
             Request::Resume { how } => {
-                inferior.resume(how)?;
-                if how == Resume::Continue {
-                    inferior.kept = None;
-                }
-                self.note_resumed(how);
+                self.resume_focused(how)?;
                 Response::Done
             }
             Request::Wait => {

@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use super::api::{Event, Resume, Stop, StoppedProcess, Summary};
 use super::breakpoints::Breakpoints;
 use super::error::SessionError;
+use super::failing::Aside;
 use super::failures::Failures;
 use super::guardian;
 use super::held::Held;
@@ -49,6 +50,10 @@ pub(super) struct Running {
     pub(super) shown: Option<Pid>,
     /// How processes stood still when they were shown.
     pub(super) stops: BTreeMap<Pid, Stop>,
+    /// Threads that wait where they fail, since another one of their process stands still.
+    pub(super) aside: VecDeque<Aside>,
+    /// How processes stand still beneath what is shown of them.
+    pub(super) beneath: BTreeMap<Pid, Stop>,
     /// Those in the queue that were shown before.
     pub(super) shown_before: BTreeSet<Pid>,
     /// The process that makes a step, if one does, and how long others wait for that.
@@ -94,6 +99,8 @@ impl Session {
             queue: VecDeque::new(),
             shown: None,
             stops: BTreeMap::new(),
+            aside: VecDeque::new(),
+            beneath: BTreeMap::new(),
             shown_before: BTreeSet::new(),
             stepping: None,
             end: None,
@@ -131,6 +138,27 @@ impl Session {
         has_ended || self.is_let_go()
     }
 
+    /// Lets the focused process go on. If a thread of it waits where it fails, that is shown first.
+    pub(super) fn resume_focused(&mut self, how: Resume) -> Result<(), SessionError> {
+        let aside = (how == Resume::Continue).then(|| self.bring_back_one());
+        let aside = aside.flatten();
+        let inferior = (self.inferiors.get_mut(self.focus)).ok_or(SessionError::NoSuchProcess)?;
+        if let Err(error) = inferior.resume(how) {
+            if let Some(aside) = aside {
+                self.set_aside(aside);
+            }
+            return Err(error);
+        }
+        if how == Resume::Continue {
+            inferior.kept = None;
+        }
+        self.note_resumed(how);
+        if let Some(aside) = aside {
+            self.comes_first(aside);
+        }
+        Ok(())
+    }
+
     /// The focused process goes on.
     pub(super) fn note_resumed(&mut self, how: Resume) {
         let pid = self
@@ -139,6 +167,7 @@ impl Session {
             .and_then(|one| one.report.pid);
         if let Some(pid) = pid {
             self.keep_waiting(pid);
+            self.show_beneath(pid);
         }
         if let Some(running) = &mut self.running {
             running.stepping = None;
@@ -166,6 +195,7 @@ impl Session {
             // What has become meanwhile of those that wait to be shown.
             self.take_happenings()?;
             self.listen();
+            self.show_those_aside();
             if self.show_next() {
                 self.keep_keyboard(true);
                 return Ok(());
@@ -296,7 +326,7 @@ impl Session {
                     tid,
                     failure,
                     standstill,
-                } => self.fails(pid, tid, &failure, standstill),
+                } => self.fails(pid, tid, failure, standstill),
                 Happening::Ended(departure) => self.ended(departure),
             }
         }
@@ -372,6 +402,8 @@ impl Session {
         running.summons.remove(&pid);
         running.queue.retain(|(other, _)| *other != pid);
         running.stops.remove(&pid);
+        running.beneath.remove(&pid);
+        running.aside.retain(|aside| aside.pid != pid);
         running.shown_before.remove(&pid);
         running.stepping = running.stepping.filter(|(other, _)| *other != pid);
         running.ended += 1;
@@ -461,6 +493,7 @@ impl Session {
             let _ = inferior.release();
         }
         running.quiet.clear();
+        running.aside.drain(..).for_each(|aside| aside.let_go());
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             for pid in running.tree.processes() {
                 let _ = kill(nix::unistd::Pid::from_raw(pid.0.cast_signed()), signal);

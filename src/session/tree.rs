@@ -92,9 +92,34 @@ pub(super) struct Standstill {
 
 impl Standstill {
     /// Whether it still is since a thread has come to a tripwire.
-    pub fn is_at_tripwire(&self) -> bool {
-        let asked = self.orders.ask(|it| it.is_kept_at_tripwire(self.pid));
+    pub fn is_at_tripwire(&self, tid: Tid) -> bool {
+        let asked = self.orders.ask(|it| it.kept_at_tripwire(self.pid));
+        asked.is_ok_and(|kept| kept == Some(tid))
+    }
+
+    /// Whether that thread alone stays where it is.
+    pub fn is_aside(&self, tid: Tid) -> bool {
+        let asked = self.orders.ask(|follower| follower.is_aside(tid));
         asked.unwrap_or(false)
+    }
+
+    /// Lets all go on but the thread that has come to a tripwire. False if that does not stand there any more.
+    pub fn set_aside(&self) -> bool {
+        let asked = self.orders.ask(|follower| follower.set_aside(self.pid));
+        asked.unwrap_or(false)
+    }
+
+    /// Keeps the process still again for the thread that stayed where it is.
+    pub fn bring_back(&self, tid: Tid) -> bool {
+        let asked = (self.orders).ask(|follower| follower.bring_back(self.pid, tid));
+        matches!(asked, Ok(Ok(true)))
+    }
+
+    /// Lets the thread go on that stayed where it is.
+    pub fn let_go(&self, tid: Tid) {
+        if self.bring_back(tid) {
+            self.end();
+        }
     }
 
     /// All its threads go on, and get what they were about to get. Nothing is done if it was killed meanwhile.
@@ -168,6 +193,11 @@ impl Tree {
 
     pub fn custody(&self) -> Custody {
         Custody::Tracer(self.orders.clone())
+    }
+
+    /// How many threads wait where they fail.
+    pub fn aside(&self) -> usize {
+        self.orders.ask(|follower| follower.aside()).unwrap_or(0)
     }
 
     /// The agent of a forked child that has not been heard of, if it has one.

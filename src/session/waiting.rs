@@ -33,6 +33,9 @@ impl Session {
     pub(super) fn next_failure(&mut self) -> Result<(), SessionError> {
         let _ = self.take_happenings();
         self.listen();
+        if self.show_one_aside() {
+            return Ok(());
+        }
         let focused = self.inferiors.get(self.focus);
         let focused = focused.and_then(|inferior| inferior.report.pid);
         let (standing, kept) = (self.standing(), self.kept());
@@ -66,7 +69,27 @@ impl Session {
     }
 }
 
+impl Stop {
+    /// For a stop that was shown before: what was told with it is not told once more.
+    pub(super) fn again(stop: &Stop) -> Stop {
+        Stop {
+            breakpoints: Vec::new(),
+            complaints: Vec::new(),
+            deleted: Vec::new(),
+            changes: Vec::new(),
+            ended: Vec::new(),
+            ..stop.clone()
+        }
+    }
+}
+
 impl Running {
+    /// Whether a process makes a step, which others do not come into yet.
+    pub(super) fn is_in_step(&self, pid: Pid) -> bool {
+        let stepping = self.stepping.as_ref();
+        stepping.is_some_and(|(other, until)| *other == pid && Instant::now() < *until)
+    }
+
     /// A process goes on from where it stood.
     pub(super) fn forget_stop(&mut self, pid: Pid) {
         self.stops.remove(&pid);
@@ -153,14 +176,7 @@ impl Running {
         if is_known || self.queue.iter().any(|(other, _)| *other == pid) {
             return;
         }
-        let again = Stop {
-            breakpoints: Vec::new(),
-            complaints: Vec::new(),
-            deleted: Vec::new(),
-            changes: Vec::new(),
-            ended: Vec::new(),
-            ..stop.clone()
-        };
+        let again = Stop::again(stop);
         self.queue.push_back((pid, vec![Event::Stopped(again)]));
         self.shown_before.insert(pid);
     }

@@ -127,6 +127,80 @@ fn panics_that_the_program_catches_are_let_pass_unless_they_are_wanted() {
 }
 
 #[test]
+fn no_thread_that_panics_misses_that_others_do() {
+    let program = rust_program("panicking", "plain", &["-g"]);
+    let answer = run(&program, &["many"], &["--batch"]);
+    // The program writes to the same place, and in between.
+    let told = answer.stderr.matches(") panicked in thread ");
+    let text = |thread: usize, number: usize| format!(": panic {thread}.{number}\n");
+    let missed: Vec<String> = (0..80)
+        .map(|it| text(it / 10, it % 10))
+        .filter(|text| !answer.stderr.contains(text.as_str()))
+        .collect();
+    assert!(missed.is_empty(), "{missed:?}: {answer:#?}");
+    // And once more in the summary, as far as that goes.
+    assert!(told.count() >= 80, "{answer:#?}");
+    assert_eq!(answer.code, Some(0), "{answer:#?}");
+}
+
+/// A program whose own thread stops while another one is about to panic.
+const ONE_STANDS: &str = "import ctypes, os, sys
+library = ctypes.CDLL(sys.argv[1])
+reader, writer = os.pipe()
+library.fail_when_told(reader)
+def is_aside(tid):
+    with open('/proc/self/task/%s/stat' % tid) as file:
+        stands = file.read().rpartition(')')[2].split()[0] == 't'
+    with open('/proc/self/task/%s/syscall' % tid) as file:
+        words = file.read().split()
+    # It is behind the instruction that the tripwire is in.
+    return stands and words[0] == '-1' and ctypes.string_at(int(words[2], 16), 1) != bytes([0xcc])
+def tell():
+    os.write(writer, b'x')
+    while not any(is_aside(tid) for tid in os.listdir('/proc/self/task')):
+        pass
+seen = 7
+breakpoint()
+print('went on', flush=True)
+";
+
+#[test]
+fn a_panic_waits_while_another_thread_of_its_process_stands_at_the_prompt() {
+    let library = ["-O", "--crate-type=cdylib", "--cfg", "library"];
+    let library = rust_program("panicking", "library.so", &library)
+        .display()
+        .to_string();
+    let Some(python) = any_python() else {
+        return skip("a panic beside a prompt", "there is no Python");
+    };
+    let path = python.path.display().to_string();
+    let panicked = "panicked in thread digger at ";
+    for (commands, at_prompt) in [
+        (vec!["p tell()", "p seen", "c", "p seen + 1", "c"], "7"),
+        (
+            vec!["p tell()", "next-failure", "p seen", "c", "p seen + 1", "c"],
+            "8",
+        ),
+    ] {
+        let words = ["run"].into_iter();
+        let words = words.chain(commands.iter().flat_map(|one| ["-c", one]));
+        let words = words.chain(["--", &path, "-c", ONE_STANDS, &library]);
+        let answer = pmdb_alone(words.collect::<Vec<_>>(), "");
+        let told = headings(&answer);
+        let failed: Vec<&&str> = told.iter().filter(|it| it.starts_with(panicked)).collect();
+        assert_eq!(failed.len(), 1, "{commands:?}: {answer:#?}");
+        assert!(failed[0].contains(": told to, 1;"), "{answer:#?}");
+        assert!(
+            answer.stderr.lines().any(|it| it == at_prompt),
+            "{commands:?}: {answer:#?}"
+        );
+        // The one that stood before goes on too.
+        assert_eq!(answer.stdout, "went on\n", "{commands:?}: {answer:#?}");
+        assert_eq!(answer.code, Some(0), "{answer:#?}");
+    }
+}
+
+#[test]
 fn what_becomes_of_a_panic_is_told() {
     let program = rust_program("panicking", "plain", &["-g"]);
     let fates = [

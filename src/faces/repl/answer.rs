@@ -396,6 +396,9 @@ impl Writer<'_> {
             Event::Killed { pid, name, how } => {
                 format!("[{name} (pid {pid}), which stood still, has ended with {how}]")
             }
+            Event::FailedAside { pid, name, what } => format!(
+                "[{name} (pid {pid}) {what}; it waits there until this thread goes on: next-failure shows it now]"
+            ),
             Event::Unaccompanied { pid, why } => {
                 format!("[process {pid} runs unwatched: {why}]")
             }

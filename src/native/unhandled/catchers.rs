@@ -6,7 +6,8 @@
 
 use super::handlers::{Handling, handling};
 use crate::model::Addr;
-use crate::native::{LoadedModules, NativeStack, unwind};
+use crate::native::{LoadedModules, NativeFrame, NativeStack, Trust, unwind};
+use crate::process::trace::CallerChain;
 use crate::process::{Memory, Registers};
 
 /// What becomes of a panic.
@@ -46,13 +47,37 @@ const BEGIN: &str = "__rust_begin_short_backtrace";
 /// std runs `main` from there (`library/std/src/rt.rs`).
 const RUNS_MAIN: &str = "std::rt::lang_start";
 
-/// What becomes of a panic of a thread that has just begun it.
-pub fn fate(registers: &Registers, modules: &LoadedModules<'_>, memory: &Memory<'_>) -> Fate {
+/// What becomes of a panic of a thread that has just begun it; and if it is caught, the callers up to the one that does, by which it is known
+/// the next time. That one catches what comes out of the same call again.
+pub fn fate(
+    registers: &Registers,
+    modules: &LoadedModules<'_>,
+    memory: &Memory<'_>,
+) -> (Fate, Option<CallerChain>) {
     let stack = unwind(registers, modules, memory);
-    fate_of(&stack, modules)
+    let (fate, number) = fate_of(&stack, modules);
+    let callers = stack.frames.get(1..=number);
+    let callers = callers.filter(|_| fate == Fate::Caught);
+    let chain = callers.and_then(|callers| chain(Addr(registers.rsp), callers, memory));
+    (fate, chain)
 }
 
-fn fate_of(stack: &NativeStack, modules: &LoadedModules<'_>) -> Fate {
+/// Where the return addresses to some frames are; nothing if one is not known for sure.
+fn chain(stack_pointer: Addr, callers: &[NativeFrame], memory: &Memory<'_>) -> Option<CallerChain> {
+    let link = |frame: &NativeFrame| {
+        // It lies below what the caller has of the stack.
+        let at = frame.registers.stack_pointer().minus(8);
+        let is_known = [Trust::Information, Trust::TopOfStack].contains(&frame.trust)
+            && memory.pointer(at).ok() == Some(frame.pc());
+        let distance = at.0.checked_sub(stack_pointer.0);
+        distance.filter(|_| is_known).map(|it| (it, frame.pc()))
+    };
+    let links: Option<Vec<(u64, Addr)>> = callers.iter().map(link).collect();
+    links.map(CallerChain)
+}
+
+/// And the number of the frame that decides it.
+fn fate_of(stack: &NativeStack, modules: &LoadedModules<'_>) -> (Fate, usize) {
     let mut has_begun = false;
     // The newest frame is that of the panic's own function, which catches nothing.
     for (number, frame) in stack.frames.iter().enumerate().skip(1) {
@@ -60,17 +85,17 @@ fn fate_of(stack: &NativeStack, modules: &LoadedModules<'_>) -> Fate {
         has_begun |= name(modules, at).contains(BEGIN);
         match handling_at(modules, at) {
             Handling::Passes => {}
-            Handling::Ends => return Fate::Aborts,
+            Handling::Ends => return (Fate::Aborts, number),
             Handling::Catches => {
                 let around = stack.frames.iter().skip(number).take(AROUND);
                 let names: Vec<String> = around
                     .map(|frame| name(modules, frame.executed()))
                     .collect();
-                return catcher(&names, has_begun);
+                return (catcher(&names, has_begun), number);
             }
         }
     }
-    Fate::Unknown
+    (Fate::Unknown, 0)
 }
 
 /// Of a function that catches and those that have called it.

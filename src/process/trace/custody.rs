@@ -2,7 +2,7 @@
 
 use super::tracer::{Follower, Orders};
 use super::{Hold, TraceError};
-use crate::model::Pid;
+use crate::model::{Pid, Tid};
 
 /// How a process can be held: the kernel lets only one thread trace it.
 #[derive(Clone)]
@@ -37,16 +37,26 @@ impl Custody {
         }
     }
 
-    /// Lets a process go on that is followed and stands still since a thread of it has come to a tripwire.
-    pub fn pass_tripwire(&self, pid: Pid) {
+    /// The thread at a tripwire for which a process that is followed is kept still.
+    pub fn kept_at_tripwire(&self, pid: Pid) -> Option<Tid> {
+        match self {
+            Custody::Nobody => None,
+            Custody::Tracer(orders) => {
+                let asked = orders.ask(|follower| follower.kept_at_tripwire(pid));
+                asked.unwrap_or_default()
+            }
+        }
+    }
+
+    /// Lets such a process go on: all of it, or without that thread, which stays where it is.
+    pub fn leave_tripwire(&self, pid: Pid, with_it: bool) {
         if let Custody::Tracer(orders) = self {
-            let pass = |follower: &mut Follower| {
-                if follower.is_kept_at_tripwire(pid) {
-                    follower.thaw(pid);
-                }
+            let leave = |follower: &mut Follower| match with_it {
+                true => follower.thaw(pid),
+                false => drop(follower.set_aside(pid)),
             };
             // If that fails, the tracer has ended, and nothing stands still any more.
-            let _ = orders.ask(pass);
+            let _ = orders.ask(leave);
         }
     }
 

@@ -240,9 +240,14 @@ impl Injection {
         self.custody.is_suspended(self.pid)
     }
 
-    /// Lets the process go on if it stands still since a thread has come to a tripwire.
-    pub fn pass_tripwire(&self) {
-        self.custody.pass_tripwire(self.pid);
+    /// The thread at a tripwire for which the process is kept still.
+    pub fn kept_at_tripwire(&self) -> Option<Tid> {
+        self.custody.kept_at_tripwire(self.pid)
+    }
+
+    /// Lets it go on from there: all of it, or without that thread.
+    pub fn leave_tripwire(&self, with_it: bool) {
+        self.custody.leave_tripwire(self.pid, with_it);
     }
 
     /// Whether the process stands still before a signal that will end it.

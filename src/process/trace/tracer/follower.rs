@@ -63,7 +63,11 @@ pub struct Follower {
     pub(super) leaving: BTreeMap<Pid, bool>,
     pub(super) tripwires: Tripwires,
     pub(super) watchpoints: Watchpoints,
-    faults: Faults,
+    /// Processes that are kept still for a thread which stands at a tripwire or before a signal.
+    pub(super) frozen: BTreeMap<Pid, Tid>,
+    /// Threads that stay where they are while the others of their process run.
+    pub(super) aside: BTreeSet<Tid>,
+    pub(super) faults: Faults,
     senders: Senders,
     not_send: PhantomData<*const ()>,
 }
@@ -83,6 +87,8 @@ impl Follower {
             leaving: BTreeMap::new(),
             tripwires: Tripwires::default(),
             watchpoints: Watchpoints::default(),
+            frozen: BTreeMap::new(),
+            aside: BTreeSet::new(),
             faults: Faults::default(),
             senders: Senders::default(),
             not_send: PhantomData,
@@ -143,6 +149,7 @@ impl Follower {
 
     fn ended(&mut self, tid: Tid, status: i32) {
         self.held.remove(&tid);
+        self.aside.remove(&tid);
         self.faults.forget(tid);
         self.tripwires.forget_thread(tid);
         self.watchpoints.forget_thread(tid);
@@ -191,6 +198,7 @@ impl Follower {
     fn process_ended(&mut self, pid: Pid, status: i32) {
         self.children.remove(&pid);
         self.tracees.remove_process(pid);
+        self.frozen.remove(&pid);
         self.leaving.remove(&pid);
         let end = End::of_status(status);
         let sender = self.senders.of_end(pid, end);
@@ -319,10 +327,12 @@ impl Follower {
         let former = ptrace::getevent(raw(tid)).ok();
         let former = former.and_then(|former| u32::try_from(former).ok());
         self.tracees.remove_process(pid);
+        self.frozen.remove(&pid);
         self.tripwires.forget(pid);
         self.tripwires.forget_thread(tid);
         self.watchpoints.forget(pid);
         self.watchpoints.forget_thread(tid);
+        self.aside.remove(&tid);
         self.held
             .retain(|held| self.tracees.get(*held).is_some() || *held == tid);
         let stands_still = self.interests.exec;

@@ -12,14 +12,18 @@ use super::super::kernel::{self, SignalNumber};
 use super::event::TraceEvent;
 use super::follower::Follower;
 use super::tracees::Doing;
-use crate::model::{Pid, Tid};
+use crate::model::{Pid, ThreadState, Tid};
 use crate::process::live::stat::Stat;
 
 /// Lists of threads that are read until one brings nothing new.
 const MOST_ROUNDS: usize = 100;
-/// How long the threads of a process may take to stop. One in an uninterruptible wait takes as long as that lasts, and runs
-/// no code of the program meanwhile.
+/// How long a thread of a process may take to stop that is in an uninterruptible wait. It takes as long as that lasts, and runs no code of
+/// the program meanwhile.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// The same for every other thread. It stops as soon as it gets a processor.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// What mostly is long enough.
+const AT_ONCE: Duration = Duration::from_millis(10);
 
 impl Follower {
     /// What the kernel is to tell of a tracee.
@@ -111,17 +115,33 @@ impl Follower {
     /// Waits until the threads of the process that is [held](Follower::holding) stand still.
     pub(super) fn wait_until_stopped(&mut self, pid: Pid) {
         let begin = Instant::now();
-        while self.has_running(pid) && begin.elapsed() < PATIENCE {
+        loop {
+            let running = self.running(pid);
+            let waited = begin.elapsed();
+            let may_run = |tid: &Tid| match Stat::of_thread(pid, *tid) {
+                Ok(stat) if stat.state == ThreadState::Blocked => waited < PATIENCE,
+                // A leader that has ended before the others never stops.
+                Ok(stat) => !stat.has_ended(),
+                Err(_) => false,
+            };
+            if running.is_empty()
+                || waited > LONGEST_WAIT
+                || (waited > AT_ONCE && !running.iter().any(may_run))
+            {
+                break;
+            }
             self.collect();
             std::thread::yield_now();
         }
     }
 
-    fn has_running(&self, pid: Pid) -> bool {
-        let threads = self.tracees.of_process(pid);
+    /// The threads of the process that are asked to stop and have not yet.
+    fn running(&self, pid: Pid) -> Vec<Tid> {
+        let threads = self.tracees.of_process(pid).into_iter();
         threads
-            .iter()
-            .any(|(tid, doing)| !doing.stands_still() && !self.held.contains(tid))
+            .filter(|(tid, doing)| !doing.stands_still() && !self.held.contains(tid))
+            .map(|(tid, _)| tid)
+            .collect()
     }
 
     pub(super) fn forget_hold(&mut self) {
@@ -149,6 +169,7 @@ impl Follower {
             }
         }
         self.forget_hold();
+        self.frozen.remove(&pid);
         self.tracees.remove_process(pid);
         self.tell(TraceEvent::Released { pid });
         Ok(())

@@ -4,9 +4,11 @@
 //! concerns them is done on one thread: it waits for all of them at once, never for one, and carries out what it is asked to
 //! in between. What happens is told as [`TraceEvent`]s.
 
+mod caller_chain;
 mod event;
 mod event_loop;
 mod fault;
+mod first_instruction;
 mod follower;
 mod freezing;
 mod holding;
@@ -19,6 +21,7 @@ mod watchpoint;
 
 use std::sync::mpsc::{self, Receiver};
 
+pub use caller_chain::CallerChain;
 pub use event::{Birth, End, TraceEvent};
 use event_loop::run;
 pub use fault::{Fault, Origin, Sender};

@@ -12,7 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 
 use nix::errno::Errno;
-use nix::libc::{self, user_regs_struct};
+use nix::libc;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -20,7 +20,9 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use super::super::hold::{Hold, Release, raw};
 use super::super::kernel::SignalNumber;
 use super::super::{TraceError, registers};
+use super::caller_chain::{CallerChain, CallerChains};
 use super::event::{Birth, TraceEvent};
+use super::first_instruction::{Code, Effect};
 use super::follower::Follower;
 use super::tracees::Doing;
 use crate::model::{Addr, Pid, Tid};
@@ -29,10 +31,10 @@ use crate::process::live::stat::Stat;
 
 /// `int3`.
 const BREAKPOINT: u8 = 0xcc;
-/// Bytes of the code that are looked at: the longest instruction has 15 (Intel SDM, volume 2, 2.3.11).
-const INSTRUCTION: usize = 15;
 /// How often a thread is told to make a step that something else stops first.
 const MOST_STEPS: usize = 16;
+/// How often the threads of a process are moved from their tripwires before it is kept still: each has come to one more then.
+const MOST_ROUNDS: usize = 1_000;
 
 /// The bytes that tripwires have taken the place of in a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,13 +72,12 @@ impl Replaced {
     }
 }
 
-/// What stands in the code where there is no tripwire.
-type Code = [u8; INSTRUCTION];
-
 /// The tripwires of one process.
 #[derive(Debug, Clone, Default)]
 struct Strung {
     places: BTreeMap<Addr, Code>,
+    /// Chains of callers from which a place is of no interest.
+    passed_from: BTreeMap<Addr, CallerChains>,
     /// It has the memory of another process, which has put them there.
     is_borrowed: bool,
     /// It is kept still, and the bytes are out.
@@ -99,6 +100,11 @@ impl Tripwires {
     pub fn forget_thread(&mut self, tid: Tid) {
         self.standing.remove(&tid);
         self.kept.remove(&tid);
+        self.coming_again.remove(&tid);
+    }
+
+    /// A thread that comes to a tripwire again is told of again.
+    pub fn forget_coming_again(&mut self, tid: Tid) {
         self.coming_again.remove(&tid);
     }
 
@@ -163,7 +169,23 @@ impl Follower {
     pub fn forget_places(&mut self, pid: Pid, places: &[Addr]) {
         if let Some(strung) = self.tripwires.strung.get_mut(&pid) {
             strung.places.retain(|place, _| !places.contains(place));
+            // Other code may come to where they lead to.
+            strung.passed_from.clear();
         }
+    }
+
+    /// Whoever comes to a place from these callers gets past at once from now on, and it is not told.
+    pub fn let_pass_from(&mut self, pid: Pid, place: Addr, callers: CallerChain) {
+        if let Some(strung) = self.tripwires.strung.get_mut(&pid) {
+            strung.passed_from.entry(place).or_default().add(callers);
+        }
+    }
+
+    /// Whether a thread at a place has come there from callers from which that is of no interest.
+    fn is_let_pass(&mut self, pid: Pid, tid: Tid, place: Addr, stack_pointer: u64) -> bool {
+        let strung = self.tripwires.strung.get_mut(&pid);
+        let chains = strung.and_then(|strung| strung.passed_from.get_mut(&place));
+        chains.is_some_and(|chains| chains.have(tid, Addr(stack_pointer)))
     }
 
     /// What its tripwires have taken the place of; nothing for one that borrows its memory, or has ended.
@@ -226,6 +248,10 @@ impl Follower {
         general.rip = place.0;
         if registers::set_general(tid, general).is_err() {
             // It was killed meanwhile, which is told next.
+            return true;
+        }
+        if self.is_let_pass(pid, tid, place, general.rsp) && self.do_instruction(pid, tid, place) {
+            self.carry_on(tid, None);
             return true;
         }
         self.tracees.note(tid, Doing::Tripped);
@@ -341,31 +367,55 @@ impl Follower {
         true
     }
 
-    /// Keeps a process still, all of it, one thread of which stands at a tripwire. False if that does not stand there any more.
+    /// Keeps a process still, all of it, one thread of which stands at a tripwire. False if that does not stand there any more, or if the
+    /// process is kept still already.
     pub fn freeze_tripped(&mut self, pid: Pid, tid: Tid, visit: u64) -> Result<bool, TraceError> {
         let Some(place) = self.stands_at_tripwire(tid, visit) else {
             return Ok(false);
         };
-        // Those that have come to one too come there again when the process goes on.
-        let threads = self.tracees.of_process(pid);
-        let tripped = threads.iter().filter(|(_, doing)| *doing == Doing::Tripped);
-        for (other, _) in tripped {
-            self.tripwires.standing.remove(other);
-            // From the signal, which it would get if pmdb ended, into a stop that was asked for; it runs nothing in between.
-            let _ = ptrace::interrupt(raw(*other));
-            self.tracees.note(*other, Doing::Running);
-            self.carry_on(*other, None);
+        if self.frozen.contains_key(&pid) {
+            return Ok(false);
         }
-        self.freeze(pid)?;
-        self.set_bytes(pid, true);
+        self.freeze_without_tripwires(pid)?;
         self.tripwires.kept.insert(tid, place);
+        self.frozen.insert(pid, tid);
         Ok(true)
     }
 
-    /// Whether a process is kept still since a thread of it has come to a tripwire.
-    pub fn is_kept_at_tripwire(&self, pid: Pid) -> bool {
-        let mut threads = self.tracees.of_process(pid).into_iter();
-        threads.any(|(tid, _)| self.tripwires.kept.contains_key(&tid))
+    /// Stops the threads of a process, none of them before the signal of a tripwire, and takes the bytes out.
+    pub(super) fn freeze_without_tripwires(&mut self, pid: Pid) -> Result<(), TraceError> {
+        // While the others are asked to stop, they may come to one too.
+        for _ in 0..MOST_ROUNDS {
+            self.move_from_tripwires(pid);
+            self.stop_all(pid)?;
+            self.take_traps(pid);
+            self.keep_stopped();
+            let threads = self.tracees.of_process(pid);
+            if threads.iter().all(|(_, doing)| *doing != Doing::Tripped) {
+                break;
+            }
+        }
+        self.set_bytes(pid, true);
+        Ok(())
+    }
+
+    /// From before a signal, which they would get if pmdb ended, into a stop that was asked for; they run nothing in between. What they stand
+    /// for is not told yet, or is forgotten: they come there again when the process goes on.
+    fn move_from_tripwires(&mut self, pid: Pid) {
+        let threads = self.tracees.of_process(pid);
+        for (tid, _) in threads.iter().filter(|(_, doing)| *doing == Doing::Tripped) {
+            self.tripwires.standing.remove(tid);
+            let _ = ptrace::interrupt(raw(*tid));
+            self.tracees.note(*tid, Doing::Running);
+            self.carry_on(*tid, None);
+        }
+    }
+
+    /// The thread that has come to a tripwire for which a process is kept still.
+    pub fn kept_at_tripwire(&self, pid: Pid) -> Option<Tid> {
+        let tid = *self.frozen.get(&pid)?;
+        let stands = self.tracees.get(tid)?.doing == Doing::Waiting(None);
+        stands.then_some(tid)
     }
 
     /// A process that was kept still goes on: the thread for which it was gets past its tripwire first.
@@ -420,65 +470,5 @@ fn failed(pid: Pid, address: Addr, action: &'static str, error: &std::io::Error)
         length: 1,
         action,
         errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
-    }
-}
-
-/// What an instruction does beside what it does to the registers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effect {
-    Registers,
-    Push {
-        at: u64,
-        word: libc::c_long,
-    },
-    /// The registers are those before.
-    Return,
-}
-
-impl Effect {
-    /// Of an instruction with which functions begin, and what it does to the registers; nothing for others (Intel SDM, volume 2).
-    fn of(code: &Code, at: &mut user_regs_struct) -> Option<Effect> {
-        let (number, length) = match *code {
-            // endbr64
-            [0xf3, 0x0f, 0x1e, 0xfa, ..] => {
-                at.rip += 4;
-                return Some(Effect::Registers);
-            }
-            [0xc3, ..] => return Some(Effect::Return),
-            // push r8 … r15
-            [0x41, low @ 0x50..=0x57, ..] => (8 + low - 0x50, 2),
-            // push rax … rdi
-            [low @ 0x50..=0x57, ..] => (low - 0x50, 1),
-            _ => return None,
-        };
-        let word = register(at, number);
-        at.rip += length;
-        at.rsp = at.rsp.wrapping_sub(8);
-        Some(Effect::Push {
-            at: at.rsp,
-            word: word.cast_signed(),
-        })
-    }
-}
-
-/// By the number that instructions have for it.
-fn register(at: &user_regs_struct, number: u8) -> u64 {
-    match number {
-        0 => at.rax,
-        1 => at.rcx,
-        2 => at.rdx,
-        3 => at.rbx,
-        4 => at.rsp,
-        5 => at.rbp,
-        6 => at.rsi,
-        7 => at.rdi,
-        8 => at.r8,
-        9 => at.r9,
-        10 => at.r10,
-        11 => at.r11,
-        12 => at.r12,
-        13 => at.r13,
-        14 => at.r14,
-        _ => at.r15,
     }
 }
