@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use pmdb::model::Pid;
 use pmdb::process::live::LiveProcess;
+use pmdb::process::trace::Custody;
 use pmdb::python::agent::{
     Answer, Channel, Command, Compiled, Event, Injection, Message, Resume, WantedBreakpoint,
+    WantedStops,
 };
 use pmdb::python::locate;
 use support::{Fixture, assert_same_code, fixture_path, machine_code, on_each_python, rounds};
@@ -28,8 +30,16 @@ fn attach(fixture: &Fixture) -> Debugged {
     let pid = Pid(fixture.pid());
     let process = LiveProcess::open(pid).expect("it lives");
     let located = locate(&process).expect("it is Python");
-    let (injection, channel) =
-        Injection::begin(&process, &located, pid, &Compiled::default()).expect("it computes");
+    let (custody, wanted) = (Custody::Nobody, WantedStops::default());
+    let (injection, channel) = Injection::begin(
+        &process,
+        &located,
+        pid,
+        &custody,
+        &wanted,
+        &Compiled::default(),
+    )
+    .expect("it computes");
     let mut debugged = Debugged {
         injection,
         channel,

@@ -557,3 +557,58 @@ if __name__ == '__main__':
     terminal.wait_for("[1, 1, 1]");
     assert!(terminal.wait().success());
 }
+
+#[test]
+fn processes_that_are_not_to_stop_do_not_wait_for_the_prompt() {
+    let python = any_python().expect("there is a Python");
+    let script = "\
+import multiprocessing, os, time
+def work(wanted):
+    if not wanted:
+        wanted_stops.wait()
+    raise ValueError(wanted)
+if __name__ == '__main__':
+    context = multiprocessing.get_context('fork')
+    wanted_stops = context.Event()
+    other = context.Process(target=work, args=(False,), name='other')
+    wanted = context.Process(target=work, args=(True,), name='wanted')
+    other.start()
+    wanted.start()
+    while not os.path.exists('go'):
+        time.sleep(0.01)
+    wanted_stops.set()
+    other.join()
+    print('other ended with', other.exitcode, flush=True)
+    wanted.join()
+";
+    let folder = folder_with(script);
+    let mut command = pmdb_of_user(["run", "--name", "wanted"], folder.path());
+    command
+        .arg(&python.path)
+        .arg("script.py")
+        .current_dir(folder.path());
+    let mut terminal = Terminal::start(command);
+    terminal.wait_for("(pmdb wanted) ");
+    // Somebody is at the prompt meanwhile.
+    fs::write(folder.path().join("go"), "").expect("a file");
+    terminal.wait_for("other ended with 1");
+    terminal.type_keys("c\r");
+    assert!(terminal.wait().success());
+}
+
+#[test]
+fn a_process_that_was_let_go_is_stopped_again() {
+    on_each_python(|python| {
+        let script = "import time\nrounds = 0\nbreakpoint()\nwhile not rounds:\n    time.sleep(0.01)\nprint('over', rounds)\n";
+        let folder = folder_with(script);
+        let commands = ["p rounds", "detach", "stop", "!rounds = 7", "p rounds", "c"];
+        let words: Vec<&str> = commands.iter().flat_map(|one| ["-c", one]).collect();
+        let answer = run_on(
+            python,
+            folder.path(),
+            &[&words[..], &["script.py"]].concat(),
+        );
+        assert_eq!(answer.stdout, "over 7\n", "{answer:#?}");
+        assert_eq!(answer.code, Some(0), "{answer:#?}");
+    });
+}

@@ -1,8 +1,6 @@
 //! Code objects: names, file, variables and lines of a function.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
@@ -38,7 +36,7 @@ pub struct Code {
     pub(super) constants: Addr,
     line_table: Vec<u8>,
     /// What the line table says of the instructions that were asked for. A recursive function has many frames at one.
-    positions: RefCell<FxHashMap<i64, Position>>,
+    positions: Mutex<FxHashMap<i64, Position>>,
 }
 
 pub struct Variable {
@@ -73,11 +71,11 @@ impl Code {
 
 impl Look<'_> {
     /// The code object at an address, read once.
-    pub(super) fn code(&self, address: Addr) -> Result<Rc<Code>, LookError> {
+    pub(super) fn code(&self, address: Addr) -> Result<Arc<Code>, LookError> {
         if let Some(code) = self.codes.borrow().get(&address.0) {
             return Ok(code.clone());
         }
-        let code = Rc::new(self.read_code(address)?);
+        let code = Arc::new(self.read_code(address)?);
         self.memory.keep(address, code.size())?;
         self.codes.borrow_mut().insert(address.0, code.clone());
         Ok(code)
@@ -88,7 +86,8 @@ impl Look<'_> {
         let find = || position(form, &code.line_table, code.first_line, offset);
         *code
             .positions
-            .borrow_mut()
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
             .entry(offset)
             .or_insert_with(find)
     }
@@ -122,7 +121,7 @@ impl Look<'_> {
             line_table: self
                 .bytes_object(field(layout.line_table)?, LONGEST_TABLE)?
                 .0,
-            positions: RefCell::default(),
+            positions: Mutex::default(),
         })
     }
 

@@ -1,6 +1,5 @@
 //! Frames and their variables.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::LookError;
@@ -18,7 +17,7 @@ const MOST_NAMES: usize = 1_000;
 #[derive(Clone)]
 pub struct PythonFrame {
     pub address: Addr,
-    pub code: Rc<Code>,
+    pub code: Arc<Code>,
     pub position: Position,
     /// The dicts of globals and builtins.
     pub globals: Addr,

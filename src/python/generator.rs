@@ -2,7 +2,7 @@
 //!
 //! See `docs/internals/coroutines.md`.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::LookError;
 use super::code::Code;
@@ -126,7 +126,7 @@ impl Look<'_> {
     }
 
     /// The code of a generator, also of a finished one: a frame that is a part of it keeps its code.
-    pub(super) fn generator_code(&self, generator: Addr) -> Result<Rc<Code>, LookError> {
+    pub(super) fn generator_code(&self, generator: Addr) -> Result<Arc<Code>, LookError> {
         let address = match (self.layout().generator.code, self.layout().frame) {
             (Some(at), _) => self.memory.pointer(generator.plus(at))?,
             (None, FrameLayout::Interpreter(layout)) => {

@@ -25,7 +25,7 @@ pub struct Look<'p> {
     pub(super) memory: Memory<'p>,
     pub(super) located: &'p Located,
     pub(super) types: RefCell<FxHashMap<u64, Rc<TypeInfo>>>,
-    pub(super) codes: RefCell<FxHashMap<u64, Rc<Code>>>,
+    pub(super) codes: RefCell<FxHashMap<u64, Arc<Code>>>,
     /// The dicts of static types that the interpreter keeps apart, by type (3.12+).
     pub(super) static_dicts: OnceCell<HashMap<u64, Addr>>,
     /// The numpy that the process has imported, once that was asked for.

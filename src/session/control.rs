@@ -43,7 +43,7 @@ impl Inferior {
                 held.interrupt(&*self.process, &located)?;
                 Ok(Vec::new())
             }
-            None => match Held::begin(&*self.process, &located, pid, interrupted) {
+            None => match Held::begin(&*self.process, &located, pid, &self.way_in, interrupted) {
                 Ok((held, event)) => {
                     self.held = Some(held);
                     let events = self.happened(event, interrupted)?;
@@ -264,7 +264,8 @@ impl Inferior {
         self.standing_thread = None;
         let Ok(located) = &self.python else { return };
         held.forget(&*self.process, located);
-        if let Ok((held, _)) = Held::begin(&*self.process, located, pid, interrupted) {
+        if let Ok((held, _)) = Held::begin(&*self.process, located, pid, &self.way_in, interrupted)
+        {
             let _ = held.end(&*self.process, located);
         }
     }

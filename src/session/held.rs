@@ -8,11 +8,10 @@ use super::guardian;
 use super::own_time::OwnTime;
 use super::presence::{Claim, wait_for_guardian};
 use crate::model::{GilState, Pid, ThreadState, Tid};
-use crate::process::trace::Custody;
-use crate::process::trace::TraceError;
+use crate::process::trace::{Custody, TraceError};
 use crate::process::{Process, ThreadStatus, live};
 use crate::python::agent::{
-    AgentError, Answer, Channel, Command, Compiled, Event, Injection, Message, Resume,
+    AgentError, Answer, Channel, Command, Compiled, Event, Injection, Message, Resume, WantedStops,
 };
 use crate::python::{Located, Look};
 
@@ -38,6 +37,22 @@ const LONGEST_SILENCE: Duration = Duration::from_millis(1500);
 const AFTER_NONSENSE: Duration = Duration::from_millis(300);
 /// How often a flag is looked at while something is waited for.
 const GLANCE: Duration = Duration::from_millis(50);
+
+/// How the agent comes into a process that runs already, and what it stops for by itself then.
+pub(super) struct WayIn {
+    pub custody: Custody,
+    pub wanted: WantedStops,
+}
+
+impl Default for WayIn {
+    /// Nobody follows the process, and it stops for what it is asked to.
+    fn default() -> WayIn {
+        WayIn {
+            custody: Custody::Nobody,
+            wanted: WantedStops::default(),
+        }
+    }
+}
 
 /// Where a thread stands still, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +119,7 @@ impl Held {
         process: &dyn Process,
         located: &Located,
         pid: Pid,
+        way_in: &WayIn,
         interrupted: &AtomicBool,
     ) -> Result<(Held, Event), SessionError> {
         if is_suspended(process, pid) {
@@ -111,7 +127,7 @@ impl Held {
         }
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let begun = Held::begin_once(process, located, pid, interrupted)?;
+            let begun = Held::begin_once(process, located, pid, way_in, interrupted)?;
             match begun {
                 Ok(begun) => return Ok(begun),
                 // An agent that has lost its pipes, and is about to leave.
@@ -132,6 +148,7 @@ impl Held {
         process: &dyn Process,
         located: &Located,
         pid: Pid,
+        way_in: &WayIn,
         interrupted: &AtomicBool,
     ) -> Result<Result<(Held, Event), u32>, SessionError> {
         // A guardian comes when no pmdb does, and pmdb waits for it.
@@ -150,7 +167,9 @@ impl Held {
             PATIENCE
         };
         let compiled = Compiled::default();
-        let (injection, channel) = match Injection::begin(process, located, pid, &compiled) {
+        let (custody, wanted) = (&way_in.custody, &way_in.wanted);
+        let begun = Injection::begin(process, located, pid, custody, wanted, &compiled);
+        let (injection, channel) = match begun {
             Err(AgentError::Trace(TraceError::TracedByAnother { tracer, .. }))
                 if guardian::is_one(tracer.0) =>
             {

@@ -7,7 +7,7 @@ use super::api::{Event, ProcessState, ThreadEntry};
 use super::breakpoints::Breakpoints;
 use super::crashed::Crashed;
 use super::error::SessionError;
-use super::held::Held;
+use super::held::{Held, WayIn};
 use super::interrupt::Interruptible;
 use super::keeping::Kept;
 use super::launched::Launched;
@@ -51,6 +51,8 @@ pub(super) struct Inferior {
     /// By which that is found if pmdb has not started it.
     ending: Option<Ending>,
     pub view: Option<View>,
+    /// How the agent comes into it, if that is not in it yet, or not any more.
+    pub way_in: WayIn,
     /// If the agent is in it.
     pub held: Option<Held>,
     /// The thread state of the thread that stands still, or stood still last.
@@ -151,6 +153,7 @@ impl Inferior {
             how: None,
             ending: pid_of(target).map(Ending::of),
             view: None,
+            way_in: WayIn::default(),
             held: None,
             standing_thread: None,
             why_stopped: None,

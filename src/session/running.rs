@@ -187,6 +187,14 @@ impl Session {
         }
     }
 
+    /// Takes what has happened in the processes of a command while nobody asks for it: those that are not to stop go on.
+    pub fn attend(&mut self) {
+        // If it fails, the next that is asked for says so.
+        if self.running.is_some() && self.take_happenings().is_ok() {
+            self.listen();
+        }
+    }
+
     /// Waits a moment for what happens in any of the processes.
     pub(super) fn wait_for_any(&mut self) -> Result<(), SessionError> {
         self.keep_keyboard(self.keeps_some());

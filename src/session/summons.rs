@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::error::SessionError;
-use super::held::{BEFORE_ASKING_AGAIN, BEFORE_HELP, Held, waits_in_c};
+use super::held::{BEFORE_ASKING_AGAIN, BEFORE_HELP, Held, WayIn, waits_in_c};
 use super::inferior::Inferior;
 use super::look::Session;
 use super::running::{Quiet, Running};
@@ -52,6 +52,11 @@ impl Session {
             }
             match running.summon(inferior, pid) {
                 Ok(()) => is_asked = true,
+                // It was let go, and an agent comes in as by attach.
+                Err(AgentError::NoAgent { .. }) if inferior.located().is_ok() => {
+                    inferior.way_in = running.way_in();
+                    return Ok(false);
+                }
                 Err(AgentError::Locked { .. } | AgentError::StartingUp { .. })
                     if begin.elapsed() < LONGEST_BIRTH => {}
                 // It has ended, which is told next.
@@ -79,6 +84,13 @@ impl Session {
 }
 
 impl Running {
+    fn way_in(&self) -> WayIn {
+        WayIn {
+            custody: self.tree.custody(),
+            wanted: self.selection.wanted(),
+        }
+    }
+
     /// Asks a forked child to stop, or helps it to if it waits in C code.
     fn summon(&mut self, inferior: &Inferior, pid: Pid) -> Result<(), AgentError> {
         let Ok(located) = inferior.located() else {

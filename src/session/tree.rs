@@ -191,6 +191,7 @@ impl Tree {
         asked.unwrap_or_default()
     }
 
+    /// How its processes are held still.
     pub fn custody(&self) -> Custody {
         Custody::Tracer(self.orders.clone())
     }

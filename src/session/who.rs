@@ -31,6 +31,9 @@ const HELPERS: &[(&str, &str)] = &[
     ),
 ];
 
+/// What a worker of pytest-xdist calls itself, `gw0`; it was started with a program of execnet, by `python -c`.
+const NAME_IN_XDIST: &str = "PYTEST_XDIST_WORKER";
+
 /// A process among its like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who {
@@ -41,18 +44,21 @@ pub struct Who {
 /// Asks a process who it is: first what its program says (`look`, if it is Python), then how it was started.
 pub fn who(process: &dyn Process, look: Option<&Look<'_>>) -> Who {
     let identity = process.identity();
-    let words = look
-        .map(|look| look.own_words(RANK_VARIABLES))
-        .unwrap_or_default();
-    let rank = match words.environment {
-        Some(variables) => rank(|name| variables.get(name).cloned()),
-        None => rank(|name| process.environment(name)),
+    let asked = [RANK_VARIABLES, &[NAME_IN_XDIST]].concat();
+    let words = look.map(|look| look.own_words(&asked)).unwrap_or_default();
+    let variable = |name: &str| match &words.environment {
+        Some(variables) => variables.get(name).cloned(),
+        None => process.environment(name),
+    };
+    let program = || {
+        let program = program(&identity.command, identity.executable.as_deref());
+        // What the tests start has the variable too.
+        let in_xdist = (program == "-c").then(|| variable(NAME_IN_XDIST)).flatten();
+        in_xdist.unwrap_or(program)
     };
     Who {
-        name: words
-            .worker
-            .unwrap_or_else(|| program(&identity.command, identity.executable.as_deref())),
-        rank,
+        rank: rank(variable),
+        name: words.worker.clone().unwrap_or_else(program),
     }
 }
 

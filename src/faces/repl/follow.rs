@@ -1,9 +1,8 @@
 //! A conversation about a command that runs: there is a prompt whenever something stops in one of its processes.
 
-use std::cell::RefCell;
 use std::io::{self, Write};
-use std::rc::Rc;
 
+use super::attendant::SharedRepl;
 use super::prompt::{catch_interrupts, prompt};
 use super::run::{Ending, Queued, Repl, Trouble};
 use super::script::{Options, Outcome, answers, end, terminal};
@@ -29,7 +28,7 @@ const TERMINATED: i32 = 128 + nix::libc::SIGTERM;
 pub fn follow(session: Session, options: &Options, following: Following) -> io::Result<Outcome> {
     let Following { batch, kill } = following;
     let interrupted = session.interrupted();
-    let repl = Rc::new(RefCell::new(Repl::new(session, options.palette)));
+    let repl = SharedRepl::new(Repl::new(session, options.palette));
     let in_terminal = !batch && terminal().is_some();
     // The command has the standard output: what is said without being asked does not get between its lines.
     let mut out = if in_terminal {
@@ -39,22 +38,19 @@ pub fn follow(session: Session, options: &Options, following: Following) -> io::
     };
     catch_interrupts(&interrupted);
     let talked = if in_terminal {
-        let ending = repl
-            .borrow_mut()
-            .until_first_prompt(&options.commands, &mut *out);
+        let ending = repl.lock().until_first_prompt(&options.commands, &mut *out);
         match ending {
             Ok(Ending::Quit) => Ok(()),
-            Ok(_) => prompt(&repl, &mut *out, true),
+            Ok(_) => repl.attended(|| prompt(&repl, &mut *out, true)),
             Err(error) => Err(error),
         }
     } else {
-        repl.borrow_mut()
-            .run_to_end(&options.commands, kill, &mut *out)
+        repl.lock().run_to_end(&options.commands, kill, &mut *out)
     };
     let mut outcome = end(&repl, talked.map(|()| true), &mut *out)?;
     if kill && !in_terminal && outcome.terminated_by.is_none() && outcome.exit_code.is_none() {
         let ended = "[pmdb] the command was ended with all its processes (--kill)";
-        repl.borrow().writer(&mut *out).line(ended)?;
+        repl.lock().writer(&mut *out).line(ended)?;
         out.flush()?;
         // Whoever called pmdb is to see that something went wrong.
         outcome.exit_code = Some(TERMINATED);

@@ -1,6 +1,7 @@
 //! The prompt: pdb's commands on a session.
 
 mod answer;
+mod attendant;
 mod awaited;
 mod breakpoints;
 mod choice;

@@ -1,10 +1,8 @@
 //! The prompt in a terminal: line editing, history, completion, Ctrl-C.
 
-use std::cell::RefCell;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -15,6 +13,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Behavior, CompletionType, Config, Context, Editor};
 
+use super::attendant::SharedRepl;
 use super::run::{Ending, Repl};
 use super::termination;
 use crate::faces::complaint::complain;
@@ -27,7 +26,7 @@ const LONGEST_HISTORY: usize = 10_000;
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 #[derive(rustyline::Helper, rustyline::Hinter, rustyline::Highlighter, rustyline::Validator)]
-struct Assistant(Rc<RefCell<Repl>>);
+struct Assistant(SharedRepl);
 
 impl Completer for Assistant {
     type Candidate = Pair;
@@ -38,9 +37,7 @@ impl Completer for Assistant {
         cursor: usize,
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let Ok(mut repl) = self.0.try_borrow_mut() else {
-            return Ok((cursor, Vec::new()));
-        };
+        let mut repl = self.0.lock();
         let (start, names) = repl.complete(line, cursor);
         let pair = |name: String| Pair {
             display: name.clone(),
@@ -52,12 +49,8 @@ impl Completer for Assistant {
 
 /// Reads and runs lines until the user leaves. Fails only if the terminal does. `by_name`: the terminal is opened by its name, since
 /// the standard streams may be something else.
-pub(super) fn prompt(
-    repl: &Rc<RefCell<Repl>>,
-    out: &mut dyn Write,
-    by_name: bool,
-) -> io::Result<()> {
-    let interrupted = repl.borrow().session.interrupted();
+pub(super) fn prompt(repl: &SharedRepl, out: &mut dyn Write, by_name: bool) -> io::Result<()> {
+    let interrupted = repl.lock().session.interrupted();
     let mut editor = editor(repl, by_name).map_err(io::Error::other)?;
     let is_plain = is_plain_terminal();
     let history = history_file();
@@ -67,14 +60,14 @@ pub(super) fn prompt(
     }
     loop {
         out.flush()?;
-        let question = repl.borrow().question();
+        let question = repl.lock().question();
         let (prompt, indent, is_kept) = match question {
             Some(asked) => (
                 (asked.prompt.clone(), asked.prompt),
                 asked.indent,
                 asked.is_kept,
             ),
-            None => (prompts(&mut repl.borrow_mut()), String::new(), true),
+            None => (prompts(&mut repl.lock()), String::new(), true),
         };
         if termination::signal().is_some() {
             break;
@@ -102,12 +95,12 @@ pub(super) fn prompt(
                     break;
                 }
             }
-            Err(ReadlineError::Interrupted) => repl.borrow_mut().give_up(out)?,
+            Err(ReadlineError::Interrupted) => repl.lock().give_up(out)?,
             Err(ReadlineError::Eof) => {
-                if repl.borrow().question().is_none() {
+                if repl.lock().question().is_none() {
                     writeln!(out)?;
                 }
-                if repl.borrow_mut().end_of_input(out)? == Ending::Quit {
+                if repl.lock().end_of_input(out)? == Ending::Quit {
                     break;
                 }
             }
@@ -123,7 +116,7 @@ pub(super) fn prompt(
 
 /// Runs what was typed, or pasted: that may have several lines.
 fn run(
-    repl: &Rc<RefCell<Repl>>,
+    repl: &SharedRepl,
     interrupted: &AtomicBool,
     text: &str,
     out: &mut dyn Write,
@@ -132,7 +125,7 @@ fn run(
     let mut lines = text.trim_end_matches('\n').split('\n');
     let mut ending = Ending::Done;
     while let Some(line) = lines.next().filter(|_| ending != Ending::Quit) {
-        ending = repl.borrow_mut().run(line, out)?;
+        ending = repl.lock().run(line, out)?;
         if interrupted.load(Ordering::Relaxed) {
             break;
         }
@@ -140,10 +133,7 @@ fn run(
     Ok(ending)
 }
 
-fn editor(
-    repl: &Rc<RefCell<Repl>>,
-    by_name: bool,
-) -> rustyline::Result<Editor<Assistant, FileHistory>> {
+fn editor(repl: &SharedRepl, by_name: bool) -> rustyline::Result<Editor<Assistant, FileHistory>> {
     let behavior = if by_name {
         Behavior::PreferTerm
     } else {

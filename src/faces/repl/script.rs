@@ -1,12 +1,11 @@
 //! Where the lines come from: `.pdbrc`, `-c`, a pipe, a terminal.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
+use super::attendant::SharedRepl;
 use super::command_file::commands_in;
 use super::prompt::{catch_interrupts, prompt};
 use super::run::{Ending, Repl};
@@ -43,7 +42,7 @@ pub struct Outcome {
 /// standard input, unless it was given any.
 pub fn converse(session: Session, options: &Options, banner: &str) -> io::Result<Outcome> {
     let interrupted = session.interrupted();
-    let repl = Rc::new(RefCell::new(Repl::new(session, options.palette)));
+    let repl = SharedRepl::new(Repl::new(session, options.palette));
     let mut out = answers(options);
     let in_terminal = if options.has_program {
         terminal().is_some()
@@ -66,11 +65,11 @@ pub fn converse(session: Session, options: &Options, banner: &str) -> io::Result
 
 /// Ends what pmdb has started, also if the terminal is gone.
 pub(super) fn end(
-    repl: &Rc<RefCell<Repl>>,
+    repl: &SharedRepl,
     talked: io::Result<bool>,
     out: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let exit_code = repl.borrow_mut().session.end_program();
+    let exit_code = repl.lock().session.end_program();
     let terminated_by = termination::signal();
     // What was cut off by the signal has not failed.
     let flushed = talked.and_then(|succeeded| out.flush().map(|()| succeeded));
@@ -87,22 +86,22 @@ pub(super) fn end(
 }
 
 fn with_processes(
-    repl: &Rc<RefCell<Repl>>,
+    repl: &SharedRepl,
     options: &Options,
     in_terminal: bool,
     out: &mut dyn Write,
 ) -> io::Result<bool> {
     for path in rc_files() {
         for line in lines_of_rc(&path) {
-            if repl.borrow_mut().run(&line, out)? == Ending::Quit {
+            if repl.lock().run(&line, out)? == Ending::Quit {
                 return Ok(true);
             }
         }
     }
-    let interrupted = repl.borrow().session.interrupted();
+    let interrupted = repl.lock().session.interrupted();
     let mut succeeded = true;
     for command in &options.commands {
-        match repl.borrow_mut().run(command, out)? {
+        match repl.lock().run(command, out)? {
             Ending::Done => {}
             Ending::Failed => succeeded = false,
             Ending::Quit => return Ok(succeeded),
@@ -113,27 +112,27 @@ fn with_processes(
     }
     if in_terminal {
         interrupted.store(false, Ordering::Relaxed);
-        repl.borrow_mut().show_focus(out)?;
+        repl.lock().show_focus(out)?;
         prompt(repl, out, false)?;
         return Ok(true);
     }
     if options.commands.is_empty() {
         let mut input = termination::input(USUAL_READ)?;
-        succeeded = run_input(&mut repl.borrow_mut(), &mut input, out)?;
+        succeeded = run_input(&mut repl.lock(), &mut input, out)?;
     }
     Ok(succeeded)
 }
 
 /// As in pdb, the first line is shown when there is nothing more to be run before it.
 fn with_program(
-    repl: &Rc<RefCell<Repl>>,
+    repl: &SharedRepl,
     options: &Options,
     in_terminal: bool,
     out: &mut dyn Write,
 ) -> io::Result<bool> {
     let mut lines: Vec<String> = rc_files().iter().flat_map(lines_of_rc).collect();
     lines.extend(options.commands.iter().cloned());
-    if repl.borrow_mut().begin(lines, out)? == Ending::Quit {
+    if repl.lock().begin(lines, out)? == Ending::Quit {
         return Ok(true);
     }
     if in_terminal {
@@ -143,7 +142,7 @@ fn with_program(
     out.flush()?;
     // Byte by byte: what lies behind the lines is the program's.
     let mut input = termination::input(1)?;
-    run_input(&mut repl.borrow_mut(), &mut input, out)
+    run_input(&mut repl.lock(), &mut input, out)
 }
 
 /// The terminal that the user sits at, also if the standard streams are something else.

@@ -103,18 +103,18 @@ impl Injection {
         process: &dyn Process,
         located: &Located,
         pid: Pid,
+        custody: &Custody,
+        wanted: &WantedStops,
         compiled: &Compiled,
     ) -> Result<(Injection, Channel), AgentError> {
-        let custody = Custody::Nobody;
         custody.hold(pid, |hold| {
-            let wanted = WantedStops::default();
             Injection::begin_in(
                 hold,
-                Custody::Nobody,
+                custody.clone(),
                 process,
                 located,
                 Runner::Main,
-                &wanted,
+                wanted,
                 compiled,
             )
         })?

@@ -1,6 +1,5 @@
 //! Where the names of an expression are looked up.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -14,7 +13,7 @@ use crate::python::{Look, LookError, PythonFrame};
 /// functions that it uses, globals, builtins.
 #[derive(Clone)]
 pub struct Scope {
-    frame: Option<(Addr, Rc<Code>)>,
+    frame: Option<(Addr, Arc<Code>)>,
     locals_dict: Addr,
     globals: Addr,
     builtins: Addr,
