@@ -256,6 +256,29 @@ fn processes_of_a_set_step_together() {
     assert!(terminal.wait().success());
 }
 
+#[test]
+fn commands_of_a_breakpoint_are_run_where_a_step_of_a_set_comes_to_it() {
+    let mut terminal = terminal_on_workers("lockstep.py", &[], 4);
+    terminal.type_keys("proc w1\r");
+    terminal.wait_for("(pmdb w1) ");
+    terminal.type_keys("break 8\r");
+    terminal.wait_for("Breakpoint 1 at ");
+    terminal.type_keys("commands 1\r");
+    terminal.wait_for("(com) ");
+    terminal.type_keys("p number + 100\r");
+    terminal.wait_for("(com) ");
+    terminal.type_keys("end\r");
+    terminal.wait_for("(pmdb w1) ");
+    terminal.type_keys("@w0-w3 until 9\r");
+    let said = terminal.wait_for("(pmdb w1) ");
+    assert_eq!(said.matches("101\r\n").count(), 1, "{said}");
+    assert!(said.contains("-> value = number < 4"), "{said}");
+    assert!(said.contains("w0,w2,w3:"), "{said}");
+    terminal.type_keys("@w0-w3 c\r");
+    terminal.wait_for("all ended [0, 0, 0, 0]");
+    assert!(terminal.wait().success());
+}
+
 /// Ctrl-C is pmdb's then, and the barrier is whole afterwards.
 #[test]
 fn one_that_waits_for_those_who_are_held_is_stopped_by_ctrl_c() {

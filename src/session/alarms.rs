@@ -286,9 +286,17 @@ impl Armourer {
 }
 
 impl Alarms {
-    /// What a thread fails of is told.
-    pub fn told(&mut self, tid: Tid) {
+    /// What a thread fails of is told. Gives back the places that nobody need come to any more: if pmdb is killed, the thread that has panicked
+    /// goes on at once, and would come to them again before anybody has put the code back.
+    pub fn told(&mut self, tid: Tid) -> Vec<Addr> {
         self.panicking.remove(&tid);
+        let is_of_message = |purpose: &Purpose| {
+            matches!(purpose, Purpose::PanicMessageDone)
+                || *purpose == Purpose::Failure(Place::PanicMessage)
+        };
+        let places = self.purposes.iter().filter(|_| self.panicking.is_empty());
+        let places = places.filter(|(_, purpose)| is_of_message(purpose));
+        places.map(|(place, _)| *place).collect()
     }
 }
 

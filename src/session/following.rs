@@ -269,7 +269,8 @@ impl Following {
         };
         if self.orders.ask(|it| it.freeze_tripped(pid, tid, visit))?? {
             if let Some(alarms) = self.members.get_mut(&pid).and_then(|it| it.alarms.as_mut()) {
-                alarms.told(tid);
+                let over = alarms.told(tid);
+                self.orders.ask(|it| it.leave_out(pid, &over))?;
             }
             let standstill = self.standstill(pid);
             self.tell(Happening::Failing {

@@ -135,6 +135,11 @@ impl Repl {
             }
         }
         self.session.ask(Request::Resume { how })?;
+        if self.waits_for_set {
+            // It is shown when it stops, as whatever else goes on.
+            self.writer(out).line("[goes on]")?;
+            return Ok(());
+        }
         self.wait_for_stop(None, out)
     }
 
@@ -237,7 +242,7 @@ impl Repl {
     }
 
     /// The commands of the breakpoint at which the process has stopped.
-    fn list_of(&mut self, stop: &Stop) -> Result<Vec<String>, Trouble> {
+    pub(super) fn list_of(&mut self, stop: &Stop) -> Result<Vec<String>, Trouble> {
         let Some(number) = stop.breakpoints.first() else {
             return Ok(Vec::new());
         };

@@ -56,6 +56,8 @@ pub struct Repl {
     pub(super) waiting: Vec<Waiting>,
     /// Which processes get the breakpoints that are set: more than one while a set is asked.
     pub(super) scope: Scope,
+    /// What a command has let go on is not waited for: it is of a breakpoint of one of several processes that are.
+    pub(super) waits_for_set: bool,
     /// Commands since a line was typed or the process stopped.
     count: usize,
 }
@@ -111,6 +113,7 @@ impl Repl {
             turn: None,
             waiting: Vec::new(),
             scope: Scope::One,
+            waits_for_set: false,
             count: 0,
         }
     }

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use super::choice::process_labels;
 use super::commands;
 use super::control::PATIENCE;
-use super::run::{Repl, Trouble};
+use super::run::{Queued, Repl, Trouble};
 use super::sets::members;
 use super::termination;
 use crate::faces::render::set_label::compress;
 use crate::model::Pid;
 use crate::session::{
-    Arrival, Event, ProcessEntry, ProcessState, Progress, Request, Response, Resume,
+    Arrival, Event, ProcessEntry, ProcessState, Progress, Request, Response, Resume, Stop,
 };
 
 /// After how long those are named that have not stopped, and after how long the prompt comes back for others that have.
@@ -195,8 +195,7 @@ impl Repl {
             events,
             refused,
         } = arrival;
-        let mut value = None;
-        let mut stands = false;
+        let mut stands = None;
         for event in &events {
             match event {
                 Event::Ended { how, .. } => {
@@ -207,7 +206,7 @@ impl Repl {
                         .line(&format!("[it has ended{how}]"))?;
                 }
                 Event::Stopped(stop) => {
-                    (value, stands) = (stop.value.clone(), true);
+                    stands = Some(stop);
                     if shown == Shown::Frame || stop.process.is_some() {
                         self.writer(&mut text).event(event)?;
                     }
@@ -215,23 +214,38 @@ impl Repl {
                 other => self.writer(&mut text).event(other)?,
             }
         }
-        let result = match refused {
-            Some(error) => Err(error.into()),
-            None if !stands => Ok(()),
-            None if shown == Shown::Held => {
+        let result = match (refused, stands) {
+            (Some(error), _) => Err(error.into()),
+            (None, None) => Ok(()),
+            (None, Some(_)) if shown == Shown::Held => {
                 self.writer(&mut text).line("held").map_err(Trouble::from)
             }
-            None => match self.session.ask(Request::SelectProcess { index }) {
+            (None, Some(stop)) => match self.session.ask(Request::SelectProcess { index }) {
                 Ok(_) => {
                     // What has happened to it is not what was asked for.
                     self.session.take_events();
-                    self.show_stop(value.as_deref(), &mut text)
+                    self.meet_stop(stop, &mut text)
                 }
                 Err(error) => Err(error.into()),
             },
         };
         self.report(result, &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Runs the commands of the breakpoint at which a process of a set has stopped, and shows where it stands, if it still does.
+    fn meet_stop(&mut self, stop: &Stop, out: &mut dyn Write) -> Result<(), Trouble> {
+        let list = self.list_of(stop)?;
+        let rest = std::mem::take(&mut self.queue);
+        if !list.is_empty() {
+            self.queue_list(list);
+        }
+        self.queue.push_back(Queued::ShowStop(stop.value.clone()));
+        self.waits_for_set = true;
+        let worked = self.work_off(out);
+        self.waits_for_set = false;
+        self.queue = rest;
+        Ok(worked.map(drop)?)
     }
 
     fn labels_of(&mut self, processes: &[usize]) -> String {

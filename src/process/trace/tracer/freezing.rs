@@ -85,6 +85,11 @@ impl Follower {
         self.leave_tripwire(pid);
         let stands = (self.tracees.get(tid)).is_some_and(|it| it.doing == Doing::Waiting(None));
         if stands {
+            // It stands before the SIGTRAP of its step, which it would get if pmdb ended.
+            self.begin_hold(pid);
+            self.leave_signal(tid);
+            self.wait_until_stopped(pid);
+            self.keep_stopped();
             self.aside.insert(tid);
         } else {
             // A signal came first, and it comes there again.

@@ -174,6 +174,15 @@ impl Follower {
         }
     }
 
+    /// Leaves out some tripwires of a process that is kept still, whose bytes are out: they do not come back when it goes on.
+    pub fn leave_out(&mut self, pid: Pid, places: &[Addr]) {
+        if let Some(strung) = self.tripwires.strung.get_mut(&pid)
+            && strung.is_lifted
+        {
+            strung.places.retain(|place, _| !places.contains(place));
+        }
+    }
+
     /// Whoever comes to a place from these callers gets past at once from now on, and it is not told.
     pub fn let_pass_from(&mut self, pid: Pid, place: Addr, callers: CallerChain) {
         if let Some(strung) = self.tripwires.strung.get_mut(&pid) {
@@ -405,10 +414,16 @@ impl Follower {
         let threads = self.tracees.of_process(pid);
         for (tid, _) in threads.iter().filter(|(_, doing)| *doing == Doing::Tripped) {
             self.tripwires.standing.remove(tid);
-            let _ = ptrace::interrupt(raw(*tid));
-            self.tracees.note(*tid, Doing::Running);
-            self.carry_on(*tid, None);
+            self.leave_signal(*tid);
         }
+    }
+
+    /// From before a signal into a stop that is asked for.
+    pub(super) fn leave_signal(&mut self, tid: Tid) {
+        // It fails for one that was killed meanwhile.
+        let _ = ptrace::interrupt(raw(tid));
+        self.tracees.note(tid, Doing::Running);
+        self.carry_on(tid, None);
     }
 
     /// The thread that has come to a tripwire for which a process is kept still.
