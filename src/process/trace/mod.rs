@@ -22,6 +22,6 @@ pub use error::TraceError;
 pub use hold::Hold;
 pub use system_call::Call;
 pub use tracer::{
-    Birth, CallerChain, End, Fault, Follower, Interests, OnWrite, Orders, Origin, Program, Replaced,
-    Sender, TraceEvent, Tracer, Trap, WATCHPOINTS, Watchpoint, Write,
+    Birth, CallerChain, End, Fault, Follower, Interests, OnWrite, Orders, Origin, Program,
+    Replaced, Sender, TraceEvent, Tracer, Trap, WATCHPOINTS, Watchpoint, Write,
 };
