@@ -21,8 +21,11 @@ pub type Slice<'a> = EndianSlice<'a, LittleEndian>;
 /// (`.debug_info` of a browser's debug build) have some GiB. Bytes.
 const LARGEST_SECTION: u64 = 8 << 30;
 
+/// What a byte that was compressed by zlib can stand for at most ("Maximum Compression Factor", zlib's technical details).
+const MOST_OF_ZLIB: u64 = 1032;
+
 /// The sections that names, lines, types and locations need.
-const WANTED: [SectionId; 17] = [
+const WANTED: [SectionId; 16] = [
     SectionId::DebugAbbrev,
     SectionId::DebugAddr,
     SectionId::DebugAranges,
@@ -38,7 +41,6 @@ const WANTED: [SectionId; 17] = [
     SectionId::DebugStrOffsets,
     SectionId::DebugTuIndex,
     SectionId::DebugTypes,
-    SectionId::DebugFrame,
     SectionId::DebugNames,
 ];
 
@@ -148,9 +150,13 @@ fn contents<'a>(
     }
     let bytes = match data.format {
         CompressionFormat::None => return Ok(data.data),
-        CompressionFormat::Zlib => decompressed(flate2::read::ZlibDecoder::new(data.data), length),
+        CompressionFormat::Zlib => decompressed(
+            flate2::bufread::ZlibDecoder::new(data.data),
+            length.min(data.data.len() as u64 * MOST_OF_ZLIB),
+            length,
+        ),
         CompressionFormat::Zstandard => zstd::stream::read::Decoder::with_buffer(data.data)
-            .and_then(|decoder| decompressed(decoder, length)),
+            .and_then(|decoder| decompressed(decoder, 0, length)),
         other => return Err(damaged(format!("pmdb does not know this kind ({other:?})"))),
     };
     let bytes = bytes.map_err(|error| damaged(error.to_string()))?;
@@ -163,9 +169,13 @@ fn contents<'a>(
     Ok(kept.decompressed.push_get(bytes))
 }
 
-/// At most `length` bytes. Room is made as they come: a length that is a lie costs nothing.
-fn decompressed(decoder: impl Read, length: u64) -> std::io::Result<Vec<u8>> {
+/// At most `length` bytes. Beyond `expected` room is made as they come: a length that is a lie costs nothing.
+fn decompressed(decoder: impl Read, expected: u64, length: u64) -> std::io::Result<Vec<u8>> {
+    // One more than there will be, so that the end is found without more room.
+    let room = usize::try_from(expected).unwrap_or(0).saturating_add(1);
     let mut bytes = Vec::new();
+    // If it fails, it is made piece by piece.
+    let _ = bytes.try_reserve_exact(room);
     decoder.take(length).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
