@@ -18,6 +18,7 @@ mod separate;
 mod source;
 mod unit;
 mod variables;
+mod vtables;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

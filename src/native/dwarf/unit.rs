@@ -10,6 +10,7 @@ use super::lines::LineTable;
 use super::module::Module;
 use super::scopes::Scopes;
 use super::sections::Slice;
+use super::vtables::{self, Vtables};
 
 /// An entry of the tree of a unit ("DIE"), with all of its attributes.
 pub type Entry<'a> = DebuggingInformationEntry<Slice<'a>>;
@@ -21,6 +22,7 @@ pub struct Unit<'a> {
     functions: OnceLock<Functions>,
     scopes: OnceLock<Scopes<'a>>,
     lines: OnceLock<LineTable>,
+    vtables: OnceLock<Vtables>,
     language: OnceLock<Option<gimli::DwLang>>,
 }
 
@@ -60,6 +62,7 @@ impl<'a> Unit<'a> {
             functions: OnceLock::new(),
             scopes: OnceLock::new(),
             lines: OnceLock::new(),
+            vtables: OnceLock::new(),
             language: OnceLock::new(),
         }
     }
@@ -100,6 +103,10 @@ impl<'s, 'a> UnitIn<'s, 'a> {
     pub fn scopes(self) -> &'s Scopes<'a> {
         // What damage there is, the functions complain of.
         self.unit.scopes.get_or_init(|| Scopes::of(self).0)
+    }
+
+    pub fn vtables(self) -> &'s Vtables {
+        self.unit.vtables.get_or_init(|| vtables::of_unit(self))
     }
 
     fn complain_of(self, damage: Option<impl std::fmt::Display>) {

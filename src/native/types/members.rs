@@ -12,6 +12,8 @@ pub struct Member<'s, 'a> {
     pub kind: Option<EntryRef<'s, 'a>>,
     /// From the beginning of the whole, in bytes.
     pub offset: u64,
+    /// The number of the source file, and the line: of a state of an async function, where it waits.
+    pub declared: Option<(u64, u64)>,
     pub bits: Option<Bits>,
     /// A class that this one is derived from.
     pub is_base: bool,
@@ -102,6 +104,7 @@ fn member<'s, 'a>(
             .attr_value(gimli::DW_AT_type)
             .and_then(|value| at.within.refer(value, module)),
         offset,
+        declared: number(gimli::DW_AT_decl_file).zip(number(gimli::DW_AT_decl_line)),
         bits,
         is_base: entry.tag() == gimli::DW_TAG_inheritance,
     })

@@ -10,9 +10,13 @@ mod members;
 mod numbers;
 mod parts;
 mod plain;
+mod rust_guards;
+mod rust_iterators;
 mod rust_library;
 mod rust_maps;
 mod rust_sequences;
+mod rust_states;
+mod rust_times;
 mod storage;
 mod strings;
 mod structures;
@@ -22,7 +26,7 @@ use std::sync::Arc;
 
 use super::dwarf::{EntryRef, Module, Variable, variables_at};
 use super::types::Type;
-use crate::model::{Absence, Local, LocalKind, Value};
+use crate::model::{Absence, Addr, Local, LocalKind, Value};
 use crate::process::Memory;
 pub use format::Format;
 pub use location::FrameState;
@@ -91,6 +95,7 @@ fn local<'s, 'a>(
     let writer = Writer {
         module,
         memory: locator.frame.memory,
+        bias: locator.frame.bias,
         depth: limits.depth.min(Limits::DEEPEST),
         format: None,
     };
@@ -125,6 +130,8 @@ fn local<'s, 'a>(
 pub(in crate::native) struct Writer<'w, 's, 'a> {
     pub module: &'s Module<'a>,
     pub memory: &'w Memory<'w>,
+    /// The load bias of the module.
+    pub bias: Addr,
     /// Levels that values may be inside of each other.
     pub depth: usize,
     /// How numbers are written, if not in the form of their type.

@@ -1,10 +1,9 @@
 //! Values of Rust's standard library, as `{:?}` writes them. They are told by their names and by those of their members.
 
 use super::plain::without_parameters;
-use super::storage::Storage;
 use super::text::Text;
 use super::{Shown, Stop, Writer, Written};
-use crate::native::types::{Shape, Type};
+use crate::native::types::Shape;
 
 /// The crates that come with the compiler, and the one that its maps are made of.
 const LIBRARY: [&str; 4] = ["alloc::", "core::", "std::", "hashbrown::"];
@@ -23,6 +22,9 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         } = value;
         if let Some(written) = self.write_wide_pointer(value, text) {
             return written.map(|()| true);
+        }
+        if self.write_rust_state(value, text)? {
+            return Ok(true);
         }
         let name = without_parameters(&kind.name);
         // A type of the program's own may have the same name.
@@ -56,16 +58,28 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 let number = self.innermost(kind, storage).ok_or(Stop::OtherLayout)?;
                 self.write(&number.0, &number.1, depth, text)?;
             }
-            "Range" | "RangeInclusive" => {
-                let (start, end) = (
-                    self.member_at(kind, storage, "start"),
-                    self.member_at(kind, storage, "end"),
-                );
-                let ((start, at_start), (end, at_end)) = start.zip(end).ok_or(Stop::OtherLayout)?;
-                self.write(&start, &at_start, depth, text)?;
-                text.push(if name == "Range" { ".." } else { "..=" })?;
-                self.write(&end, &at_end, depth, text)?;
+            range if range.starts_with("Range") => self.write_range(value, range, text)?,
+            "Duration" => self.write_duration(value, text)?,
+            "Instant" | "SystemTime" if path.starts_with("std::time::") => {
+                self.write_moment(value, name, text)?
             }
+            "Iter" | "IterMut" if path.starts_with("core::slice::") => {
+                self.write_rust_iterator(value, name, ["ptr", "end_or_len"], text)?
+            }
+            "IntoIter" if path.starts_with("alloc::vec::") => {
+                self.write_rust_iterator(value, name, ["ptr", "end"], text)?
+            }
+            "Chars" => self.write_chars(value, text)?,
+            "Ref" | "RefMut" => self.write_guarded(value, "value", text)?,
+            "MutexGuard" | "RwLockWriteGuard" => self.write_guarded(value, "lock", text)?,
+            "RwLockReadGuard" => self.write_guarded(value, "data", text)?,
+            "NonNull" => self.write_inside(value, "pointer", text)?,
+            "BinaryHeap" => self.write_inside(value, "data", text)?,
+            "Wrapping" | "Saturating" => self.write_inside(value, "__0", text)?,
+            "Cow" | "IpAddr" => self.write_inside_variant(value, text)?,
+            "Ipv4Addr" | "Ipv6Addr" => self.write_ip_address(value, text)?,
+            "OnceCell" => self.write_once_cell(value, text)?,
+            "LinkedList" => self.write_rust_linked_list(value, text)?,
             "HashMap" | "HashSet" => self.write_hash_map(value, name == "HashSet", text)?,
             "BTreeMap" | "BTreeSet" => self.write_btree(value, name == "BTreeSet", text)?,
             atomic if atomic.starts_with("Atomic") => {
@@ -83,42 +97,27 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         Ok(true)
     }
 
-    /// A trait object. What it really is would have to be found by the symbol of its table of methods.
-    pub(super) fn write_dynamic(
-        &self,
-        kind: &Type<'s, 'a>,
-        pointer: &Storage,
-        text: &mut Text,
-    ) -> Written {
-        let data = pointer.pointer(self.memory)?;
-        Ok(text.push(&format!("{} at {data}", kind.name))?)
-    }
-
-    /// `Rc` and `Arc`: the value behind the two counts.
-    fn write_counted(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {
-        let Shown {
-            kind,
-            storage,
-            depth,
-        } = value;
-        let lacks = || Stop::OtherLayout;
-        let (pointer, at) = self
-            .find(kind, storage, "ptr")
-            .and_then(|(kind, at)| self.innermost_pointer(&kind, &at))
-            .ok_or_else(lacks)?;
-        let Shape::Pointer {
-            to: Some(inner), ..
-        } = pointer.shape
-        else {
-            return Err(lacks());
-        };
-        let inner = Type::read(inner, self.module).ok_or_else(lacks)?;
-        let data = Storage::Memory(at.pointer(self.memory)?);
-        let value = ["value", "data"]
-            .iter()
-            .find_map(|name| self.member_at(&inner, &data, name));
-        let (value, at) = value.ok_or_else(lacks)?;
-        self.write(&value, &at, depth, text)
+    /// `1..5` and its relatives, of which some lack an end.
+    fn write_range(&self, value: Shown<'_, 's, 'a>, name: &str, text: &mut Text) -> Written {
+        let member = |name| self.member_at(value.kind, value.storage, name);
+        let (start, end) = (member("start"), member("end"));
+        let lacks_start =
+            start.is_none() && matches!(name, "Range" | "RangeInclusive" | "RangeFrom");
+        if lacks_start || (end.is_none() && !matches!(name, "RangeFrom" | "RangeFull")) {
+            return Err(Stop::OtherLayout);
+        }
+        if let Some((kind, at)) = start {
+            self.write(&kind, &at, value.depth, text)?;
+        }
+        text.push(if name.ends_with("Inclusive") {
+            "..="
+        } else {
+            ".."
+        })?;
+        if let Some((kind, at)) = end {
+            self.write(&kind, &at, value.depth, text)?;
+        }
+        Ok(())
     }
 
     /// `Mutex { data: 5, poisoned: false, .. }`, whether it is locked or not.

@@ -33,7 +33,10 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             ("data_ptr", "length") => {
                 Some(self.write_slice(kind, to, &at, &storage.at(second.offset), depth, text))
             }
-            ("pointer", "vtable") => Some(self.write_dynamic(kind, &at, text)),
+            ("pointer", "vtable") => {
+                let table = storage.at(second.offset);
+                Some(self.write_dynamic(value, (&at, &table), 0, text))
+            }
             _ => None,
         }
     }
@@ -49,11 +52,9 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     ) -> Written {
         let data = pointer.pointer(self.memory)?;
         let length = length.unsigned(self.memory, 8)? as u64;
-        let is_counted = ["Rc<", "Arc<"]
-            .iter()
-            .any(|counted| kind.name.starts_with(counted));
-        if is_counted {
-            return Err(super::plain::unsupported("a counted slice"));
+        if kind.name.ends_with("CStr") {
+            // With the zero at its end.
+            return self.write_string(data, length.saturating_sub(1), text);
         }
         let is_text = kind.name.contains("str") && !kind.name.contains('[');
         if is_text || kind.name.ends_with("OsStr") || kind.name.ends_with("Path") {
@@ -62,7 +63,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         self.write_elements(element, data, length, depth, text)
     }
 
-    fn write_elements(
+    pub(super) fn write_elements(
         &self,
         element: Option<EntryRef<'s, 'a>>,
         data: Addr,
@@ -174,6 +175,44 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             let index = head.wrapping_add(index).checked_rem(capacity).unwrap_or(0);
             let storage = Storage::Memory(data.plus(index.wrapping_mul(size)));
             self.write_within(element, &storage, depth, text)
+        })
+    }
+
+    /// A list of nodes that point to each other: `head` is an `Option` of a pointer to the first.
+    pub(super) fn write_rust_linked_list(
+        &self,
+        value: Shown<'_, 's, 'a>,
+        text: &mut Text,
+    ) -> Written {
+        let lacks = || Stop::OtherLayout;
+        let member = |name| self.member_at(value.kind, value.storage, name);
+        let (_, length) = member("len").ok_or_else(lacks)?;
+        let length = length.unsigned(self.memory, 8)? as u64;
+        let (head, at) = member("head").ok_or_else(lacks)?;
+        let Some((some, at)) = self.variant(&head, &at)? else {
+            return Err(lacks());
+        };
+        let Some((pointer, at)) = self.innermost(&some, &at) else {
+            return Ok(text.push("[]")?);
+        };
+        let Shape::Pointer { to: Some(node), .. } = pointer.shape else {
+            return Ok(text.push("[]")?);
+        };
+        if length > MOST {
+            return Err(garbage("length", length).into());
+        }
+        let kind = Type::read(node, self.module).ok_or_else(lacks)?;
+        let mut node = Storage::Memory(at.pointer(self.memory)?);
+        self.write_list(("[", "]"), length, text, |index, text| {
+            if index > 0 {
+                let (_, next) = self.member_at(&kind, &node, "next").ok_or_else(lacks)?;
+                node = Storage::Memory(next.pointer(self.memory)?);
+            }
+            if node.address() == Some(Addr::NULL) {
+                return Err(torn("it has fewer elements than it says".into()).into());
+            }
+            let (element, at) = self.member_at(&kind, &node, "element").ok_or_else(lacks)?;
+            self.write_within(Some(element.at), &at, value.depth, text)
         })
     }
 }
