@@ -146,6 +146,7 @@ pub(in crate::native) fn answer(
         writer: Writer {
             module,
             memory: around.frame.memory,
+            bias: around.frame.bias,
             depth: limits.depth.min(Limits::DEEPEST),
             format: question.format,
         },
