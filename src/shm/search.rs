@@ -44,6 +44,9 @@ impl Sought {
     /// As a user writes it, for elements of a type.
     pub fn parse(text: &str, element: &ElementType) -> Result<Sought, SoughtError> {
         let unknown = || SoughtError::Unknown(text.to_string());
+        if text.is_empty() {
+            return Err(unknown());
+        }
         if let Some(digits) = text.strip_prefix("hex:") {
             return hexadecimal(digits).map(Sought::Bytes).ok_or_else(unknown);
         }

@@ -166,6 +166,26 @@ impl Command {
     }
 }
 
+/// The command that a line begins with, as it is split into its first word and the rest.
+///
+/// pdb's own commands go before names of the program. Those about native code do not where Python could mean the line:
+/// `x = 1`, `info is None`, and `x` alone.
+pub fn of_line(word: &str, rest: &str) -> Option<&'static Command> {
+    find(word).filter(|command| {
+        let is_name_alone = command.name == "x" && rest.is_empty();
+        command.group != Group::Native || !(is_name_alone || goes_on_in_python(rest))
+    })
+}
+
+/// Whether what stands behind a name makes an expression or an assignment of it.
+fn goes_on_in_python(rest: &str) -> bool {
+    const OPERATORS: [&str; 7] = ["and", "for", "if", "in", "is", "not", "or"];
+    let word = rest.split_whitespace().next().unwrap_or_default();
+    // `x/4x` and `disas *0x40` have no space there.
+    let is_symbol = |letter: char| letter.is_ascii_punctuation();
+    !word.is_empty() && (OPERATORS.contains(&word) || word.chars().all(is_symbol))
+}
+
 /// The command of a name or an abbreviation.
 pub fn find(word: &str) -> Option<&'static Command> {
     let is_named = |command: &&Command| command.names().any(|name| name == word);
@@ -188,8 +208,21 @@ mod tests {
     #[test]
     fn every_example_is_of_its_command() {
         for command in all() {
-            let word = command.example.split(' ').next().unwrap_or_default();
+            let word = command.example.split([' ', '/']).next().unwrap_or_default();
             assert!(command.names().any(|name| name == word), "{command:?}");
         }
+    }
+
+    #[test]
+    fn names_of_a_program_go_before_commands_about_native_code() {
+        let is_command = |word, rest| of_line(word, rest).is_some();
+        for rest in ["", "= 1", "+ 1", "is None", "/ 2", "in names", "+= 1"] {
+            assert!(!is_command("x", rest), "{rest}");
+        }
+        for rest in ["/4xg $rsp", "$rsp", "0x40", "&name", "buffer"] {
+            assert!(is_command("x", rest), "{rest}");
+        }
+        assert!(is_command("modules", "") && !is_command("modules", "= []"));
+        assert!(is_command("p", "= 1"));
     }
 }

@@ -273,7 +273,7 @@ impl Repl {
         }
         let split = split_command(&line);
         let command = split.and_then(|(word, arguments)| {
-            let command = commands::find(word)?;
+            let command = commands::of_line(word, arguments)?;
             Some((command, arguments))
         });
         let set = split.and_then(|(word, rest)| Some((word.strip_prefix('@')?, rest)));

@@ -112,7 +112,7 @@ impl Repl {
 
     fn line_alone(&mut self, line: &str, out: &mut Vec<u8>) -> Result<(), Trouble> {
         let split = split_command(line);
-        let command = split.and_then(|(word, rest)| Some((commands::find(word)?, rest)));
+        let command = split.and_then(|(word, rest)| Some((commands::of_line(word, rest)?, rest)));
         let result = match command {
             Some((command, rest)) => self.command(command, rest, out),
             None => self.expression(line.strip_prefix('!').unwrap_or(line).trim(), out),

@@ -30,7 +30,7 @@ pub fn broken_into_lines(text: &str, width: usize) -> String {
         if let Some(end) = end {
             let is_empty = end == at + 1;
             let fits = column + (end - at) <= width;
-            if !is_empty && !fits {
+            if letter != '"' && !is_empty && !fits {
                 open.push(end);
                 column = new_line(&mut out, open.len());
                 while letters.get(at + 1) == Some(&' ') {
@@ -53,16 +53,22 @@ pub fn broken_into_lines(text: &str, width: usize) -> String {
     out
 }
 
-/// For each opening bracket where it is closed, outside of quotation marks.
+/// For each opening bracket, and each quotation mark that opens a text, where it is closed.
 fn partners(letters: &[char]) -> Vec<Option<usize>> {
     let mut partners = vec![None; letters.len()];
     let mut open: Vec<(char, usize)> = Vec::new();
     let mut in_text = false;
+    let mut quote = 0;
     let mut at = 0;
     while let Some(&letter) = letters.get(at) {
         match letter {
             '\\' if in_text => at += 1,
-            '"' => in_text = !in_text,
+            '"' => {
+                if in_text {
+                    partners[quote] = Some(at);
+                }
+                (in_text, quote) = (!in_text, at);
+            }
             // A quoted letter, which may be a bracket or a quotation mark.
             '\'' if !in_text && letters.get(at + 2) == Some(&'\'') => at += 2,
             '\'' if !in_text
