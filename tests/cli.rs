@@ -129,3 +129,28 @@ fn answer_that_cannot_be_written_is_a_failure() {
         "{output:?}"
     );
 }
+
+/// What `pmdb doctor` says of cores is what the shell says of its limit, before and after it was raised.
+#[test]
+fn doctor_raises_the_limit_on_cores() {
+    let script = "ulimit -S -c 0; \"$0\" doctor --json; \"$0\" doctor --fix > /dev/null 2>&1; ulimit -S -c; ulimit -H -c";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_pmdb")]);
+    let answer = support::run(command, "");
+    let (json, limits) = answer.stdout.rsplit_once("}\n").expect("an answer");
+    let report: serde_json::Value = serde_json::from_str(&format!("{json}}}")).expect("JSON");
+    assert_eq!(report["schema"], 1);
+    let findings = report["findings"].as_array().expect("findings");
+    let limit = findings
+        .iter()
+        .find(|finding| finding["what"] == "limit on cores")
+        .expect("it is looked at");
+    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").expect("Linux");
+    let (soft, hard) = limits.trim_end().split_once('\n').expect("two limits");
+    if pattern.starts_with('|') {
+        assert_eq!(limit["verdict"], "good", "{limit}");
+    } else {
+        assert_eq!(limit["verdict"], "bad", "{limit}");
+        assert_eq!(soft, hard, "{answer:?}");
+    }
+}

@@ -612,3 +612,37 @@ fn a_process_that_was_let_go_is_stopped_again() {
         assert_eq!(answer.code, Some(0), "{answer:#?}");
     });
 }
+
+#[test]
+fn failures_are_written_down() {
+    let folder = folder_with("def work(number):\n    raise ValueError(number)\nwork(41)\n");
+    let answer = run(
+        folder.path(),
+        &[
+            "--on-failure",
+            "snapshot",
+            "--out",
+            "crashes",
+            "python3",
+            "script.py",
+        ],
+    );
+    assert_eq!(answer.code, Some(1), "{answer:?}");
+    let written = fs::read_dir(folder.path().join("crashes")).expect("it was made");
+    let written: Vec<_> = written.map(|entry| entry.expect("a file").path()).collect();
+    let [snapshot] = &written[..] else {
+        panic!("{written:?}: {answer:?}");
+    };
+    let said = format!(
+        "crashes/{}",
+        snapshot.file_name().expect("a name").to_string_lossy()
+    );
+    assert!(answer.stderr.contains(&said), "{answer:?}");
+    let later = support::pmdb([
+        "open".as_ref(),
+        snapshot.as_os_str(),
+        "-c".as_ref(),
+        "p number + 1".as_ref(),
+    ]);
+    assert!(later.succeeded().stdout.ends_with("42\n"), "{later:?}");
+}

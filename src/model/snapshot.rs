@@ -101,3 +101,26 @@ pub struct OpenFile {
     #[serde(default)]
     pub flags: Option<String>,
 }
+
+/// What is in a bundle: its member `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub schema: u32,
+    pub made_by: String,
+    /// In milliseconds since the epoch.
+    pub taken_ms: u64,
+    pub processes: Vec<ManifestEntry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestEntry {
+    pub pid: Pid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The member that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core: Option<String>,
+    /// Why it is in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}

@@ -31,6 +31,15 @@ pub(super) fn map(file: &File, length: Option<usize>) -> io::Result<Mmap> {
     unsafe { options.map(file) }
 }
 
+/// Maps a part of a file, as far as the file has it.
+pub(super) fn map_part(file: &File, offset: u64, length: u64) -> io::Result<Mmap> {
+    survive_cut_files();
+    let there = file.metadata()?.len().saturating_sub(offset);
+    let length = usize::try_from(length.min(there)).unwrap_or(usize::MAX);
+    // SAFETY: as above.
+    unsafe { MmapOptions::new().offset(offset).len(length).map(file) }
+}
+
 /// How many pages of mapped files were gone when they were read, since pmdb started: in their place are zeros.
 pub fn lost_pages() -> usize {
     LOST.load(Ordering::Relaxed)

@@ -15,6 +15,7 @@ mod control;
 mod convenience;
 mod crashed;
 mod display;
+pub mod doctor;
 mod error;
 mod evaluate;
 mod failing;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::stack::{Target, identify};
 use super::who;
 use crate::model::{Pid, ProcessReport, Report, Usage};
 use crate::process::family::{ProcessTable, TableEntry, command_of, since_boot};
@@ -62,6 +63,46 @@ pub fn processes(options: &PsOptions) -> Result<Forest, ProcessError> {
     Ok(in_trees(&table, shown))
 }
 
+/// The processes in cores and snapshots, in trees; and why those are not there that cannot be read.
+pub fn dumped(targets: &[Target]) -> (Forest, Vec<String>) {
+    let locator = Locator::default();
+    let (mut processes, mut refused) = (Vec::new(), Vec::new());
+    for target in targets {
+        match target.open() {
+            Ok(process) => {
+                let mut report = identify(&*process);
+                look_into(&*process, &locator, Effort::Thorough, &mut report);
+                processes.push(report);
+            }
+            Err(error) => refused.push(error.to_string()),
+        }
+    }
+    let mut depths = vec![0; processes.len()];
+    let mut trees: Vec<ProcessReport> = Vec::new();
+    // Each behind its parent, if that was given.
+    for report in processes {
+        let parent = trees
+            .iter()
+            .position(|other| other.pid.is_some() && other.pid == report.parent);
+        let (place, depth) = match parent {
+            Some(parent) => {
+                let deeper = |other: &usize| *other > depths[parent];
+                let below = depths[parent + 1..trees.len()]
+                    .iter()
+                    .take_while(|it| deeper(it))
+                    .count();
+                (parent + 1 + below, depths[parent] + 1)
+            }
+            None => (trees.len(), 0),
+        };
+        trees.insert(place, report);
+        depths.insert(place, depth);
+        depths.pop();
+    }
+    let report = Report::new(trees);
+    (Forest { report, depths }, refused)
+}
+
 fn milliseconds(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -111,7 +152,7 @@ fn look_at(entry: &TableEntry, locator: &Locator) -> Row {
         event_loops: Vec::new(),
     };
     let kind = match LiveProcess::open(entry.pid) {
-        Ok(process) => look_into(&process, locator, &mut report),
+        Ok(process) => look_into(&process, locator, Effort::Quick, &mut report),
         Err(error) => {
             report.command = command_of(entry.pid);
             if !report.command.is_empty() {
@@ -131,11 +172,16 @@ fn look_at(entry: &TableEntry, locator: &Locator) -> Row {
     Row { report, kind }
 }
 
-fn look_into(process: &LiveProcess, locator: &Locator, report: &mut ProcessReport) -> Kind {
+fn look_into(
+    process: &dyn Process,
+    locator: &Locator,
+    effort: Effort,
+    report: &mut ProcessReport,
+) -> Kind {
     let identity = process.identity();
     report.command.clone_from(&identity.command);
     report.state = identity.state;
-    let located = locator.locate(process, Effort::Quick);
+    let located = locator.locate(process, effort);
     let look = located
         .as_ref()
         .ok()

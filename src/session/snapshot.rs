@@ -1,15 +1,20 @@
 //! Taking a snapshot of a live process.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use nix::sys::statvfs::statvfs;
+
 use super::inspection::{Inspection, gil_holder, is_worth_keeping};
+use super::look::Session;
 use super::stack::milliseconds;
 use crate::model::{
-    Addr, Pid, ProcessFacts, ProcessReport, SNAPSHOT_SCHEMA, SnapshotFacts, ThreadFacts,
+    Addr, Manifest, ManifestEntry, Pid, ProcessFacts, ProcessReport, SNAPSHOT_SCHEMA,
+    SnapshotFacts, ThreadFacts,
 };
 use crate::native::ParsedModules;
+use crate::process::core::bundle::CORE;
 use crate::process::live::LiveProcess;
 use crate::process::live::circumstances::Circumstances;
 use crate::process::live::modified_pages::modified_pages;
@@ -17,7 +22,10 @@ use crate::process::still::{self, Captured, CapturedThread};
 use crate::process::trace::{Custody, Hold};
 use crate::process::{Mappings, Process, ReadMemory, ThreadStatus};
 pub use crate::snapshot::SnapshotError;
-use crate::snapshot::{Contents, Written, secrets, write};
+use crate::snapshot::{Contents, Draft, Written, secrets, write};
+
+/// Who makes them.
+const MAKER: &str = concat!("pmdb ", env!("CARGO_PKG_VERSION"));
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +65,81 @@ pub(super) fn take_in(
     path: &Path,
     options: SnapshotOptions,
 ) -> Result<Taken, SnapshotError> {
+    take_with(custody, pid, options, |contents| write(path, contents))
+}
+
+/// Processes in one file.
+pub struct Bundled {
+    pub taken: Vec<(Pid, Taken)>,
+    /// Those that are not in it, and why.
+    pub refused: Vec<(Pid, SnapshotError)>,
+}
+
+/// Writes several processes into one file, one after the other. Fails if none of them can be.
+pub fn take_together(
+    pids: &[Pid],
+    path: &Path,
+    options: SnapshotOptions,
+) -> Result<Bundled, SnapshotError> {
+    let mut draft = Draft::begin(path)?;
+    let mut bundled = Bundled {
+        taken: Vec::new(),
+        refused: Vec::new(),
+    };
+    for &pid in pids {
+        let name = format!("{pid}{CORE}");
+        let add = |contents: &Contents<'_>| draft.add(&name, contents);
+        match take_with(&Custody::Nobody, pid, options, add) {
+            Ok(taken) => bundled.taken.push((pid, taken)),
+            // Each that follows would meet the same.
+            Err(error @ (SnapshotError::NoRoom { .. } | SnapshotError::Write { .. })) => {
+                return Err(error);
+            }
+            Err(error) => bundled.refused.push((pid, error)),
+        }
+    }
+    if bundled.taken.is_empty()
+        && let Some((_, error)) = bundled.refused.pop()
+    {
+        return Err(error);
+    }
+    draft.add_text("manifest.json", &manifest(&bundled))?;
+    draft.finish()?;
+    Ok(bundled)
+}
+
+fn manifest(bundled: &Bundled) -> Vec<u8> {
+    let core = |(pid, taken): &(Pid, Taken)| ManifestEntry {
+        pid: *pid,
+        name: Some(taken.name.clone()),
+        core: Some(format!("{pid}{CORE}")),
+        error: None,
+    };
+    let refused = |(pid, error): &(Pid, SnapshotError)| ManifestEntry {
+        pid: *pid,
+        name: None,
+        core: None,
+        error: Some(error.to_string()),
+    };
+    let processes = bundled.taken.iter().map(core);
+    let manifest = Manifest {
+        schema: SNAPSHOT_SCHEMA,
+        made_by: MAKER.to_owned(),
+        taken_ms: milliseconds(SystemTime::now()).unwrap_or(0),
+        processes: processes
+            .chain(bundled.refused.iter().map(refused))
+            .collect(),
+    };
+    // Plain data, which cannot fail to be written.
+    serde_json::to_vec_pretty(&manifest).unwrap_or_default()
+}
+
+fn take_with(
+    custody: &Custody,
+    pid: Pid,
+    options: SnapshotOptions,
+    write: impl FnOnce(&Contents<'_>) -> Result<Written, SnapshotError> + Send,
+) -> Result<Taken, SnapshotError> {
     let process = LiveProcess::open(pid)?;
     let parsed = ParsedModules::default();
     let before = Circumstances::of(pid);
@@ -71,7 +154,7 @@ pub(super) fn take_in(
         let report = inspection.look(&process, None);
         let statuses = process.threads()?;
         return custody.hold(pid, |hold| {
-            take_all(hold, report, statuses, path, &modified)
+            take_all(hold, report, statuses, &modified, write)
         })?;
     }
     let look = |process: &dyn Process, limit| inspection.look(process, limit);
@@ -99,7 +182,7 @@ pub(super) fn take_in(
         facts: &facts,
     };
     Ok(Taken {
-        written: write(path, &contents)?,
+        written: write(&contents)?,
         name: report.name,
         pause: captured.pause,
         is_whole: captured.is_whole,
@@ -111,8 +194,8 @@ fn take_all(
     hold: &Hold,
     report: ProcessReport,
     statuses: Vec<ThreadStatus>,
-    path: &Path,
     modified: &[Range<Addr>],
+    write: impl FnOnce(&Contents<'_>) -> Result<Written, SnapshotError>,
 ) -> Result<Taken, SnapshotError> {
     let begin = Instant::now();
     let pid = hold.pid();
@@ -134,7 +217,7 @@ fn take_all(
         circumstances: &circumstances,
         facts: &facts,
     };
-    let written = write(path, &contents)?;
+    let written = write(&contents)?;
     Ok(Taken {
         written,
         name: report.name,
@@ -189,7 +272,7 @@ fn facts(
     };
     SnapshotFacts {
         schema: SNAPSHOT_SCHEMA,
-        made_by: concat!("pmdb ", env!("CARGO_PKG_VERSION")).to_owned(),
+        made_by: MAKER.to_owned(),
         taken_ms: milliseconds(SystemTime::now()).unwrap_or(0),
         pause_us: u64::try_from(captured.pause.as_micros()).unwrap_or(u64::MAX),
         depth: None,
@@ -212,5 +295,43 @@ fn facts(
             control_groups: circumstances.control_groups.clone(),
         },
         threads: captured.threads.iter().map(thread).collect(),
+    }
+}
+
+/// What has to stay free on a disk that nobody watches: a twentieth of it, in bytes.
+fn is_nearly_full(folder: &Path) -> bool {
+    const PART: u64 = 20;
+    statvfs(folder).is_ok_and(|disk| disk.blocks_available() < disk.blocks() / PART)
+}
+
+impl Session {
+    /// Writes a snapshot of the focused process into a folder, which is made if it is not there, and gives its path. An earlier
+    /// file is never replaced.
+    pub fn write_down(&self, folder: &Path) -> Result<PathBuf, String> {
+        let inferior = self.inferiors.get(self.focus);
+        let pid = inferior.and_then(|inferior| inferior.report.pid);
+        let pid = pid.ok_or("there is no process any more")?;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| format!("cannot make the folder {}: {error}", folder.display()))?;
+        if is_nearly_full(folder) {
+            return Err(format!(
+                "less than a twentieth of the disk of {} is free",
+                folder.display()
+            ));
+        }
+        let names = (1..).map(|number| folder.join(format!("{pid}-{number}.pmdb")));
+        let path = names.into_iter().find(|path| !path.exists());
+        let path = path.ok_or("the folder is full")?;
+        let custody = match &self.running {
+            Some(running) => running.tree.custody(),
+            None => Custody::Nobody,
+        };
+        let options = SnapshotOptions {
+            depth: SnapshotOptions::DEPTH,
+            full: false,
+            secrets: false,
+        };
+        take_in(&custody, pid, &path, options).map_err(|error| error.to_string())?;
+        Ok(path)
     }
 }

@@ -12,7 +12,7 @@ use super::tasks::add_tasks;
 use super::who;
 use crate::model::{Addr, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
 use crate::native::{LoadedModules, ParsedModules, values};
-use crate::process::core::{CoreOptions, CoreProcess};
+use crate::process::core::{CoreOptions, CoreProcess, bundle};
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
 use crate::process::trace::Custody;
@@ -64,6 +64,19 @@ impl Target {
             }
         })
     }
+}
+
+/// What is in files: cores, and bundles of them.
+pub fn in_files(files: &[PathBuf], executable: Option<&PathBuf>) -> Vec<Target> {
+    let cores = |path: &PathBuf| {
+        let cores = bundle::cores(path).filter(|cores| !cores.is_empty());
+        cores.unwrap_or_else(|| vec![path.clone()])
+    };
+    let target = |path| Target::Core {
+        path,
+        executable: executable.cloned(),
+    };
+    files.iter().flat_map(cores).map(target).collect()
 }
 
 /// Processes with all their descendants: each once, after its parent.

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::statvfs::statvfs;
+use tempfile::NamedTempFile;
 
 use super::elf::{Head, head};
 use super::notes::notes;
 use super::segments::{Segment, segments};
 use super::{Contents, SnapshotError};
 use crate::model::Addr;
+use crate::process::core::bundle::{self, BLOCK};
 
 /// Memory is copied in pieces of this many bytes.
 const PIECE: usize = 1 << 20;
@@ -32,55 +34,146 @@ pub struct Written {
     pub lost: u64,
 }
 
-/// Writes a snapshot. Only its owner can read it.
+/// Writes a snapshot of one process: the file is a core.
 pub fn write(path: &Path, contents: &Contents<'_>) -> Result<Written, SnapshotError> {
-    let failed = |error: io::Error| SnapshotError::Write {
-        path: path.to_path_buf(),
-        error,
-    };
-    if path.is_dir() {
-        return Err(SnapshotError::IsFolder {
+    let mut draft = Draft::begin(path)?;
+    let written = draft.put(contents)?;
+    draft.finish()?;
+    Ok(written)
+}
+
+/// A file that is not there yet under its own name. Only its owner can read it; dropping it leaves nothing behind.
+pub struct Draft {
+    path: PathBuf,
+    folder: PathBuf,
+    file: NamedTempFile,
+    /// Where the next thing goes.
+    end: u64,
+    is_bundle: bool,
+}
+
+impl Draft {
+    pub fn begin(path: &Path) -> Result<Draft, SnapshotError> {
+        if path.is_dir() {
+            return Err(SnapshotError::IsFolder {
+                path: path.to_path_buf(),
+            });
+        }
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let made = tempfile::Builder::new()
+            .prefix(".pmdb-")
+            .suffix(".part")
+            .tempfile_in(folder);
+        let file = made.map_err(|error| SnapshotError::Write {
             path: path.to_path_buf(),
-        });
+            error,
+        })?;
+        Ok(Draft {
+            path: path.to_path_buf(),
+            folder: folder.to_path_buf(),
+            file,
+            end: 0,
+            is_bundle: false,
+        })
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let segments = segments(contents.mappings, &contents.kept);
-    let head = head(&segments, &notes(contents));
-    let kept: u64 = segments
-        .iter()
-        .filter(|one| one.is_kept)
-        .map(Segment::length)
-        .sum();
-    let memory = segments.iter().map(Segment::length).sum();
-    check_room(path, folder, head.memory + kept)?;
-    let file = tempfile::Builder::new()
-        .prefix(".pmdb-")
-        .suffix(".part")
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    let written = fill(file.as_file(), &head, &segments, contents)
-        .and_then(|lost| file.as_file().sync_all().map(|()| lost));
-    let lost = written.map_err(|error| match error.raw_os_error() {
-        Some(number) if number == Errno::ENOSPC as i32 => SnapshotError::NoRoom {
-            path: path.to_path_buf(),
-            needed: head.memory + kept,
-            free: free(folder).unwrap_or(0),
-        },
-        _ => failed(error),
-    })?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    // The name is on the disk once its folder is; where that cannot be had, it comes there by itself.
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    Ok(Written {
-        path: path.to_path_buf(),
-        length: head.memory + kept,
-        kept,
-        memory,
-        lost,
-    })
+
+    /// Adds a core as a member of a bundle.
+    pub fn add(&mut self, name: &str, contents: &Contents<'_>) -> Result<Written, SnapshotError> {
+        let at = self.end;
+        self.end += BLOCK;
+        let written = self.put(contents)?;
+        self.close_member(at, name, written.length, contents.facts.taken_ms)?;
+        Ok(written)
+    }
+
+    /// Adds a text as a member of a bundle.
+    pub fn add_text(&mut self, name: &str, text: &[u8]) -> Result<(), SnapshotError> {
+        let at = self.end;
+        let written = self.file.as_file().write_all_at(text, at + BLOCK);
+        written.map_err(|error| self.failed(error, text.len() as u64))?;
+        self.end += BLOCK + text.len() as u64;
+        self.close_member(at, name, text.len() as u64, 0)
+    }
+
+    fn close_member(
+        &mut self,
+        at: u64,
+        name: &str,
+        length: u64,
+        taken_ms: u64,
+    ) -> Result<(), SnapshotError> {
+        let header = bundle::header(name, length, taken_ms / 1000);
+        let written = self.file.as_file().write_all_at(&header, at);
+        written.map_err(|error| self.failed(error, BLOCK))?;
+        self.end = self.end.next_multiple_of(BLOCK);
+        self.is_bundle = true;
+        Ok(())
+    }
+
+    /// Writes a core at the end of what is there.
+    fn put(&mut self, contents: &Contents<'_>) -> Result<Written, SnapshotError> {
+        let segments = segments(contents.mappings, &contents.kept);
+        let head = head(&segments, &notes(contents));
+        let is_kept = |segment: &&Segment| segment.is_kept;
+        let kept: u64 = segments.iter().filter(is_kept).map(Segment::length).sum();
+        let memory = segments.iter().map(Segment::length).sum();
+        let length = head.memory + kept;
+        if let Some(free) = free(&self.folder).filter(|free| *free < length) {
+            return Err(self.no_room(length, free));
+        }
+        let filled = fill(self.file.as_file(), self.end, &head, &segments, contents);
+        let lost = filled.map_err(|error| self.failed(error, length))?;
+        self.end += length;
+        Ok(Written {
+            path: self.path.clone(),
+            length,
+            kept,
+            memory,
+            lost,
+        })
+    }
+
+    /// Gives the file its name, once it is on the disk.
+    pub fn finish(self) -> Result<(), SnapshotError> {
+        // Behind a bundle are two empty blocks; a core ends where it ends.
+        let sealed = match self.is_bundle {
+            true => self.file.as_file().set_len(self.end + 2 * BLOCK),
+            false => Ok(()),
+        };
+        let synced = sealed.and_then(|()| self.file.as_file().sync_all());
+        synced.map_err(|error| self.failed(error, self.end))?;
+        let Draft {
+            path, folder, file, ..
+        } = self;
+        file.persist(&path).map_err(|error| SnapshotError::Write {
+            path: path.clone(),
+            error: error.error,
+        })?;
+        // The name is on the disk once its folder is; where that cannot be had, it comes there by itself.
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        Ok(())
+    }
+
+    fn failed(&self, error: io::Error, needed: u64) -> SnapshotError {
+        if error.raw_os_error() == Some(Errno::ENOSPC as i32) {
+            return self.no_room(needed, free(&self.folder).unwrap_or(0));
+        }
+        SnapshotError::Write {
+            path: self.path.clone(),
+            error,
+        }
+    }
+
+    fn no_room(&self, needed: u64, free: u64) -> SnapshotError {
+        SnapshotError::NoRoom {
+            path: self.path.clone(),
+            needed,
+            free,
+        }
+    }
 }
 
 fn free(folder: &Path) -> Option<u64> {
@@ -88,26 +181,16 @@ fn free(folder: &Path) -> Option<u64> {
     Some(disk.blocks_available().saturating_mul(disk.fragment_size()))
 }
 
-fn check_room(path: &Path, folder: &Path, needed: u64) -> Result<(), SnapshotError> {
-    match free(folder) {
-        Some(free) if free < needed => Err(SnapshotError::NoRoom {
-            path: path.to_path_buf(),
-            needed,
-            free,
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Fills the file, and says how many bytes could not be read.
+/// Writes a core that begins at `base`, and says how many bytes could not be read.
 fn fill(
     file: &File,
+    base: u64,
     head: &Head,
     segments: &[Segment],
     contents: &Contents<'_>,
 ) -> io::Result<u64> {
-    file.write_all_at(&head.bytes, 0)?;
-    let mut offset = head.memory;
+    file.write_all_at(&head.bytes, base)?;
+    let mut offset = base + head.memory;
     let mut buffer = vec![0; PIECE];
     let mut lost = 0;
     for segment in segments.iter().filter(|segment| segment.is_kept) {

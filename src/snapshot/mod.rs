@@ -14,7 +14,7 @@ mod segments;
 use std::ops::Range;
 
 pub use error::SnapshotError;
-pub use file::{Written, write};
+pub use file::{Draft, Written, write};
 
 use crate::model::{Addr, SnapshotFacts};
 use crate::process::live::circumstances::Circumstances;

@@ -291,3 +291,71 @@ churn(9)
         );
     }
 }
+
+const FAMILY: &str = "
+import os, signal
+for number in (1, 2):
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, b'.')
+        signal.pause()
+    os.read(reader, 1)
+print('ready', flush=True)
+signal.pause()
+";
+
+#[test]
+fn a_family_is_in_one_file_and_each_of_it_says_what_it_said() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = Fixture::python_text(python, FAMILY, &[]);
+    let pid = fixture.pid().to_string();
+    let listed = |arguments: &[&str]| -> Vec<(u64, Value)> {
+        let report = pmdb(arguments).json();
+        let processes = report["processes"].as_array().unwrap();
+        let told = |process: &Value| (process["pid"].as_u64().unwrap(), process["name"].clone());
+        processes.iter().map(told).collect()
+    };
+    let threads = |arguments: &[&str]| -> Vec<Value> {
+        let report = pmdb(arguments).json();
+        let processes = report["processes"].as_array().unwrap();
+        let threads = processes.iter().map(|process| process["threads"].clone());
+        threads.collect()
+    };
+    let path = take(folder.path(), fixture.pid(), &["--tree"]);
+    let file = path.to_str().unwrap();
+    let family = listed(&["ps", &pid, "--json"]);
+    let stacks = threads(&["stack", &pid, "--tree", "--locals", "--json"]);
+    drop(fixture);
+    assert_eq!(family.len(), 3);
+    assert_eq!(listed(&["ps", "--core", file, "--json"]), family);
+    assert_eq!(
+        threads(&["stack", "--core", file, "--locals", "--json"]),
+        stacks
+    );
+    let answers = commands(&["open", file], &["procs", "@all p number"]);
+    assert!(answers.stdout.contains("\n2\n"), "{}", answers.stdout);
+    assert_bundles_can_be_damaged(&path);
+}
+
+fn assert_bundles_can_be_damaged(path: &Path) {
+    let mut bundle = Damaged::open(path);
+    let look = |what: &str| {
+        let answer = pmdb_within(3 << 30, ["stack", "--core", path.to_str().unwrap()]);
+        let is_sound = matches!(answer.code, Some(0 | 1)) && !answer.stderr.contains("panicked");
+        assert!(is_sound, "{what}: {answer:?}");
+    };
+    let mut random = Random::new(7);
+    for _ in 0..8 {
+        let (place, value) = (random.below(512), random.hostile());
+        bundle.put(place, &value.to_le_bytes());
+        look(&format!("{value:x} at {place}"));
+        bundle.mend();
+    }
+    let mut length = fs::metadata(path).unwrap().len();
+    for _ in 0..6 {
+        length = length / 3 + random.below(length / 3);
+        bundle.cut(length);
+        look(&format!("cut at {length}"));
+    }
+}

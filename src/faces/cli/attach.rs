@@ -90,17 +90,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     prompt(&targets, named, &arguments.prompt)
 }
 
-/// Cores of one path and executable.
-pub(super) fn cores(files: &[PathBuf], executable: Option<&PathBuf>) -> Vec<Target> {
-    files
-        .iter()
-        .map(|path| Target::Core {
-            path: path.clone(),
-            executable: executable.cloned(),
-        })
-        .collect()
-}
-
 /// Talks about the targets. A target that the user named and that cannot be read is a failure; the others are looked
 /// at all the same.
 pub(super) fn prompt(

@@ -3,6 +3,7 @@
 mod attach;
 mod catchers;
 mod completions;
+mod doctor;
 mod failure;
 mod open;
 mod program;
@@ -55,6 +56,7 @@ enum Command {
     Attach(attach::Arguments),
     Open(open::Arguments),
     Snapshot(snapshot::Arguments),
+    Doctor(doctor::Arguments),
     Run(run::Arguments),
     Completions(completions::Arguments),
 }
@@ -68,6 +70,7 @@ impl Command {
             Command::Attach(arguments) => attach::run(&arguments),
             Command::Open(arguments) => open::run(&arguments),
             Command::Snapshot(arguments) => snapshot::run(&arguments),
+            Command::Doctor(arguments) => doctor::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
         }

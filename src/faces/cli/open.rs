@@ -3,19 +3,21 @@
 use std::path::PathBuf;
 
 use super::Failure;
-use super::attach::{PromptArguments, cores, prompt};
+use super::attach::{PromptArguments, prompt};
+use crate::session::stack::in_files;
 
 const EXAMPLES: &str = "\
 Examples:
   pmdb open core.4242                          a prompt on a process that has crashed
+  pmdb open stuck.pmdb                         a snapshot, of one process or a tree
   pmdb open core.4242.zst --exe ./train        where the executable has moved
   pmdb open core.4242 -c where -c 'p x' -c q   the answers alone";
 
-/// Look into the cores of processes that have crashed, from a prompt with the commands of pdb.
+/// Look into cores of processes that have crashed and snapshots of those that have not, from a prompt with the commands of pdb.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// Cores: of the kernel or of gcore, also compressed (zstd, gzip, xz, lz4).
+    /// Cores: of the kernel or of gcore, also compressed (zstd, gzip, xz, lz4); and what `pmdb snapshot` has written.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The executable, where it is not at the path that the core names.
@@ -26,6 +28,6 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let targets = cores(&arguments.files, arguments.exe.as_ref());
+    let targets = in_files(&arguments.files, arguments.exe.as_ref());
     prompt(&targets, |_| true, &arguments.prompt)
 }

@@ -1,6 +1,7 @@
 //! `pmdb run`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -9,7 +10,9 @@ use super::attach::{PromptArguments, session_options};
 use super::program::program;
 use super::selection::SelectionArguments;
 use super::stack::palette;
-use crate::faces::repl::{Following, Options, converse, follow, heed_termination, termination};
+use crate::faces::repl::{
+    Following, Options, Snapshots, converse, follow, heed_termination, termination,
+};
 use crate::session::{Session, SessionError};
 
 const EXAMPLES: &str = "\
@@ -17,6 +20,7 @@ Examples:
   pmdb run python3 train.py --workers 8                     a prompt where any of its processes loses an exception
   pmdb run -m package --option                              as `python3 -m package --option`
   pmdb run --batch pytest -n 4                              no prompt: the stack and the variables of each stop
+  pmdb run --on-failure snapshot --out crashes train.py     no prompt: a snapshot of each process that fails
   pmdb run --kill -c where -c 'p x' -- python3 train.py     commands at the first stop, and the end of it all
   pmdb run --rank 0 --except HTTPError torchrun train.py    one rank alone, and not for these exceptions
   pmdb run --stop-at-entry script.py --epochs 3             as `python3 -m pdb script.py --epochs 3`
@@ -24,6 +28,12 @@ Examples:
   pmdb run --stop-at-entry -c 'b 20' -c c a.py              commands first
 
 The exit code is that of the program, 128 and the number of a signal that killed it, 0 if it was quit, or 143 if --kill ended it.";
+
+/// What is done about a failure.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum OnFailure {
+    Snapshot,
+}
 
 /// Follow a command with all its processes, with a prompt where one loses an exception, calls `breakpoint()` or crashes, and tell which
 /// of them failed; or stop a Python program at its first line.
@@ -39,6 +49,20 @@ pub(super) struct Arguments {
     /// Without a prompt: end all processes when the commands are used up, or at the first stop if there are none.
     #[arg(long, conflicts_with = "stop_at_entry")]
     kill: bool,
+    /// Without a prompt: write a snapshot of each process that fails, into the folder of --out.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        requires = "out",
+        conflicts_with = "stop_at_entry"
+    )]
+    on_failure: Option<OnFailure>,
+    /// The folder for snapshots of processes that fail. It is made if it is not there.
+    #[arg(long, value_name = "FOLDER", requires = "on_failure")]
+    out: Option<PathBuf>,
+    /// Snapshots that are written at most: of the first failures.
+    #[arg(long, value_name = "NUMBER", requires = "on_failure", default_value_t = Snapshots::MOST)]
+    most: usize,
     /// The command is a module and its arguments: `python3 -m` stands before it.
     #[arg(short = 'm')]
     is_module: bool,
@@ -85,9 +109,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let outcome = if arguments.stop_at_entry {
         converse(session, &options, "")
     } else {
+        let snapshots = arguments.out.as_ref().map(|folder| Snapshots {
+            folder: folder.clone(),
+            most: arguments.most,
+        });
         let following = Following {
-            batch: arguments.batch,
+            batch: arguments.batch || snapshots.is_some(),
             kill: arguments.kill,
+            snapshots,
         };
         follow(session, &options, following)
     };

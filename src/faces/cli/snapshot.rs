@@ -1,17 +1,19 @@
 //! `pmdb snapshot`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::stack::pid;
 use super::{Failure, print};
 use crate::faces::render::quantity;
 use crate::model::Pid;
-use crate::session::snapshot::{SnapshotOptions, Taken, take};
+use crate::session::snapshot::{SnapshotOptions, Taken, take, take_together};
+use crate::session::stack::families;
 
 const EXAMPLES: &str = "\
 Examples:
   pmdb snapshot 4242 -o stuck.pmdb          what there is to see, in a few MiB; the process goes on
   pmdb snapshot 4242 -o stuck.pmdb --full   all of its memory
+  pmdb snapshot 4242 --tree -o all.pmdb     it and all its descendants, in one file
   pmdb open stuck.pmdb                      look at it, later and elsewhere
   gdb python3 stuck.pmdb                    it is a core, for other debuggers too";
 
@@ -24,6 +26,9 @@ pub(super) struct Arguments {
     /// A running process.
     #[arg(value_name = "PID", value_parser = pid)]
     pid: Pid,
+    /// Its descendants too, all in one file.
+    #[arg(long)]
+    tree: bool,
     /// The file to write; PID.pmdb if it is not given.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -46,9 +51,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let default = || PathBuf::from(format!("{}.pmdb", arguments.pid));
     let path = arguments.output.clone().unwrap_or_else(default);
+    if arguments.tree {
+        return together(arguments.pid, &path, options);
+    }
     let taken = take(arguments.pid, &path, options)
         .map_err(|error| Failure::Operation(vec![error.to_string()]))?;
     print(said_of(arguments.pid, &taken).as_bytes())
+}
+
+fn together(root: Pid, path: &Path, options: SnapshotOptions) -> Result<(), Failure> {
+    let failed = |error: String| Failure::Operation(vec![error]);
+    let pids = families(&[root]).map_err(|error| failed(error.to_string()))?;
+    let bundled = take_together(&pids, path, options).map_err(|error| failed(error.to_string()))?;
+    let mut text: String = (bundled.taken.iter())
+        .map(|(pid, taken)| said_of(*pid, taken))
+        .collect();
+    for (pid, error) in &bundled.refused {
+        text += &format!("process {pid} is not in it: {error}\n");
+    }
+    print(text.as_bytes())
 }
 
 fn said_of(pid: Pid, taken: &Taken) -> String {

@@ -10,7 +10,7 @@ use crate::faces::render::palette::Palette;
 use crate::faces::render::stack::{Arrangement, write_report};
 use crate::model::{Pid, ProcessReport, Report};
 use crate::session::source::Sources;
-use crate::session::stack::{Limits, StackOptions, Target, families, stacks};
+use crate::session::stack::{Limits, StackOptions, Target, families, in_files, stacks};
 
 /// Bytes that are written at once.
 const PIECE: usize = 64 * 1024;
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     /// Show asyncio's tasks, too: where each waits, for what, and who waits for it.
     #[arg(long)]
     tasks: bool,
-    /// Core dumps, also compressed ones.
+    /// Core dumps, also compressed ones, and snapshots.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     core: Vec<PathBuf>,
     /// The executable of the cores, where it is not at the path that they name.
@@ -126,10 +126,7 @@ fn targets(arguments: &Arguments) -> Result<Vec<Target>, Failure> {
         arguments.pids.clone()
     };
     let live = pids.into_iter().map(Target::Live);
-    let cores = arguments.core.iter().map(|path| Target::Core {
-        path: path.clone(),
-        executable: arguments.exe.clone(),
-    });
+    let cores = in_files(&arguments.core, arguments.exe.as_ref());
     Ok(live.chain(cores).collect())
 }
 

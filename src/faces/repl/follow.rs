@@ -1,6 +1,7 @@
 //! A conversation about a command that runs: there is a prompt whenever something stops in one of its processes.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use super::attendant::SharedRepl;
 use super::prompt::{catch_interrupts, prompt};
@@ -12,12 +13,26 @@ use crate::model::Language;
 use crate::session::{FrameStep, Request, Response, Resume, Session};
 
 /// How a command is followed beside that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Following {
     /// There is no prompt.
     pub batch: bool,
     /// Where there is no prompt, the command is ended when the commands are used up.
     pub kill: bool,
+    /// Each process that stops is written down.
+    pub snapshots: Option<Snapshots>,
+}
+
+/// Where snapshots go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshots {
+    pub folder: PathBuf,
+    /// Of the first stops.
+    pub most: usize,
+}
+
+impl Snapshots {
+    pub const MOST: usize = 20;
 }
 
 /// What a shell gives back for a command that SIGTERM has ended.
@@ -26,7 +41,11 @@ const TERMINATED: i32 = 128 + nix::libc::SIGTERM;
 /// Follows a command to its end. At each stop the commands that were given are run first, as if typed, and then there is a prompt at the
 /// terminal. Without a terminal, or in a batch, each further stop is reported and the process goes on, or the command is ended.
 pub fn follow(session: Session, options: &Options, following: Following) -> io::Result<Outcome> {
-    let Following { batch, kill } = following;
+    let Following {
+        batch,
+        kill,
+        snapshots,
+    } = following;
     let interrupted = session.interrupted();
     let repl = SharedRepl::new(Repl::new(session, options.palette));
     let in_terminal = !batch && terminal().is_some();
@@ -45,7 +64,8 @@ pub fn follow(session: Session, options: &Options, following: Following) -> io::
             Err(error) => Err(error),
         }
     } else {
-        repl.lock().run_to_end(&options.commands, kill, &mut *out)
+        repl.lock()
+            .run_to_end(&options.commands, kill, snapshots, &mut *out)
     };
     let mut outcome = end(&repl, talked.map(|()| true), &mut *out)?;
     if kill && !in_terminal && outcome.terminated_by.is_none() && outcome.exit_code.is_none() {
@@ -85,6 +105,7 @@ impl Repl {
         &mut self,
         commands: &[String],
         kill: bool,
+        mut snapshots: Option<Snapshots>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         if !commands.is_empty() {
@@ -103,6 +124,9 @@ impl Repl {
             if self.session.stands_still() {
                 let reported = self.locals_of_stack(out);
                 self.report(reported, out)?;
+                if let Some(snapshots) = &mut snapshots {
+                    self.write_down(snapshots, out)?;
+                }
                 if kill {
                     return Ok(());
                 }
@@ -110,6 +134,23 @@ impl Repl {
             out.flush()?;
         }
         Ok(())
+    }
+
+    /// Writes a snapshot of the process that stands still.
+    fn write_down(&mut self, snapshots: &mut Snapshots, out: &mut dyn Write) -> io::Result<()> {
+        let Some(left) = snapshots.most.checked_sub(1) else {
+            return self
+                .writer(out)
+                .line("[pmdb] no snapshot: --most are written");
+        };
+        match self.session.write_down(&snapshots.folder) {
+            Ok(path) => {
+                snapshots.most = left;
+                let line = format!("[pmdb] snapshot: pmdb open {}", path.display());
+                self.writer(out).line(&line)
+            }
+            Err(why) => self.writer(out).problem(&format!("no snapshot: {why}")),
+        }
     }
 
     fn go_on(&mut self, out: &mut dyn Write) -> Result<(), Trouble> {

@@ -28,7 +28,7 @@ mod turn;
 
 pub use command_file::commands_in;
 pub use commands::{Command, all as all_commands};
-pub use follow::{Following, follow};
+pub use follow::{Following, Snapshots, follow};
 pub use help::reference;
 pub use run::{Ending, Repl};
 pub use script::{Options, Outcome, converse};

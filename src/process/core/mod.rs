@@ -7,6 +7,7 @@
 
 mod address_space;
 mod backing_files;
+pub mod bundle;
 mod compressed;
 mod field;
 mod headers;

@@ -6,11 +6,13 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use memmap2::Mmap;
 use nix::libc;
 use nix::unistd::geteuid;
 
 use super::address_space::AddressSpace;
 use super::backing_files::{BackingFile, Expected};
+use super::bundle;
 use super::compressed::{Format, allowance, decompress};
 use super::headers::{Headers, Unusable};
 use super::image::build_id;
@@ -21,7 +23,7 @@ use super::own_notes;
 use super::signal::FatalSignal;
 use super::{Condition, CoreOptions, CoreProcess};
 use crate::model::ThreadState;
-use crate::process::mapped::map;
+use crate::process::mapped::{map, map_part};
 use crate::process::user::user;
 use crate::process::{Identity, ProcessError, Source};
 
@@ -32,16 +34,7 @@ impl CoreProcess {
     /// Opens the core at `path`. What is missing of it is told by [`notes`](crate::process::Process::notes); only a
     /// file that is no core of this architecture, or has nothing of one, is refused.
     pub fn open(path: &Path, options: CoreOptions) -> Result<CoreProcess, ProcessError> {
-        let (file, modified) = open_regular(path, |what| ProcessError::NotACore {
-            path: path.to_path_buf(),
-            why: format!("it is {what}"),
-        })?;
-        let (file, cut) = decompressed(path, file)?;
-        let core = map(&file, None).map_err(|error| ProcessError::Io {
-            action: "map",
-            path: path.to_path_buf(),
-            error,
-        })?;
+        let (core, modified, cut) = mapped(path)?;
         let headers = Headers::parse(&core).map_err(|why| unusable(path, why))?;
         let condition = Condition {
             expected_length: headers.expected_length,
@@ -166,6 +159,27 @@ fn why_unreadable(path: &Path) -> String {
         file.mode() & 0o7777,
         user(Some(geteuid().as_raw()))
     )
+}
+
+/// The bytes of a core, when they were written, and what is to be said of that. It may be a member of a bundle.
+fn mapped(path: &Path) -> Result<(Mmap, Option<SystemTime>, Option<String>), ProcessError> {
+    let not_mapped = |error| ProcessError::Io {
+        action: "map",
+        path: path.to_path_buf(),
+        error,
+    };
+    if let Some((file, bundle, member)) = bundle::find(path) {
+        let core = map_part(&file, member.offset, member.length).map_err(not_mapped)?;
+        let modified = fs::metadata(bundle).and_then(|bundle| bundle.modified());
+        return Ok((core, modified.ok(), None));
+    }
+    let (file, modified) = open_regular(path, |what| ProcessError::NotACore {
+        path: path.to_path_buf(),
+        why: format!("it is {what}"),
+    })?;
+    let (file, cut) = decompressed(path, file)?;
+    let core = map(&file, None).map_err(not_mapped)?;
+    Ok((core, modified, cut))
 }
 
 /// The core itself, if the file is one that is compressed; and what is to be said of that.

@@ -7,6 +7,7 @@ pub mod circumstances;
 pub(in crate::process) mod disposition;
 pub mod ending;
 mod file;
+pub mod host;
 pub mod kernel_log;
 mod kernel_name;
 pub mod lease;

@@ -1,6 +1,6 @@
 //! What was wanted of a process, as it was while it stood still.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -94,7 +94,12 @@ impl<'p> Moment<'p> {
         }
         if let Some(registers) = &mut self.registers {
             let mut room = MOST_BYTES;
-            for tid in hold.stopped() {
+            let mut stopped: BTreeSet<Tid> = hold.stopped().collect();
+            if keeps_all {
+                // Of a process that is followed, some may stand still already.
+                stopped.extend(self.threads.iter().map(|thread| thread.tid));
+            }
+            for tid in stopped {
                 // It fails for one that was killed meanwhile.
                 let Ok(of_thread) = hold.registers(tid) else {
                     continue;
