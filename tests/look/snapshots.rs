@@ -334,7 +334,7 @@ fn a_family_is_in_one_file_and_each_of_it_says_what_it_said() {
         stacks
     );
     let answers = commands(&["open", file], &["procs", "@all p number"]);
-    assert!(answers.stdout.contains("\n2\n"), "{}", answers.stdout);
+    assert!(answers.stdout.contains(": 2\n"), "{}", answers.stdout);
     assert_bundles_can_be_damaged(&path);
 }
 

@@ -81,8 +81,10 @@ fn instructions_and_memory_are_as_gdb_has_them() {
         return;
     };
     let own = ask("disas values::show");
-    assert!(addresses(&own).len() > 100, "{own}");
-    assert_eq!(addresses(&own), addresses(&theirs[0]));
+    // Of a very long function not all are shown.
+    let (shown, all) = (addresses(&own), addresses(&theirs[0]));
+    assert!(shown.len() == all.len().min(3000), "{own}");
+    assert_eq!(shown, all[..shown.len()]);
     assert!(own.contains("\n=> 0x"), "{own}");
     assert!(own.contains("\nvalues.rs:"), "{own}");
     assert!(
