@@ -85,7 +85,7 @@ fn instructions_and_memory_are_as_gdb_has_them() {
     let (shown, all) = (addresses(&own), addresses(&theirs[0]));
     assert!(shown.len() == all.len().min(3000), "{own}");
     assert_eq!(shown, all[..shown.len()]);
-    assert!(own.contains("\n=> 0x"), "{own}");
+    assert!(all.len() > shown.len() || own.contains("\n=> 0x"), "{own}");
     assert!(own.contains("\nvalues.rs:"), "{own}");
     assert!(
         own.contains("call   0x") && own.contains("<values::say"),
