@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{self, SigHandler, Signal, killpg};
 use nix::unistd::Pid;
 
 use super::{PATIENCE, Python};
@@ -61,9 +61,11 @@ impl Fixture {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0);
-        // SAFETY: between fork and exec only close_range(2) and prctl(2) are called, which are async-signal-safe.
+        // SAFETY: between fork and exec only sigaction(2), close_range(2) and prctl(2) are called, which are async-signal-safe.
         unsafe {
             command.pre_exec(|| {
+                // A shell has what it starts in the background ignore it, and that is inherited.
+                signal::signal(Signal::SIGINT, SigHandler::SigDfl)?;
                 // What another thread of the test had open at this moment, a terminal for one, or whoever started the tests.
                 let how = libc::CLOSE_RANGE_CLOEXEC.cast_signed();
                 Errno::result(libc::close_range(3, libc::c_uint::MAX, how))?;
