@@ -9,6 +9,8 @@ use super::element::{ElementType, Kind};
 
 /// As `NPY_MAXDIMS` of numpy 2.
 pub const MOST_AXES: usize = 64;
+/// Elements that a view of given strides may have even if fewer bytes are there.
+const MOST_REPEATED: u64 = 1 << 32;
 
 /// What selects along one axis, within its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +121,10 @@ pub enum ViewError {
     Indivisible { count: u64, shape: String },
     #[error("{strides} strides do not go with {axes} axes: there is one for each")]
     Strides { strides: usize, axes: usize },
+    #[error(
+        "a shape of {shape} has more elements than can be gone over: {most} at most, whatever the strides"
+    )]
+    TooManyElements { shape: String, most: u64 },
     #[error("an array has at most {MOST_AXES} axes")]
     TooManyAxes,
     #[error("an element of {0} has no size")]
@@ -164,6 +170,16 @@ impl View {
             .try_fold(u128::from(element.size), |product, &length| {
                 product.checked_mul(length.into())
             });
+        // Strides of 0 make any number of elements of one.
+        let most = available.max(MOST_REPEATED);
+        let size = u128::from(element.size);
+        if strides.is_some() && !is_empty && needed.is_none_or(|needed| needed / size > most.into())
+        {
+            return Err(ViewError::TooManyElements {
+                shape: super::page::shape_text(&shape),
+                most,
+            });
+        }
         let strides = match strides {
             Some(strides) if strides.len() == shape.len() => strides.to_vec(),
             Some(strides) => {

@@ -16,7 +16,8 @@ pub struct SnapshotFacts {
     /// In milliseconds since the epoch.
     pub taken_ms: u64,
     /// How long the process stood still for it, in microseconds.
-    pub pause_us: u64,
+    #[serde(default)]
+    pub pause_us: Option<u64>,
     /// How many levels of what the variables lead to are kept; nothing if all memory is.
     #[serde(default)]
     pub depth: Option<usize>,

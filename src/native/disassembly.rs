@@ -11,7 +11,7 @@ use crate::model::{Absence, Addr};
 use crate::process::Memory;
 
 /// The longest instruction of x86-64, in bytes (Intel SDM, volume 2, section 2.3.11).
-const LONGEST_INSTRUCTION: u64 = 15;
+pub const LONGEST_INSTRUCTION: u64 = 15;
 /// Bytes.
 const PAGE: u64 = 4096;
 /// Code that is read for one listing, in bytes.

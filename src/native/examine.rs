@@ -93,8 +93,10 @@ pub fn examined(
             for _ in 0..layout.count {
                 match memory.c_string(at, LONGEST_STRING) {
                     Ok(bytes) => {
-                        lines.push(format!("{}{}", label(at), quoted(&bytes)));
-                        at = at.plus(bytes.len() as u64 + 1);
+                        let is_cut = bytes.len() >= LONGEST_STRING;
+                        let goes_on = if is_cut { "..." } else { "" };
+                        lines.push(format!("{}{}{goes_on}", label(at), quoted(&bytes)));
+                        at = at.plus(bytes.len() as u64 + u64::from(!is_cut));
                     }
                     Err(error) => {
                         lines.push(format!("{}{}", label(at), error.absence()));

@@ -22,7 +22,7 @@ pub mod unhandled;
 mod unwind;
 pub mod values;
 
-pub use disassembly::{FunctionExtent, Instruction};
+pub use disassembly::{FunctionExtent, Instruction, LONGEST_INSTRUCTION};
 pub use loaded::{Code, LoadedModule, LoadedModules, ParsedModules};
 pub use locals::locals;
 pub use module::{Module, Svma};

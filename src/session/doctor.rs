@@ -97,6 +97,15 @@ fn core_limit(host: &Host) -> Finding {
             what,
             "does not count where a program receives them".to_owned(),
         ),
+        Some(1) if receiver(host).is_some() => Finding {
+            verdict: Verdict::Bad,
+            remedy: Some(raised.to_owned()),
+            fix,
+            ..good(
+                what,
+                "is 1: the program that receives cores is given none (core(5))".to_owned(),
+            )
+        },
         None => good(what, "none".to_owned()),
         Some(0) => Finding {
             verdict: Verdict::Bad,
@@ -157,39 +166,39 @@ fn core_pattern(host: &Host) -> Finding {
     } else {
         ""
     };
-    let names = explained(&format!("{pattern}{added}"));
-    match Path::new(pattern).parent() {
-        Some(folder) if pattern.starts_with('/') => {
-            let verdict = if folder.is_dir() {
-                Verdict::Good
-            } else {
-                Verdict::Bad
-            };
-            Finding {
-                verdict,
-                remedy: (verdict == Verdict::Bad)
-                    .then(|| format!("make the folder {}", folder.display())),
-                ..good(what, format!("to {names}"))
-            }
-        }
-        _ => {
-            let overwrites = !names.contains("PID") && !names.contains("TIME");
-            Finding {
-                verdict: if overwrites {
-                    Verdict::Note
-                } else {
-                    Verdict::Good
-                },
-                remedy: overwrites.then(|| {
-                    "the next one replaces it; as root: sysctl kernel.core_pattern=core.%p"
-                        .to_owned()
-                }),
-                ..good(
-                    what,
-                    format!("to {names}, in the folder that the program is in"),
-                )
-            }
-        }
+    let pattern = format!("{pattern}{added}");
+    let names = explained(&pattern);
+    let tells_apart = ["%p", "%P", "%i", "%I", "%t"];
+    let overwrites = !tells_apart.iter().any(|it| pattern.contains(it));
+    let replaced = overwrites.then(|| {
+        "the next one replaces it; as root: sysctl kernel.core_pattern=core.%p".to_owned()
+    });
+    let unless_replaced = if overwrites {
+        Verdict::Note
+    } else {
+        Verdict::Good
+    };
+    let folder = Path::new(&pattern).parent();
+    match folder.filter(|_| pattern.starts_with('/')) {
+        // A folder that the pattern itself makes up is not known before.
+        Some(folder) if !folder.is_dir() && !folder.to_string_lossy().contains('%') => Finding {
+            verdict: Verdict::Bad,
+            remedy: Some(format!("make the folder {}", folder.display())),
+            ..good(what, format!("to {names}"))
+        },
+        Some(_) => Finding {
+            verdict: unless_replaced,
+            remedy: replaced,
+            ..good(what, format!("to {names}"))
+        },
+        None => Finding {
+            verdict: unless_replaced,
+            remedy: replaced,
+            ..good(
+                what,
+                format!("to {names}, in the folder that the program is in"),
+            )
+        },
     }
 }
 
@@ -366,6 +375,10 @@ mod tests {
                 .is_some_and(|text| text.contains("coredumpctl"))
         );
         assert_eq!(core_pattern(&host("", None)).verdict, Verdict::Bad);
+        let verdict = |pattern| core_pattern(&host(pattern, None)).verdict;
+        assert_eq!(verdict("/tmp/%e/core.%p"), Verdict::Good);
+        assert_eq!(verdict("/tmp/core-of-PID"), Verdict::Note);
+        assert_eq!(verdict("/no/such/folder/core.%p"), Verdict::Bad);
     }
 
     #[test]
@@ -373,6 +386,7 @@ mod tests {
         assert_eq!(core_limit(&host("core", Some(0))).verdict, Verdict::Bad);
         assert_eq!(core_limit(&host("core", None)).verdict, Verdict::Good);
         assert_eq!(core_limit(&host("|/bin/x", Some(0))).verdict, Verdict::Good);
+        assert_eq!(core_limit(&host("|/bin/x", Some(1))).verdict, Verdict::Bad);
         let cut = core_limit(&host("core", Some(2048)));
         assert_eq!(
             (cut.verdict, cut.fix),

@@ -10,12 +10,16 @@ use crate::model::{Absence, Addr};
 use crate::native::examine::{Layout, examined};
 use crate::native::expression::{Answer, Question};
 use crate::native::values::Limits;
-use crate::native::{FrameScope, Instruction, Knowledge, ModuleEntry, SymbolSort};
+use crate::native::{
+    FrameScope, Instruction, Knowledge, LONGEST_INSTRUCTION, ModuleEntry, SymbolSort,
+};
 
 /// Lines of one answer about names.
 const MOST_LINES: usize = 500;
 /// Instructions of one listing.
 const MOST_INSTRUCTIONS: usize = 3_000;
+/// Of a function that are decoded to find those to show.
+const MOST_DECODED: usize = 100_000;
 /// Instructions that are shown where it is not known how long the function is.
 const WITHOUT_EXTENT: usize = 30;
 
@@ -25,6 +29,8 @@ struct Disassembly {
     begin: Addr,
     pc: Addr,
     instructions: Vec<(Instruction, String)>,
+    /// Of a function of which not all is shown.
+    left_out: Option<String>,
 }
 
 fn said(why: String) -> SessionError {
@@ -292,12 +298,21 @@ fn disassembled(scope: &FrameScope<'_>, text: &str) -> Result<Disassembly, Sessi
     let at = address(scope, text)?;
     let function = scope.modules.function_at(at);
     let extent = function.as_ref().and_then(|it| Some((it.begin, it.end?)));
-    let (begin, end, count) = match extent {
-        Some((begin, end)) => (begin, Some(end), MOST_INSTRUCTIONS),
-        None => (at, None, WITHOUT_EXTENT),
+    let read = |begin, end, count| {
+        let read = scope.modules.instructions(scope.memory, begin, end, count);
+        read.map_err(|absence| absent(&absence))
     };
-    let read = scope.modules.instructions(scope.memory, begin, end, count);
-    let instructions = read.map_err(|absence| absent(&absence))?;
+    let (instructions, left_out) = match extent {
+        Some((begin, end)) => {
+            let mut all = read(begin, Some(end), MOST_DECODED)?;
+            // A very long function: an instruction begins there as well.
+            if all.last().is_some_and(|last| last.address < at) {
+                all = read(at, Some(end), MOST_DECODED)?;
+            }
+            around(all, begin, at, end)
+        }
+        None => (read(at, None, WITHOUT_EXTENT)?, None),
+    };
     let with_target = |it: Instruction| {
         let text = it.with_target(scope.modules);
         (it, text)
@@ -310,7 +325,31 @@ fn disassembled(scope: &FrameScope<'_>, text: &str) -> Result<Disassembly, Sessi
         begin: function_begin(extent, at),
         pc: scope.pc(),
         instructions: instructions.into_iter().map(with_target).collect(),
+        left_out,
     })
+}
+
+/// Those of a function's instructions that are shown, with the one that was asked for among them, and what is said of the others.
+fn around(
+    mut all: Vec<Instruction>,
+    begin: Addr,
+    at: Addr,
+    end: Addr,
+) -> (Vec<Instruction>, Option<String>) {
+    let place = all.iter().position(|it| it.address >= at).unwrap_or(0);
+    if place >= MOST_INSTRUCTIONS {
+        all.drain(..place - MOST_INSTRUCTIONS / 2);
+    }
+    let is_cut = all.len() > MOST_INSTRUCTIONS
+        || all.first().is_some_and(|first| first.address > begin)
+        || all
+            .last()
+            .is_some_and(|last| last.address.plus(LONGEST_INSTRUCTION) < end);
+    all.truncate(MOST_INSTRUCTIONS);
+    let left_out = is_cut.then(|| {
+        format!("[the function goes from {begin} to {end}: `disas ADDRESS` shows what is around another place]")
+    });
+    (all, left_out)
 }
 
 fn function_begin(extent: Option<(Addr, Addr)>, at: Addr) -> Addr {
@@ -345,5 +384,6 @@ fn with_source(inferior: &Inferior, library: &mut Library, listing: &Disassembly
             instruction.address
         ));
     }
+    lines.extend(listing.left_out.clone());
     lines.join("\n")
 }

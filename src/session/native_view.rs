@@ -48,6 +48,15 @@ pub(super) enum Place {
     Python(usize),
 }
 
+/// What a call keeps while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    /// Where its caller's part of the stack begins.
+    Begin(Addr),
+    /// How many frames of Python there are from the oldest up to it.
+    FromOldest(usize),
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Call {
     pub frame: Frame,
@@ -143,11 +152,15 @@ impl NativeView {
         true
     }
 
-    /// Tells a call from others of the same function: by where its caller's part of the stack begins.
-    fn identity(&self, call: &Call) -> Option<Addr> {
+    /// Tells a call from others of the same function.
+    fn identity(&self, call: &Call) -> Option<Identity> {
         match call.place {
-            Place::Native { machine, .. } => self.top_of(machine + 1),
-            Place::Python(_) => None,
+            Place::Native { machine, .. } => self.top_of(machine + 1).map(Identity::Begin),
+            Place::Python(number) => {
+                let is_python = |call: &&Call| matches!(call.place, Place::Python(_));
+                let count = self.calls.iter().filter(is_python).count();
+                Some(Identity::FromOldest(count.saturating_sub(number)))
+            }
         }
     }
 

@@ -153,9 +153,7 @@ fn take_with(
     if options.full {
         let report = inspection.look(&process, None);
         let statuses = process.threads()?;
-        return custody.hold(pid, |hold| {
-            take_all(hold, report, statuses, &modified, write)
-        })?;
+        return custody.hold(pid, |hold| take_all(hold, report, statuses, write))?;
     }
     let look = |process: &dyn Process, limit| inspection.look(process, limit);
     let (report, mut captured) = still::capture(&process, (pid, custody), look)?;
@@ -170,8 +168,15 @@ fn take_with(
     }
     let mut facts = facts(&process, &report, &captured, &circumstances);
     facts.depth = Some(options.depth);
+    facts.pause_us = u64::try_from(captured.pause.as_micros()).ok();
     if options.secrets {
         reveal(&mut facts, &circumstances);
+    } else {
+        let files = facts.process.open_files.iter_mut();
+        let texts = files.map(|file| &mut file.target);
+        for text in texts.chain(&mut facts.process.command) {
+            secrets::mask_text(text, &circumstances);
+        }
     }
     let contents = Contents {
         mappings: process.mappings(),
@@ -194,7 +199,6 @@ fn take_all(
     hold: &Hold,
     report: ProcessReport,
     statuses: Vec<ThreadStatus>,
-    modified: &[Range<Addr>],
     write: impl FnOnce(&Contents<'_>) -> Result<Written, SnapshotError>,
 ) -> Result<Taken, SnapshotError> {
     let begin = Instant::now();
@@ -202,6 +206,7 @@ fn take_all(
     let circumstances = Circumstances::of(pid);
     // As they are now: those that the process has been asked for before may have changed.
     let still = LiveProcess::open(pid)?;
+    let modified = modified_pages(pid, still.mappings());
     let thread = |status: ThreadStatus| CapturedThread {
         registers: hold.register_sets(status.tid).ok(),
         status,
@@ -211,7 +216,7 @@ fn take_all(
     reveal(&mut facts, &circumstances);
     let contents = Contents {
         mappings: still.mappings(),
-        kept: everything(still.mappings(), modified),
+        kept: everything(still.mappings(), &modified),
         memory: &still as &dyn ReadMemory,
         threads: &captured.threads,
         circumstances: &circumstances,
@@ -274,7 +279,7 @@ fn facts(
         schema: SNAPSHOT_SCHEMA,
         made_by: MAKER.to_owned(),
         taken_ms: milliseconds(SystemTime::now()).unwrap_or(0),
-        pause_us: u64::try_from(captured.pause.as_micros()).unwrap_or(u64::MAX),
+        pause_us: None,
         depth: None,
         is_whole: captured.is_whole,
         process: ProcessFacts {
@@ -298,8 +303,8 @@ fn facts(
     }
 }
 
-/// What has to stay free on a disk that nobody watches: a twentieth of it, in bytes.
 fn is_nearly_full(folder: &Path) -> bool {
+    /// What has to stay free on a disk that nobody watches: one part of so many.
     const PART: u64 = 20;
     statvfs(folder).is_ok_and(|disk| disk.blocks_available() < disk.blocks() / PART)
 }

@@ -36,8 +36,11 @@ impl Census<'_> {
         let found = which.one_of(self.segments.values())?;
         let outcome = self.refusal(found, caution).map_or_else(
             || {
-                let freed = if found.is_used() { 0 } else { in_memory(found) };
-                unlink(found, caution).map(|()| freed)
+                let size = in_memory(found);
+                unlink(found, caution).map(|kept| match kept {
+                    Kept::Nobody if !found.is_used() => size,
+                    _ => 0,
+                })
             },
             Err,
         );
@@ -81,7 +84,13 @@ fn in_memory(found: &Found) -> u64 {
     sizes.resident.unwrap_or(0) + sizes.swapped.unwrap_or(0)
 }
 
-fn unlink(found: &Found, caution: Caution) -> Result<(), String> {
+/// Who has the memory still when the name is gone, as the kernel says.
+enum Kept {
+    Nobody,
+    Somebody,
+}
+
+fn unlink(found: &Found, caution: Caution) -> Result<Kept, String> {
     match (found.identity, &found.named) {
         (Identity::Sysv { namespace, id }, _) => remove_sysv(found, namespace, id, caution),
         (_, Some(path)) => remove_file(found, path, caution),
@@ -96,7 +105,7 @@ fn unlink(found: &Found, caution: Caution) -> Result<(), String> {
     }
 }
 
-fn remove_file(found: &Found, path: &Path, caution: Caution) -> Result<(), String> {
+fn remove_file(found: &Found, path: &Path, caution: Caution) -> Result<Kept, String> {
     let is_it = |file: io::Result<fs::Metadata>| {
         let file = file.map_err(|error| refused(&error))?;
         if (file.dev(), file.ino()) == (found.identity.device(), found.identity.inode()) {
@@ -108,7 +117,7 @@ fn remove_file(found: &Found, path: &Path, caution: Caution) -> Result<(), Strin
     let lease = match Lease::take(path) {
         Ok(lease) => {
             is_it(lease.file().metadata())?;
-            Some(lease)
+            Ok(lease)
         }
         Err(NoLease::InUse) if caution != Caution::Forced => {
             return Err(
@@ -117,15 +126,18 @@ fn remove_file(found: &Found, path: &Path, caution: Caution) -> Result<(), Strin
                     .to_string(),
             );
         }
-        Err(_) => None,
+        Err(none) => Err(none),
     };
     is_it(fs::symlink_metadata(path))?;
     let removed = fs::remove_file(path);
-    drop(lease);
-    removed.map_err(|error| refused(&error))
+    let kept = match lease {
+        Err(NoLease::InUse) => Kept::Somebody,
+        _ => Kept::Nobody,
+    };
+    removed.map_err(|error| refused(&error)).map(|()| kept)
 }
 
-fn remove_sysv(found: &Found, namespace: u64, id: u64, caution: Caution) -> Result<(), String> {
+fn remove_sysv(found: &Found, namespace: u64, id: u64, caution: Caution) -> Result<Kept, String> {
     let own = crate::model::Pid(std::process::id());
     if sharing::ipc_namespace(own) != Some(namespace) {
         return Err("it is in another IPC namespace: run pmdb inside of the container".to_string());
@@ -140,7 +152,12 @@ fn remove_sysv(found: &Found, namespace: u64, id: u64, caution: Caution) -> Resu
             "it is attached {attached} times; --force marks it to be removed with the last of them"
         ));
     }
-    sysv::remove(id).map_err(|errno| refused(&errno.into()))
+    sysv::remove(id).map_err(|errno| refused(&errno.into()))?;
+    Ok(if attached > 0 {
+        Kept::Somebody
+    } else {
+        Kept::Nobody
+    })
 }
 
 fn refused(error: &io::Error) -> String {

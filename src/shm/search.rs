@@ -79,8 +79,9 @@ impl Sought {
             }
             "subnormal" if !format.is_integer() => return Ok(Sought::Subnormal),
             "nan" | "nat" | "inf" | "+inf" | "-inf" | "subnormal" => return Err(refused()),
-            "true" => return Ok(Sought::Integers { least: 1, most: 1 }),
-            "false" => return Ok(Sought::Integers { least: 0, most: 0 }),
+            "true" if format.is_integer() => return Ok(Sought::Integers { least: 1, most: 1 }),
+            "false" if format.is_integer() => return Ok(Sought::Integers { least: 0, most: 0 }),
+            "true" | "false" => return Err(refused()),
             _ => {}
         }
         let (least, most) = match text.split_once("..") {
@@ -333,6 +334,7 @@ mod tests {
         assert_eq!(sought("0.5..2.5", "u8"), range(0.5, 2.5));
         assert_eq!(sought("hex:00 fF", "u8"), Ok(Sought::Bytes(vec![0, 255])));
         assert!(sought("nan", "i32").is_err());
+        assert!(sought("true", "f64").is_err());
         for text in ["", "x", "hex:0", "hex:", "text:", "1..x"] {
             assert!(sought(text, "f64").is_err(), "{text}");
         }

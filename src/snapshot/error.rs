@@ -14,7 +14,7 @@ pub enum SnapshotError {
     Process(#[from] ProcessError),
     #[error(transparent)]
     Trace(#[from] TraceError),
-    #[error("cannot write {}: {error}; nothing was left there", path.display())]
+    #[error("cannot write {}: {error}; no snapshot was left there", path.display())]
     Write {
         path: PathBuf,
         #[source]
@@ -32,4 +32,6 @@ pub enum SnapshotError {
     },
     #[error("{} is a folder: name a file in it with -o", path.display())]
     IsFolder { path: PathBuf },
+    #[error("{} is a device, a pipe or a socket: name a file with -o, of which there may be one already", path.display())]
+    NotAFile { path: PathBuf },
 }

@@ -59,6 +59,13 @@ impl Draft {
                 path: path.to_path_buf(),
             });
         }
+        // The draft would take its place.
+        let is_replaceable = |it: std::fs::Metadata| it.is_file() || it.is_symlink();
+        if !path.symlink_metadata().map_or(true, is_replaceable) {
+            return Err(SnapshotError::NotAFile {
+                path: path.to_path_buf(),
+            });
+        }
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),

@@ -52,18 +52,34 @@ pub fn masked(circumstances: &Circumstances) -> Vec<Variable> {
         .collect()
 }
 
-/// Puts a mask over the secrets in the memory that was kept.
-pub fn mask(captured: &mut Captured, circumstances: &Circumstances) {
+/// The values that are looked for, the longest first: one may be the beginning of another.
+fn values(circumstances: &Circumstances) -> Vec<&str> {
     let secrets = circumstances
         .environment
         .iter()
         .filter(|(name, value)| is_secret(name, value))
-        .map(|(_, value)| value.as_bytes());
-    let secrets: Vec<&[u8]> = secrets.filter(|value| value.len() >= SHORTEST).collect();
+        .map(|(_, value)| value.as_str());
+    let mut secrets: Vec<&str> = secrets.filter(|value| value.len() >= SHORTEST).collect();
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
+}
+
+/// Puts a mask over the secrets in a text that is told of the process: an argument, the name of a file.
+pub fn mask_text(text: &mut String, circumstances: &Circumstances) {
+    for secret in values(circumstances) {
+        if text.contains(secret) {
+            *text = text.replace(secret, &char::from(MASK).to_string().repeat(secret.len()));
+        }
+    }
+}
+
+/// Puts a mask over the secrets in the memory that was kept.
+pub fn mask(captured: &mut Captured, circumstances: &Circumstances) {
+    let secrets = values(circumstances);
     for range in captured.ranges() {
         captured.change(range.clone(), |bytes| {
             for secret in &secrets {
-                mask_each(bytes, secret);
+                mask_each(bytes, secret.as_bytes());
             }
             if let Some(environment) = &circumstances.environment_at {
                 mask_variables(bytes, range.start, environment.start, environment.end);

@@ -138,7 +138,7 @@ fn secrets_of_the_environment_are_masked() {
     );
     let mut command = python.command();
     command
-        .args(["-c", &program])
+        .args(["-c", &program, "--key", "correct horse battery"])
         .env("PMDB_TEST_API_KEY", "correct horse battery");
     command.env("PMDB_TEST_PLAIN", "to be read by all");
     let fixture = Fixture::start(command);

@@ -39,10 +39,20 @@ impl SharedRepl {
                     thread::park_timeout(BETWEEN_ROUNDS);
                 }
             });
+            // The scope waits for the attendant, also where `talk` panics.
+            let over = Over(&is_over);
             let answer = talk();
-            is_over.store(true, Ordering::Relaxed);
+            drop(over);
             attendant.thread().unpark();
             answer
         })
+    }
+}
+
+struct Over<'o>(&'o AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -178,7 +178,7 @@ pub fn of_line(word: &str, rest: &str) -> Option<&'static Command> {
 }
 
 /// Whether what stands behind a name makes an expression or an assignment of it.
-fn goes_on_in_python(rest: &str) -> bool {
+pub(super) fn goes_on_in_python(rest: &str) -> bool {
     const OPERATORS: [&str; 7] = ["and", "for", "if", "in", "is", "not", "or"];
     let word = rest.split_whitespace().next().unwrap_or_default();
     // `x/4x` and `disas *0x40` have no space there.

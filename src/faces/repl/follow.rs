@@ -141,7 +141,7 @@ impl Repl {
         let Some(left) = snapshots.most.checked_sub(1) else {
             return self
                 .writer(out)
-                .line("[pmdb] no snapshot: --most are written");
+                .line("[pmdb] no snapshot: as many as --most allows are written");
         };
         match self.session.write_down(&snapshots.folder) {
             Ok(path) => {

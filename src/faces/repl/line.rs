@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::commands::goes_on_in_python;
+
 /// Aliases may name each other in a circle.
 const MOST_EXPANSIONS: usize = 100;
 /// An alias that names itself and repeats its parameters doubles with each expansion. Bytes.
@@ -111,10 +113,11 @@ pub fn split_command(line: &str) -> Option<(&str, &str)> {
         .find(|c| !is_command_character(c))
         .unwrap_or(line.len());
     let (word, rest) = line.split_at(end);
-    // `p/x count`, which could be no expression, with the format as the first of its arguments.
+    // `p/x count`, which could be no expression as `p/x - 1` is, with the format as the first of its arguments.
     if let Some((command, format)) = word.split_once('/')
         && FORMATTED.contains(&command)
         && !rest.trim().is_empty()
+        && !goes_on_in_python(rest.trim())
         && format.bytes().all(|byte| byte.is_ascii_alphanumeric())
     {
         return Some((command, line[command.len()..].trim()));
@@ -139,6 +142,7 @@ mod tests {
         assert_eq!(split_command("l[0] + 1"), Some(("l[0]", "+ 1")));
         assert_eq!(split_command("p/x count + 1"), Some(("p", "/x count + 1")));
         assert_eq!(split_command("p/x"), Some(("p/x", "")));
+        assert_eq!(split_command("x/y - 1"), Some(("x/y", "- 1")));
         assert_eq!(split_command("!p"), None);
         assert_eq!(split_command("{1: 2}"), None);
         assert_eq!(split_command("l 3,4"), Some(("l", "3,4")));

@@ -65,7 +65,7 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
                 if operator == Binary::Add {
                     *value
                 } else {
-                    -*value
+                    value.wrapping_neg()
                 },
             ),
             (Datum::Integer(value, _), Datum::Address(to, at)) if operator == Binary::Add => {

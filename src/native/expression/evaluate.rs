@@ -45,7 +45,7 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
                     Primitive {
                         name: "char",
                         size: 1,
-                        sort: Sort::ByteLetter,
+                        sort: Sort::SignedByteLetter,
                     }
                 }),
             )),
@@ -163,10 +163,11 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
             }
         }
         let first = self.load(&first?)?;
-        if let (Binary::And | Binary::Or, Datum::Integer(value, _)) = (operator, &first)
-            && (*value != 0) == (operator == Binary::Or)
+        if matches!(operator, Binary::And | Binary::Or)
+            && let Some(holds) = truth_of(&first)
+            && holds == (operator == Binary::Or)
         {
-            return Ok(truth(*value != 0));
+            return Ok(truth(holds));
         }
         let second = self.load(&self.evaluate(right)?)?;
         self.combined(operator, &first, &second)
@@ -466,4 +467,13 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
 
 pub fn truth<'s, 'a>(value: bool) -> Datum<'s, 'a> {
     Datum::Integer(value.into(), Some(primitive::TRUTH))
+}
+
+/// Whether a number or a pointer is not 0, where it decides `&&` and `||` alone.
+fn truth_of(datum: &Datum<'_, '_>) -> Option<bool> {
+    match datum {
+        Datum::Integer(value, _) => Some(*value != 0),
+        Datum::Address(_, at) => Some(at.0 != 0),
+        _ => None,
+    }
 }

@@ -188,7 +188,9 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
                 what: "a number that can be computed with is needed",
                 kind: kind.name.to_owned(),
             }),
-            (Sort::Signed, size) => Ok(Datum::Integer(storage.signed(memory, size)?, Some(kind))),
+            (Sort::Signed | Sort::SignedByteLetter, size) => {
+                Ok(Datum::Integer(storage.signed(memory, size)?, Some(kind)))
+            }
             (_, size) => {
                 let value = storage.unsigned(memory, size)?;
                 let value = i128::try_from(value).map_err(|_| ExpressionError::Overflow)?;
@@ -204,7 +206,8 @@ pub fn described(encoding: gimli::DwAte, size: u64, rust: bool) -> Primitive {
         gimli::DW_ATE_boolean => Sort::Truth,
         gimli::DW_ATE_float => Sort::Float,
         gimli::DW_ATE_UTF => Sort::Letter,
-        gimli::DW_ATE_signed_char | gimli::DW_ATE_unsigned_char if !rust => Sort::ByteLetter,
+        gimli::DW_ATE_signed_char if !rust => Sort::SignedByteLetter,
+        gimli::DW_ATE_unsigned_char if !rust => Sort::ByteLetter,
         gimli::DW_ATE_signed | gimli::DW_ATE_signed_char => Sort::Signed,
         _ => Sort::Unsigned,
     };
@@ -214,7 +217,8 @@ pub fn described(encoding: gimli::DwAte, size: u64, rust: bool) -> Primitive {
         (Sort::Float, _, true) => "f64",
         (Sort::Float, 4, false) => "float",
         (Sort::Float, _, false) => "double",
-        (Sort::Letter | Sort::ByteLetter, ..) => "char",
+        (Sort::Letter | Sort::SignedByteLetter, ..) => "char",
+        (Sort::ByteLetter, ..) => "unsigned char",
         (Sort::Signed, 1, true) => "i8",
         (Sort::Signed, 2, true) => "i16",
         (Sort::Signed, 4, true) => "i32",

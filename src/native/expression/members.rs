@@ -185,7 +185,7 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
                     })
                 })
             }
-            "is_some" | "is_ok" | "has_value" => self.variant_is(of, &["Some", "Ok"])?,
+            "is_some" | "is_ok" => self.variant_is(of, &["Some", "Ok"])?,
             "is_none" | "is_err" => self.variant_is(of, &["None", "Err"])?,
             "unwrap" | "expect" => self.payload(of, &["Some", "Ok"])?,
             "unwrap_err" => self.payload(of, &["Err"])?,

@@ -17,8 +17,10 @@ pub enum Sort {
     Truth,
     /// A character of Unicode (`char` of Rust).
     Letter,
-    /// A byte that is shown as a letter (`char` of C).
+    /// A byte that is shown as a letter (`unsigned char` of C).
     ByteLetter,
+    /// The same, with a sign (`char` of C, which has one on x86-64).
+    SignedByteLetter,
     Nothing,
 }
 
@@ -53,7 +55,7 @@ const ALL: [Primitive; 41] = [
     of("f32", 4, Sort::Float),
     FLOAT,
     TRUTH,
-    of("char", 1, Sort::ByteLetter),
+    of("char", 1, Sort::SignedByteLetter),
     of("signed char", 1, Sort::Signed),
     of("unsigned char", 1, Sort::ByteLetter),
     of("short", 2, Sort::Signed),
@@ -87,7 +89,7 @@ impl Primitive {
     }
 
     pub fn is_signed(self) -> bool {
-        matches!(self.sort, Sort::Signed)
+        matches!(self.sort, Sort::Signed | Sort::SignedByteLetter)
     }
 
     /// A number as one of this type has it: cut to its bits.
@@ -97,7 +99,7 @@ impl Primitive {
         match (bits, self.sort) {
             (0, _) => 0,
             (_, Sort::Truth) => i128::from(value != 0),
-            (_, Sort::Signed) => (value << unused) >> unused,
+            (_, Sort::Signed | Sort::SignedByteLetter) => (value << unused) >> unused,
             // Above 2^127 it stays as it is.
             (128, _) => value,
             _ => ((value.cast_unsigned() << unused) >> unused).cast_signed(),
@@ -114,6 +116,8 @@ mod tests {
         let wrapped = |name, value| Primitive::named(name).expect("known").wrapped(value);
         assert_eq!(wrapped("u8", 300), 44);
         assert_eq!(wrapped("i8", 200), -56);
+        assert_eq!(wrapped("char", 200), -56);
+        assert_eq!(wrapped("unsigned char", 200), 200);
         assert_eq!(wrapped("u64", -1), i128::from(u64::MAX));
         assert_eq!(wrapped("bool", 5), 1);
         assert_eq!(wrapped("i128", -3), -3);

@@ -152,7 +152,7 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
                 size => value.cast_unsigned() & ((1 << (8 * size)) - 1),
             };
             let encoding = match sort {
-                Sort::Signed => gimli::DW_ATE_signed,
+                Sort::Signed | Sort::SignedByteLetter => gimli::DW_ATE_signed,
                 _ => gimli::DW_ATE_unsigned,
             };
             return format.write(bits, size, encoding);
@@ -161,7 +161,7 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
         match (sort, letter) {
             (Sort::Truth, _) if value == 0 || value == 1 => (value != 0).to_string(),
             (Sort::Letter, Some(letter)) => format!("{letter:?}"),
-            (Sort::ByteLetter, Some(letter @ ' '..='~')) => {
+            (Sort::ByteLetter | Sort::SignedByteLetter, Some(letter @ ' '..='~')) => {
                 format!("{value} '{}'", letter.escape_default())
             }
             _ => value.to_string(),
@@ -191,7 +191,9 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
             return format.write(at.0.into(), 8, gimli::DW_ATE_address);
         }
         let is_letter = match to {
-            Target::Primitive(kind) => kind.sort == Sort::ByteLetter,
+            Target::Primitive(kind) => {
+                matches!(kind.sort, Sort::ByteLetter | Sort::SignedByteLetter)
+            }
             Target::Described(kind) => {
                 let kind = Type::read(*kind, self.writer.module);
                 kind.is_some_and(|kind| {

@@ -326,6 +326,14 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             "unique_ptr" => "_M_head_impl",
             "shared_ptr" => "_M_ptr",
             "optional" => {
+                match part(self.number_in(kind, storage, "_M_engaged"))? {
+                    Ok(engaged) if engaged & 0xff != 0 => {}
+                    Ok(_) => {
+                        let what = "this optional has no value".to_owned();
+                        return Some(Err(Absence::Unsupported { what }));
+                    }
+                    Err(absence) => return Some(Err(absence)),
+                }
                 let (value, at) = self.find(kind, storage, "_M_value")?;
                 return Some(Ok((value.at, at)));
             }

@@ -114,7 +114,9 @@ fn read(watched: &Watched, offset: u64, buffer: &mut [u8]) -> Result<(), String>
     }
     let mut why = "nobody maps that element".to_string();
     for mapper in &watched.mappers {
-        let Some(into) = offset.checked_sub(mapper.offset) else {
+        let into = offset.checked_sub(mapper.offset);
+        let end = |into: &u64| into.saturating_add(buffer.len() as u64);
+        let Some(into) = into.filter(|into| end(into) <= mapper.length) else {
             continue;
         };
         let process = LiveProcess::open(mapper.pid).map_err(|error| error.to_string());

@@ -26,7 +26,7 @@ pub fn statistics(
     };
     let by_index = Walk::by_index(bytes, view);
     let in_memory = Walk::in_memory(bytes, view);
-    let mut partial = sweep(&in_memory, format, view.element.size, progress)?;
+    let mut partial = sweep(&in_memory, format, progress)?;
     if !in_memory.has_order_of(&by_index) && partial.zero < partial.count {
         let ends = ends(&by_index, format, progress)?;
         (partial.first_nonzero, partial.last_nonzero) = ends;
@@ -90,14 +90,9 @@ fn half_of(view: &View, width: Width, number: u64) -> View {
     }
 }
 
-fn sweep(
-    walk: &Walk<'_>,
-    format: Format,
-    size: u64,
-    progress: &Progress,
-) -> Result<Partial, WalkError> {
+fn sweep(walk: &Walk<'_>, format: Format, progress: &Progress) -> Result<Partial, WalkError> {
     let least_normal = format.least_normal();
-    let are_wide = format.is_integer() && size >= 8;
+    let are_wide = format.exact_extremes(&[0; 16]).is_some();
     // Tasks are whole blocks, which follow each other, so that the same numbers are always added in the same order.
     let partials = walk.fold(
         progress,
@@ -179,11 +174,11 @@ fn ends(
 
 fn told(partial: &Partial, format: Format, view: &View) -> Statistics {
     let is_any = partial.finite > 0;
+    let wide = |value: i128| Number::from_i128(value).or_else(|| Number::from_f64(value as f64));
     let number = |value: f64| match format.is_integer() {
-        true => Number::from_i128(value as i128),
+        true => wide(value as i128),
         false => Number::from_f64(value),
     };
-    let wide = |value: i128| Number::from_i128(value).or_else(|| Number::from_f64(value as f64));
     let finite = |value: f64| value.is_finite().then_some(value);
     let (min, max) = match partial.exact {
         Some((min, max)) => (wide(min), wide(max)),

@@ -16,7 +16,7 @@ use crate::faces::render::plot::{Depth, Drawing, shades, write_plot};
 use crate::session::shm::{Canvas, Plot, plot};
 
 /// Pixels of a side at most.
-const LARGEST: usize = 2_048;
+const LARGEST: usize = 512;
 /// Where the terminal does not tell.
 const COLUMNS: usize = 80;
 const LINES: usize = 24;

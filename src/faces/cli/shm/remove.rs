@@ -59,10 +59,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         write_removals(&mut text, &removals)?;
         print(&text)?;
     }
-    if !unknown.is_empty() {
-        return Err(Failure::Operation(unknown));
+    if unknown.is_empty() {
+        return report(&removals, arguments.json);
     }
-    report(&removals, arguments.json)
+    if !arguments.json {
+        unknown.extend(refusals(&removals));
+    }
+    Err(Failure::Operation(unknown))
 }
 
 /// A line for what was removed.
@@ -79,14 +82,19 @@ pub(super) fn write_removals(out: &mut dyn Write, removals: &[Removal]) -> io::R
 
 /// Says what was not removed, if that is not in the answer already.
 pub(super) fn report(removals: &[Removal], is_said: bool) -> Result<(), Failure> {
+    match refusals(removals) {
+        sentences if sentences.is_empty() => Ok(()),
+        _ if is_said => Err(Failure::Said),
+        sentences => Err(Failure::Operation(sentences)),
+    }
+}
+
+/// Why each of those is there still that were to be removed.
+fn refusals(removals: &[Removal]) -> Vec<String> {
     let refused = removals.iter().filter_map(|removal| {
         let why = removal.error.as_ref()?;
         let sentence = format!("{} is not removed: {why}", removal.name);
         Some(one_line(&sentence).into_owned())
     });
-    match refused.collect::<Vec<_>>() {
-        sentences if sentences.is_empty() => Ok(()),
-        _ if is_said => Err(Failure::Said),
-        sentences => Err(Failure::Operation(sentences)),
-    }
+    refused.collect()
 }

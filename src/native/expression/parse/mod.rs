@@ -7,7 +7,6 @@ use super::error::ExpressionError;
 use super::primitive::Primitive;
 use super::syntax::{Binary, Expression, TypeName, Unary};
 use super::token::{Placed, Token, tokens};
-use type_name::MARKS;
 
 /// Parts of one expression.
 const MOST_PARTS: usize = 256;
@@ -151,7 +150,7 @@ impl<'t> Parser<'t> {
             loop {
                 parser.count()?;
                 if CAST >= least && parser.take_word("as") {
-                    let name = parser.type_name();
+                    let name = parser.type_name_of_rust();
                     let name = name.ok_or_else(|| parser.wrong("a type belongs behind `as`"))?;
                     left = Expression::Cast(Box::new(left), name);
                     continue;
@@ -209,8 +208,9 @@ impl<'t> Parser<'t> {
     fn size(&mut self) -> Result<Expression, ExpressionError> {
         let begin = self.at;
         if self.take("(") {
+            let is_marked = self.is_mark_next();
             if let Some(name) = self.type_name().filter(|_| self.is_next(")"))
-                && self.is_surely_type(&name)
+                && (is_marked || self.is_surely_type(&name))
             {
                 self.at += 1;
                 return Ok(Expression::SizeOfType(name));
@@ -226,8 +226,7 @@ impl<'t> Parser<'t> {
         if !self.take("(") {
             return Ok(None);
         }
-        let is_marked =
-            matches!(self.peek(), Some(Token::Name(word)) if MARKS.contains(&word.as_str()));
+        let is_marked = self.is_mark_next();
         let name = self.type_name();
         let is_closed = self.take(")");
         if let Some(name) = name.filter(|_| is_closed) {

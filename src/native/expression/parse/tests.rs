@@ -71,6 +71,14 @@ fn slices_repeats_and_methods() {
 
 #[test]
 fn casts_of_both_languages() {
+    for (text, same) in [
+        ("a as u64 * 8", "(a as u64) * 8"),
+        ("a as u64 & 7", "(a as u64) & 7"),
+        ("a as bool && b", "(a as bool) && b"),
+    ] {
+        assert_eq!(parsed(text), parsed(same));
+    }
+    assert!(parse("sizeof(struct node)").is_ok());
     assert_eq!(parsed("(int)x"), "<Named(\"int\")>(x)");
     assert_eq!(parsed("(x) - 1"), "(x Subtract 1)");
     assert_eq!(

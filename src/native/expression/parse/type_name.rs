@@ -6,7 +6,7 @@ use super::super::token::{self, Token};
 use super::{DEEPEST, Parser};
 
 /// What may stand before a type of C.
-pub(super) const MARKS: [&str; 8] = [
+const MARKS: [&str; 8] = [
     "struct", "union", "enum", "class", "const", "volatile", "typename", "dyn",
 ];
 /// Of which the names of C's numbers are made.
@@ -56,6 +56,19 @@ impl Parser<'_> {
             if depth == 0 {
                 return Some(text);
             }
+        }
+    }
+
+    /// Whether a word is next that only stands before a type.
+    pub(super) fn is_mark_next(&self) -> bool {
+        matches!(self.peek(), Some(Token::Name(word)) if MARKS.contains(&word.as_str()))
+    }
+
+    /// As [`type_name`](Self::type_name), where a `*` or `&` behind it is an operator: `x as u64 * 8`.
+    pub(super) fn type_name_of_rust(&mut self) -> Option<TypeName> {
+        match self.is_next("*") || self.is_next("&") || self.is_next("[") {
+            true => self.type_name(),
+            false => self.plain_type(),
         }
     }
 
@@ -128,7 +141,7 @@ impl Parser<'_> {
 
     fn plain_type(&mut self) -> Option<TypeName> {
         let mut text = String::new();
-        while matches!(self.peek(), Some(Token::Name(word)) if MARKS.contains(&word.as_str())) {
+        while self.is_mark_next() {
             self.at += 1;
         }
         loop {

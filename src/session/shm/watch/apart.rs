@@ -12,6 +12,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 use super::{WatchRequest, run};
 use crate::model::WatchEvent;
@@ -23,6 +24,12 @@ const NAME: &std::ffi::CStr = c"pmdb-watcher";
 /// How many events may wait to be written. More are left out and counted: those who write do not wait for those who read.
 const MOST_WAITING: usize = 4096;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+/// Set when the other process is to disarm everything and end.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn stop(_signal: libc::c_int) {
+    STOP.store(true, Ordering::Relaxed);
+}
 
 /// Watches until `stop` is set or there is nothing to watch any more, and tells what happens.
 pub fn watch(
@@ -77,6 +84,16 @@ pub fn serve() {
         libc::close_range(3, libc::c_uint::MAX, 0);
         libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
     }
+    // It would leave armed threads behind: whoever asks it to end, a `pkill` or a service that is stopped, is heeded as its pmdb is.
+    let action = SigAction::new(
+        SigHandler::Handler(stop),
+        SaFlags::SA_RESTART,
+        SigSet::empty(),
+    );
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        // SAFETY: the handler only stores to an atomic, which is async-signal-safe.
+        let _ = unsafe { sigaction(signal, &action) };
+    }
     let mut line = String::new();
     if std::io::stdin().lock().read_line(&mut line).is_err() {
         return;
@@ -84,7 +101,6 @@ pub fn serve() {
     let Ok(request) = serde_json::from_str::<WatchRequest>(&line) else {
         return;
     };
-    static STOP: AtomicBool = AtomicBool::new(false);
     std::thread::spawn(|| {
         // Until its end: pmdb has closed it, or is gone.
         let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());

@@ -66,6 +66,11 @@ pub(super) fn watch(
     };
     let mut remarks = watch.add(&range.watched);
     if watch.followed.is_empty() {
+        if remarks.is_empty() {
+            remarks.push(
+                "no process maps this part of the segment so that it could write to it".to_string(),
+            );
+        }
         drop(tracer);
         if request.engine.is_some() {
             let why = remarks.join("; ");
