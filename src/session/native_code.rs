@@ -304,6 +304,13 @@ fn disassembled(scope: &FrameScope<'_>, text: &str) -> Result<Disassembly, Sessi
     };
     let (instructions, left_out) = match extent {
         Some((begin, end)) => {
+            // Of the function that the frame is in, what comes next is what is asked for, also by its name.
+            let is_within = (begin..end).contains(&scope.pc());
+            let at = if at == begin && is_within {
+                scope.pc()
+            } else {
+                at
+            };
             let mut all = read(begin, Some(end), MOST_DECODED)?;
             // A very long function: an instruction begins there as well.
             if all.last().is_some_and(|last| last.address < at) {
