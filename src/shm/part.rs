@@ -1,12 +1,12 @@
 //! `psm_1[100:200]`: a segment and which of its elements are meant.
 
-use super::Designation;
 use super::element::ElementType;
 
 /// Elements of a segment; all, without an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    pub segment: Designation,
+    /// As [`Census::reach`](super::Census::reach) takes it.
+    pub segment: String,
     pub indices: Option<(Option<u64>, Option<u64>)>,
 }
 
@@ -18,7 +18,7 @@ impl Part {
             .and_then(|text| text.rsplit_once('['))
         else {
             return Ok(Part {
-                segment: Designation::new(text),
+                segment: text.to_string(),
                 indices: None,
             });
         };
@@ -39,7 +39,7 @@ impl Part {
             }
         };
         Ok(Part {
-            segment: Designation::new(name),
+            segment: name.to_string(),
             indices: Some(indices),
         })
     }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::census::Census;
-use super::designation::Designation;
 use super::{ShmError, size};
 use crate::model::{Mapper, SegmentKind};
 
@@ -22,8 +21,9 @@ pub struct Watched {
 }
 
 impl Census<'_> {
-    pub fn watched(&self, which: &Designation) -> Result<Watched, ShmError> {
-        let found = which.one_of(self.segments.values())?;
+    /// The one that is meant, by whatever [`find`](Census::find) takes.
+    pub fn watched(&self, text: &str) -> Result<Watched, ShmError> {
+        let found = self.find(text)?;
         let known = size::sizes(found, false).size;
         let mapped = found.farthest().map(|(end, _)| end);
         Ok(Watched {

@@ -9,13 +9,13 @@ use crate::process::Process;
 use crate::process::family::ProcessTable;
 use crate::process::live::LiveProcess;
 use crate::python::{Effort, Locator, Look, SharedVariable, segment_name};
-use crate::shm::{Census, Designation, Watched};
+use crate::shm::{Census, Watched};
 
 /// The variables of all processes that map a segment that point into it.
-pub fn contents(which: &Designation) -> Result<SegmentContents, String> {
+pub fn contents(name: &str) -> Result<SegmentContents, String> {
     let table = ProcessTable::read().map_err(|error| error.to_string())?;
     let census = Census::take(&table, Vec::new());
-    let segment = census.watched(which).map_err(|error| error.to_string())?;
+    let segment = census.watched(name).map_err(|error| error.to_string())?;
     let pids: BTreeSet<Pid> = segment.mappers.iter().map(|mapper| mapper.pid).collect();
     let locator = Locator::default();
     let looked: Vec<(Pid, Result<Vec<Found>, String>)> = pids

@@ -8,8 +8,7 @@ use nix::fcntl::OFlag;
 use crate::model::{Pid, SCHEMA, SegmentEdit};
 use crate::process::family::ProcessTable;
 use crate::process::shared_write::write_shared;
-use crate::process::{ReadMemory, live::LiveProcess};
-use crate::shm::{Census, ElementType, Part, Watched};
+use crate::shm::{Census, ElementType, Part, ShmError, Watched};
 
 /// An element that is to be written, and what is there now.
 pub struct Edit {
@@ -26,9 +25,8 @@ impl Edit {
         let bytes = element.bytes(value)?;
         let table = ProcessTable::read().map_err(|error| error.to_string())?;
         let census = Census::take(&table, Vec::new());
-        let watched = census
-            .watched(&part.segment)
-            .map_err(|error| error.to_string())?;
+        let said = |error: ShmError| error.to_string();
+        let watched = census.watched(&part.segment).map_err(said)?;
         if part.indices.is_none() {
             return Err(format!(
                 "which element of {0} is not said: {0}[0]",
@@ -46,7 +44,9 @@ impl Edit {
         pids.sort_unstable();
         pids.dedup();
         let mut old = vec![0; bytes.len()];
-        read(&watched, offset, &mut old)?;
+        let reached = census.reach(&part.segment).map_err(said)?;
+        let read = reached.bytes.read(offset, &mut old);
+        read.map_err(|error| format!("{}: {error}", watched.name))?;
         Ok(Edit {
             edit: SegmentEdit {
                 schema: SCHEMA,
@@ -99,35 +99,4 @@ impl Edit {
         file.write_all_at(&self.bytes, offset)
             .map_err(|error| failed(error.to_string()))
     }
-}
-
-fn read(watched: &Watched, offset: u64, buffer: &mut [u8]) -> Result<(), String> {
-    let failed = |why: String| format!("{} cannot be read: {why}", watched.name);
-    if let Some(file) = watched
-        .path
-        .as_ref()
-        .and_then(|path| std::fs::File::open(path).ok())
-    {
-        return file
-            .read_exact_at(buffer, offset)
-            .map_err(|error| failed(error.to_string()));
-    }
-    let mut why = "nobody maps that element".to_string();
-    for mapper in &watched.mappers {
-        let into = offset.checked_sub(mapper.offset);
-        let end = |into: &u64| into.saturating_add(buffer.len() as u64);
-        let Some(into) = into.filter(|into| end(into) <= mapper.length) else {
-            continue;
-        };
-        let process = LiveProcess::open(mapper.pid).map_err(|error| error.to_string());
-        let read = process.and_then(|process| {
-            let read = process.read(mapper.address.plus(into), buffer);
-            read.map_err(|error| error.to_string())
-        });
-        match read {
-            Ok(()) => return Ok(()),
-            Err(error) => why = error,
-        }
-    }
-    Err(failed(why))
 }

@@ -12,7 +12,7 @@ use crate::faces::render::printable::one_line;
 use crate::faces::render::set_label::compress;
 use crate::faces::render::table::{Align, Cell, Table, line_width};
 use crate::model::{Pid, SegmentContents};
-use crate::session::shm::{Designation, contents};
+use crate::session::shm::contents;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,7 +23,7 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// As `pmdb shm` lists it.
+    /// Its name as `pmdb shm` lists it or the beginning of that, PID:ADDRESS, or DEVICE:INODE.
     #[arg(value_name = "NAME")]
     name: String,
     /// Print JSON.
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let found = contents(&Designation::new(&arguments.name))
+    let found = contents(&arguments.name)
         .map_err(|why| Failure::Operation(vec![one_line(&why).into_owned()]))?;
     if arguments.json {
         return print_json(&found);

@@ -25,7 +25,7 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// A segment as `pmdb shm` lists it, with its elements: NAME, NAME[5], NAME[5:9].
+    /// A segment as `pmdb shm` lists it or the beginning of its name, with its elements: NAME, NAME[5], NAME[5:9].
     #[arg(value_name = "NAME[FIRST:END]")]
     part: String,
     /// The type of its elements: u8 to u64, i8 to i64, f32, f64, bool.
@@ -74,7 +74,7 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = DIFF_EXAMPLES)]
 pub(super) struct DiffArguments {
-    /// A segment as `pmdb shm` lists it, with its elements: NAME, NAME[5], NAME[5:9].
+    /// A segment as `pmdb shm` lists it or the beginning of its name, with its elements: NAME, NAME[5], NAME[5:9].
     #[arg(value_name = "NAME[FIRST:END]")]
     part: String,
     /// The type of its elements: u8 to u64, i8 to i64, f32, f64, bool.

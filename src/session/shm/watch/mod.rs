@@ -18,7 +18,7 @@ pub use apart::{WORD, serve, watch};
 use self::plan::Plan;
 use crate::model::{SCHEMA, WatchBegun, WatchEngine, WatchEvent};
 use crate::process::family::ProcessTable;
-use crate::shm::{Census, ElementType, Part, Watched};
+use crate::shm::{Census, ElementType, Part, SegmentBytes, ShmError, Watched};
 
 /// What is to be watched, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +37,13 @@ pub struct WatchRequest {
     pub most_per_second: u32,
 }
 
+/// Of a range of this length a copy is kept. Bytes.
+const LONGEST_COPY: u64 = 1 << 30;
+
 /// What is watched.
 struct Range {
     watched: Watched,
+    bytes: SegmentBytes,
     element: ElementType,
     /// Elements.
     first: u64,
@@ -54,6 +58,21 @@ impl Range {
 
     fn length(&self) -> u64 {
         (self.end - self.first) * self.element.size()
+    }
+
+    /// What lies in it now.
+    fn read(&self) -> Result<Vec<u8>, String> {
+        let length = self.length();
+        if length > LONGEST_COPY {
+            return Err(format!(
+                "{length} bytes are too many to be compared with what they were before: take a range of at most 1 GiB, NAME[FIRST:END]"
+            ));
+        }
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        match self.bytes.read(self.start(), &mut bytes) {
+            Ok(()) => Ok(bytes),
+            Err(error) => Err(format!("{}: {error}", self.watched.name)),
+        }
     }
 }
 
@@ -77,14 +96,15 @@ fn range(request: &WatchRequest) -> Result<Range, String> {
     let element: ElementType = request.element.parse()?;
     let table = ProcessTable::read().map_err(|error| error.to_string())?;
     let census = Census::take(&table, Vec::new());
-    let watched = census
-        .watched(&part.segment)
-        .map_err(|error| error.to_string())?;
+    let text = |error: ShmError| error.to_string();
+    let watched = census.watched(&part.segment).map_err(text)?;
+    let bytes = census.reach(&part.segment).map_err(text)?.bytes;
     let (first, end) = part
         .elements(element, watched.size)
         .map_err(|why| format!("{}: {why}", watched.name))?;
     Ok(Range {
         watched,
+        bytes,
         element,
         first,
         end,

@@ -14,7 +14,7 @@ use super::{Range, WatchRequest, begun};
 use crate::model::{Mapper, Pid, SegmentWrite, WatchEngine, WatchEvent};
 use crate::process::family::ProcessTable;
 use crate::process::trace::{Interests, TraceEvent, Tracer, WATCHPOINTS, Watchpoint, Write};
-use crate::shm::{Census, Designation, Watched};
+use crate::shm::{Census, Watched};
 
 /// How often it is looked whether somebody else has begun to map the segment.
 const BETWEEN_CENSUSES: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ pub(super) fn watch(
     stop: &AtomicBool,
     tell: &(dyn Fn(WatchEvent) + Sync),
 ) {
-    let bytes = match polling::Reader::of(&range.watched).read(range) {
+    let bytes = match range.read() {
         Ok(bytes) => bytes,
         Err(why) => return tell(WatchEvent::Failed { why }),
     };
@@ -240,7 +240,7 @@ impl Watch<'_> {
             return;
         };
         let census = Census::take(&table, Vec::new());
-        let which = Designation::new(&format!("{}#{}", range.watched.name, range.watched.inode));
+        let which = format!("{}#{}", range.watched.name, range.watched.inode);
         let Ok(now) = census.watched(&which) else {
             return;
         };
