@@ -95,7 +95,7 @@ impl Debugged {
         let answer = self.answer(&Command::Leave { abandon: false });
         assert_eq!(answer.error, None);
         self.injection
-            .tidy(&self.process, &self.located)
+            .tidy(&self.process, &self.located, false)
             .expect("it has left");
     }
 }

@@ -94,6 +94,7 @@ impl Armourer {
         let Ok(process) = LiveProcess::open(pid) else {
             return alarms;
         };
+        guardian::stand_by();
         let memory = Memory::new(&process);
         alarms.libraries = Libraries::of(pid, &memory);
         if alarms.libraries.linker_calls(&memory).is_none() {
@@ -108,14 +109,15 @@ impl Armourer {
                 .purposes
                 .extend(is_set.then_some((function, Purpose::Libraries)));
         }
-        self.tell_guardian(pid);
         alarms
     }
 
     /// Of a forked child, which has the tripwires of its parent.
     pub fn inherited(&self, child: Pid, parent: &Alarms) -> Alarms {
-        if !parent.purposes.is_empty() {
-            self.tell_guardian(child);
+        if !parent.purposes.is_empty()
+            && let Ok(Some(replaced)) = self.orders.ask(|follower| follower.replaced(child))
+        {
+            guardian::look_after_code(&replaced);
         }
         Alarms {
             panicking: BTreeMap::new(),
@@ -132,17 +134,12 @@ impl Armourer {
         });
     }
 
-    /// If pmdb is killed, another process has to take them out.
-    fn tell_guardian(&self, pid: Pid) {
-        let replaced = self.orders.ask(|follower| follower.replaced(pid));
-        if let Ok(Some(replaced)) = replaced {
-            guardian::look_after_code(&replaced);
-        }
-    }
-
     fn string(&self, pid: Pid, places: &[Addr]) -> bool {
         // It fails for one that was killed meanwhile, and for code that cannot be written to: it is then not watched.
-        let strung = self.orders.ask(|follower| follower.string(pid, places));
+        // If pmdb is killed, another process has to take them out.
+        let string =
+            |follower: &mut Follower| follower.string(pid, places, guardian::look_after_code);
+        let strung = self.orders.ask(string);
         matches!(strung, Ok(Ok(())))
     }
 
@@ -219,11 +216,7 @@ impl Armourer {
             Purpose::Libraries => {
                 match alarms.libraries.change(&memory)? {
                     Change::Consistent => {
-                        let before = alarms.purposes.len();
                         self.read_libraries(pid, alarms, &process, &memory);
-                        if alarms.purposes.len() != before {
-                            self.tell_guardian(pid);
-                        }
                     }
                     Change::Removing => alarms.libraries.expect_removal(),
                     Change::Adding => {}
@@ -257,7 +250,6 @@ impl Armourer {
                     };
                     return Some(NativeFailure::Panic { panic, fate });
                 }
-                self.tell_guardian(pid);
                 alarms.panicking.insert(tid, (panic, fate));
                 None
             }
@@ -266,7 +258,6 @@ impl Armourer {
                     let caller = memory.pointer(Addr(at.rsp)).ok()?;
                     if self.string(pid, &[caller]) {
                         alarms.purposes.insert(caller, Purpose::PanicMessageDone);
-                        self.tell_guardian(pid);
                     }
                 }
                 None

@@ -384,7 +384,7 @@ impl Following {
                         self.orders.go_on(tid, false)
                     }
                     Sprung::Arrived(arrived) => {
-                        self.arrived(pid, arrived);
+                        self.arrived(pid, *arrived);
                         Ok(())
                     }
                 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::libc;
@@ -71,8 +71,12 @@ pub(super) fn look_after_code(replaced: &Replaced) {
     ));
 }
 
-/// A line of orders.
-fn tell(line: &str) {
+/// Starts it if it is wanted: before the thread that traces is to tell it something, which may have no child but its tracees.
+pub(super) fn stand_by() {
+    drop(filled());
+}
+
+fn filled() -> MutexGuard<'static, Post> {
     let mut post = GUARDIAN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Post::Wanted = *post {
         *post = match start() {
@@ -81,7 +85,12 @@ fn tell(line: &str) {
             Err(_) => Post::Vacant,
         };
     }
-    if let Post::Filled(child) = &mut *post
+    post
+}
+
+/// A line of orders.
+fn tell(line: &str) {
+    if let Post::Filled(child) = &mut *filled()
         && let Some(orders) = &mut child.stdin
     {
         // If somebody has killed it, pmdb works without.

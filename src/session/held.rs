@@ -338,7 +338,7 @@ impl Held {
 
     /// The agent has taken itself out: the pages go too.
     pub fn forget(self, process: &dyn Process, located: &Located) {
-        let _ = self.injection.tidy(process, located);
+        let _ = self.injection.tidy(process, located, false);
     }
 
     /// Whether it is this thread that stands still.
@@ -557,8 +557,10 @@ impl Held {
                 seconds: PATIENCE.as_secs(),
             });
         }
-        self.command(&Command::Leave { abandon: false }, process, located, &never)?;
-        Ok(self.injection.tidy(process, located)?)
+        let leave = Command::Leave { abandon: false };
+        let (answer, _) = self.command(&leave, process, located, &never)?;
+        let has_given_back = answer.gives_back == Some(true);
+        Ok(self.injection.tidy(process, located, has_given_back)?)
     }
 
     fn leave_running(self, process: &dyn Process, located: &Located) {

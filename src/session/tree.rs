@@ -115,11 +115,9 @@ impl Standstill {
         matches!(asked, Ok(Ok(true)))
     }
 
-    /// Lets the thread go on that stayed where it is.
+    /// Lets the thread go on that stayed where it is: with all others, if the process is kept still for another one.
     pub fn let_go(&self, tid: Tid) {
-        if self.bring_back(tid) {
-            self.end();
-        }
+        let _ = (self.orders).ask(|follower| follower.let_go_of_aside(self.pid, tid));
     }
 
     /// All its threads go on, and get what they were about to get. Nothing is done if it was killed meanwhile.

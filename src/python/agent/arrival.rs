@@ -51,7 +51,7 @@ pub enum Sprung {
     /// The libraries of the program are loaded, and it is about to begin; it goes on when it is let.
     Loaded,
     /// The agent is in, or could not be brought in.
-    Arrived(Result<(Injection, Channel), AgentError>),
+    Arrived(Box<Result<(Injection, Channel), AgentError>>),
 }
 
 impl Arrival {
@@ -89,7 +89,7 @@ impl Arrival {
                 }
                 Ok(Sprung::Loaded)
             }
-            Stage::Ready => Ok(Sprung::Arrived(self.enter(orders, tid)?)),
+            Stage::Ready => Ok(Sprung::Arrived(Box::new(self.enter(orders, tid)?))),
         }
     }
 

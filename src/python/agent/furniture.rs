@@ -37,6 +37,8 @@ pub(super) struct Furniture {
     pub(super) text: Addr,
     /// The page with the stub of a helper thread, once there was one.
     pub(super) code: Option<Addr>,
+    /// The page with the function that stands before a callback of the agent (`unwind_filter.rs`).
+    pub(super) filter: Option<Addr>,
     pub(super) ends: Ends,
 }
 
@@ -61,6 +63,7 @@ impl Furniture {
             let furniture = |[commands_inode, answers_inode]: [u64; 2]| Furniture {
                 text,
                 code: None,
+                filter: None,
                 ends: Ends {
                     commands: pipes.commands[0],
                     answers: pipes.answers[1],
@@ -142,8 +145,14 @@ impl Furniture {
         Ok(code)
     }
 
-    pub(super) fn take_away_pages(&self, hold: &mut Hold) -> Result<(), AgentError> {
-        let pages = [Some(self.text), self.code];
+    /// `with_filter`: nothing leads into its page any more.
+    pub(super) fn take_away_pages(
+        &self,
+        hold: &mut Hold,
+        with_filter: bool,
+    ) -> Result<(), AgentError> {
+        let filter = self.filter.filter(|_| with_filter);
+        let pages = [Some(self.text), self.code, filter];
         let unmap = |page: Addr| call(libc::SYS_munmap, [page.0, PAGE, 0, 0, 0, 0]);
         let calls: Vec<Call> = pages.into_iter().flatten().map(unmap).collect();
         make(hold, "unmap a page", &calls).map(drop)
@@ -163,7 +172,7 @@ impl Furniture {
 
     /// For an agent that was never started: the ends that it would have closed itself.
     pub(super) fn take_away_all(&self, hold: &mut Hold) {
-        let _ = self.take_away_pages(hold);
+        let _ = self.take_away_pages(hold, true);
         self.take_away_ends(hold);
     }
 }

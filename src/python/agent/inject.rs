@@ -143,7 +143,7 @@ impl Injection {
         let ring = look.pending_calls(pid)?;
         let layout = look.layout();
         let mut source_length = 0;
-        let (furniture, channel) = Furniture::bring(hold, |hold, page| {
+        let (mut furniture, channel) = Furniture::bring(hold, |hold, page| {
             let program = script::Program::of(layout, wanted);
             let interpreter = Interpreter::at(process, functions.run, &program.parts);
             let store =
@@ -162,7 +162,8 @@ impl Injection {
             _ => Ok(None),
         };
         let placed = function.and_then(|function| {
-            let function = function.unwrap_or(functions.run);
+            furniture.filter = function.map(|(page, _)| page);
+            let function = function.map_or(functions.run, |(_, entrance)| entrance);
             place(hold, &look, &ring, &furniture, &text, function)
         });
         match placed {
@@ -374,10 +375,15 @@ impl Injection {
     }
 
     /// Takes away the pages, once the agent has left and nobody reads them any more. If the main thread is just
-    /// about to read one, they stay.
-    pub fn tidy(&self, process: &dyn Process, located: &Located) -> Result<(), AgentError> {
+    /// about to read one, they stay. `with_code`: the agent has given back what it had of pmdb's code.
+    pub fn tidy(
+        &self,
+        process: &dyn Process,
+        located: &Located,
+        with_code: bool,
+    ) -> Result<(), AgentError> {
         // The main thread comes by whenever its call in C code ends. Where it has brought the agent in itself, that is behind it.
-        self.take_away_pages(process, located, self.helpers > 0)
+        self.take_away_pages(process, located, self.helpers > 0, with_code)
     }
 
     /// `in_doubt`: the main thread may have taken the call out of the ring and not have read its text yet.
@@ -386,6 +392,7 @@ impl Injection {
         process: &dyn Process,
         located: &Located,
         in_doubt: bool,
+        with_code: bool,
     ) -> Result<(), AgentError> {
         let taken = helper::hold_after_end(&self.custody, self.pid, &self.furniture, |hold| {
             let look = Look::new(process, located);
@@ -395,7 +402,8 @@ impl Injection {
             } else if in_doubt && self.may_be_read(hold, process)? {
                 return Ok(None);
             }
-            self.furniture.take_away_pages(hold).map(Some)
+            let furniture = &self.furniture;
+            furniture.take_away_pages(hold, with_code).map(Some)
         });
         taken.map(drop)
     }
@@ -417,7 +425,7 @@ impl Injection {
         located: &Located,
         is_silent: bool,
     ) -> Result<(), AgentError> {
-        self.take_away_pages(process, located, is_silent || self.helpers > 0)?;
+        self.take_away_pages(process, located, is_silent || self.helpers > 0, false)?;
         let furniture = self.furniture;
         let take_away = |hold: &mut Hold| furniture.take_away_ends(hold);
         Ok(self.custody.hold(self.pid, take_away)?)

@@ -88,7 +88,7 @@ impl Launch {
                         Sprung::Foreign => orders.go_on(tid, true)?,
                         Sprung::Loaded => orders.go_on(tid, false)?,
                         Sprung::Arrived(arrived) => {
-                            let (injection, channel) = arrived?;
+                            let (injection, channel) = (*arrived)?;
                             let launch = Launch {
                                 tracer,
                                 pid,

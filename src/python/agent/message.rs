@@ -155,6 +155,8 @@ pub struct Answer {
     pub names: Option<Vec<String>>,
     /// Where a value lies that is too large for a text. It stays there until the next command.
     pub address: Option<u64>,
+    /// Nothing refers to code of pmdb's own any more.
+    pub gives_back: Option<bool>,
     /// The function in whose frame an expression is watched, or whose code was located.
     pub scope: Option<String>,
 }

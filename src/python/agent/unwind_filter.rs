@@ -27,30 +27,32 @@ const SET_IN_SYS: usize = 2;
 const CLEAR_ERROR: usize = 3;
 const RUN: usize = 4;
 const CALL: usize = 5;
-const FUNCTIONS: [&str; 6] = [
+const DROP: usize = 6;
+const FUNCTIONS: [&str; 7] = [
     "PyList_New",
     "PyCFunction_NewEx",
     "PySys_SetObject",
     "PyErr_Clear",
     "PyRun_SimpleString",
     "PyObject_Vectorcall",
+    "Py_DecRef",
 ];
 /// Where the rest lies in the page: a `PyMethodDef` (`Include/methodobject.h`), its name, and the two pieces of code.
-const DEFINITION_AT: usize = 48;
-const NAME_AT: usize = 80;
-const ENTRANCE_AT: usize = 96;
-const FILTER_AT: usize = 192;
+const DEFINITION_AT: usize = 56;
+const NAME_AT: usize = 88;
+const ENTRANCE_AT: usize = 104;
+const FILTER_AT: usize = 232;
 /// `METH_FASTCALL`: called with the object that it is bound to, an array of arguments and their number.
 const FAST_CALL: u64 = 0x80;
 
-/// Brings the function into a process that is held. What comes back takes the place of `PyRun_SimpleString` in the call that brings the
-/// agent in: it makes the function known first. Nothing where that cannot be had (some systems forbid code in memory of no file): the
+/// Brings the function into a process that is held. What comes back is its page, and what takes the place of `PyRun_SimpleString` in the call that
+/// brings the agent in: it makes the function known first. Nothing where that cannot be had (some systems forbid code in memory of no file): the
 /// agent's callback is then called for each.
 pub(super) fn bring(
     hold: &mut Hold,
     process: &dyn Process,
     layout: &Layout,
-) -> Result<Option<Addr>, AgentError> {
+) -> Result<Option<(Addr, Addr)>, AgentError> {
     let functions = all_exported(process, hold.pid(), FUNCTIONS);
     let (Ok(functions), Some(filter)) = (functions, filter(layout)) else {
         return Ok(None);
@@ -65,7 +67,7 @@ pub(super) fn bring(
         Err(error) => return Err(error),
     };
     hold.write(page, &contents(page, &functions, filter))?;
-    Ok(Some(page.plus(ENTRANCE_AT as u64)))
+    Ok(Some((page, page.plus(ENTRANCE_AT as u64))))
 }
 
 fn contents(page: Addr, functions: &[Addr], filter: Assembly) -> Vec<u8> {
@@ -86,27 +88,37 @@ fn contents(page: Addr, functions: &[Addr], filter: Assembly) -> Vec<u8> {
 }
 
 /// What the interpreter calls with the text that brings the agent in (`rdi`): it puts the function into `sys`, bound to a new list, and
-/// runs the text. The references to both are kept for good, as the page is.
+/// runs the text. Both are freed when the agent gives them up (`give_back` in `inferior/filter.py`), and then nothing leads into the page any more.
 fn entrance() -> Assembly {
     let mut code = Assembly::at(ENTRANCE_AT);
     code.add(&[0x53]); // push rbx
+    code.add(&[0x41, 0x54]); // push r12
+    code.add(&[0x41, 0x55]); // push r13
     code.add(&[0x48, 0x89, 0xfb]); // mov rbx, rdi
     code.add(&[0x31, 0xff]); // xor edi, edi
     code.with(&[0xff, 0x15], NEW_LIST * 8); // call PyList_New(0)
     code.add(&[0x48, 0x85, 0xc0]); // test rax, rax
     code.jump(0x74, Label::Run); // je
+    code.add(&[0x49, 0x89, 0xc4]); // mov r12, rax
     code.with(&[0x48, 0x8d, 0x3d], DEFINITION_AT); // lea rdi, its definition
     code.add(&[0x48, 0x89, 0xc6]); // mov rsi, rax
     code.add(&[0x31, 0xd2]); // xor edx, edx
     code.with(&[0xff, 0x15], NEW_FUNCTION * 8); // call PyCFunction_NewEx(definition, list, NULL)
-    code.add(&[0x48, 0x85, 0xc0]); // test rax, rax
+    code.add(&[0x49, 0x89, 0xc5]); // mov r13, rax
+    code.add(&[0x4c, 0x89, 0xe7]); // mov rdi, r12
+    code.with(&[0xff, 0x15], DROP * 8); // call Py_DecRef(list): the function has it
+    code.add(&[0x4d, 0x85, 0xed]); // test r13, r13
     code.jump(0x74, Label::Run); // je
     code.with(&[0x48, 0x8d, 0x3d], NAME_AT); // lea rdi, its name
-    code.add(&[0x48, 0x89, 0xc6]); // mov rsi, rax
+    code.add(&[0x4c, 0x89, 0xee]); // mov rsi, r13
     code.with(&[0xff, 0x15], SET_IN_SYS * 8); // call PySys_SetObject(name, function)
+    code.add(&[0x4c, 0x89, 0xef]); // mov rdi, r13
+    code.with(&[0xff, 0x15], DROP * 8); // call Py_DecRef(function): `sys` has it
     code.label(Label::Run);
     code.with(&[0xff, 0x15], CLEAR_ERROR * 8); // call PyErr_Clear(): there was no memory
     code.add(&[0x48, 0x89, 0xdf]); // mov rdi, rbx
+    code.add(&[0x41, 0x5d]); // pop r13
+    code.add(&[0x41, 0x5c]); // pop r12
     code.add(&[0x5b]); // pop rbx
     code.with(&[0xff, 0x25], RUN * 8); // jmp PyRun_SimpleString(text)
     code

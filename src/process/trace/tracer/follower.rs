@@ -332,7 +332,9 @@ impl Follower {
         self.tripwires.forget_thread(tid);
         self.watchpoints.forget(pid);
         self.watchpoints.forget_thread(tid);
-        self.aside.remove(&tid);
+        // Those of its other threads are gone without a word.
+        self.aside
+            .retain(|aside| self.tracees.get(*aside).is_some());
         self.held
             .retain(|held| self.tracees.get(*held).is_some() || *held == tid);
         let stands_still = self.interests.exec;

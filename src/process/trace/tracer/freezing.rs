@@ -119,6 +119,14 @@ impl Follower {
         Ok(true)
     }
 
+    /// A thread that was set aside goes on with the others of its process: at once, or when that is not kept still for another any more.
+    pub fn let_go_of_aside(&mut self, pid: Pid, tid: Tid) {
+        if self.aside.remove(&tid) && !self.frozen.contains_key(&pid) {
+            // It fails for one that was killed meanwhile, whose end is told.
+            let _ = self.go_on(tid, true);
+        }
+    }
+
     /// The registers of a thread that stands still.
     pub fn registers(&self, tid: Tid) -> Result<Registers, TraceError> {
         registers::general(tid).map(Registers::from)

@@ -169,10 +169,21 @@ impl Follower {
             }
         }
         self.forget_hold();
-        self.frozen.remove(&pid);
+        self.forget_stops(pid);
         self.tracees.remove_process(pid);
         self.tell(TraceEvent::Released { pid });
         Ok(())
+    }
+
+    /// What its threads stood still for: they are followed no longer.
+    fn forget_stops(&mut self, pid: Pid) {
+        self.frozen.remove(&pid);
+        self.leaving.remove(&pid);
+        for (tid, _) in self.tracees.of_process(pid) {
+            self.aside.remove(&tid);
+            self.faults.forget(tid);
+            self.tripwires.forget_thread(tid);
+        }
     }
 
     pub(super) fn release_all(&mut self) {

@@ -139,28 +139,38 @@ fn share_memory(one: Pid, other: Pid) -> bool {
 }
 
 impl Follower {
-    /// Puts tripwires into a process, beside those that it has.
-    pub fn string(&mut self, pid: Pid, places: &[Addr]) -> Result<(), TraceError> {
+    /// Puts tripwires into a process, beside those that it has. `before` is told of all of them before there is a byte in the process: whatever ends
+    /// pmdb, somebody else knows of each.
+    pub fn string(
+        &mut self,
+        pid: Pid,
+        places: &[Addr],
+        before: impl FnOnce(&Replaced),
+    ) -> Result<(), TraceError> {
         let memory = self.memory(pid)?;
         let strung = self.tripwires.strung.entry(pid).or_default();
+        let mut fresh = Vec::new();
         for &place in places {
-            if strung.places.contains_key(&place) {
-                continue;
-            }
             let mut code = Code::default();
             // The last instruction before the end of a mapping is shorter.
             let count = memory.read_at(&mut code, place.0);
             count.map_err(|error| failed(pid, place, "read", &error))?;
-            if code[0] == BREAKPOINT {
-                // Somebody else's.
-                continue;
+            // If there is one that is not ours, it is somebody else's.
+            if code[0] != BREAKPOINT && !strung.places.contains_key(&place) {
+                fresh.push((place, code));
             }
-            if !strung.is_lifted {
-                memory
-                    .write_all_at(&[BREAKPOINT], place.0)
-                    .map_err(|error| failed(pid, place, "changed", &error))?;
+        }
+        strung.places.extend(fresh.iter().copied());
+        let is_lifted = strung.is_lifted;
+        if let Some(replaced) = self.replaced(pid).filter(|_| !fresh.is_empty()) {
+            before(&replaced);
+        }
+        for (at, (place, _)) in fresh.iter().enumerate().filter(|_| !is_lifted) {
+            if let Err(error) = memory.write_all_at(&[BREAKPOINT], place.0) {
+                let unset: Vec<Addr> = fresh[at..].iter().map(|(place, _)| *place).collect();
+                self.forget_places(pid, &unset);
+                return Err(failed(pid, *place, "changed", &error));
             }
-            strung.places.insert(place, code);
         }
         Ok(())
     }

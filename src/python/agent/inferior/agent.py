@@ -407,6 +407,9 @@ class Agent(Commands, Levels, Arrivals):
         if sys.__dict__.get(OWN_NAME) is self:
             del sys.__dict__[OWN_NAME]
         sys.__dict__.pop("_pmdb_entrance", None)
+        gives_back = self.engine.gives_back_code()
+        if last_words is not None and "id" in last_words:
+            last_words["gives_back"] = gives_back
         if last_words is not None:
             self.channel.send(last_words)
         self.channel.close()

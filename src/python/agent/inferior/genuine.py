@@ -8,7 +8,7 @@ import posix
 
 NEEDED = {
     "builtins": ("repr", "len", "eval", "exec", "compile", "isinstance", "getattr", "hasattr", "setattr", "id", "iter", "next", "any", "all", "ord"),
-    "sys": ("settrace", "gettrace", "_getframe", "_current_frames", "getrecursionlimit", "setrecursionlimit", "exc_info", "call_tracing"),
+    "sys": ("settrace", "gettrace", "_getframe", "_current_frames", "getrecursionlimit", "setrecursionlimit", "exc_info", "call_tracing", "getrefcount"),
     "posix": ("read", "readv", "write", "close", "fstat", "getpid", "times", "set_blocking", "sched_yield"),
     "_thread": ("allocate_lock", "get_ident", "get_native_id", "start_new_thread"),
 }

@@ -26,6 +26,11 @@ class Monitoring(Tracing):
         if learn_bytecode():
             self.agent.unwinding = Unwinding(self.agent)
 
+    def gives_back_code(self):
+        if self.agent.unwinding is not None:
+            self.agent.unwinding.filter.function = None
+        return give_back()
+
     def catch(self, is_wanted):
         """Has what is raised reported, by the tool of the breakpoints if there is one."""
         self.is_catching = is_wanted

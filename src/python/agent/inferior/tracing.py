@@ -12,6 +12,10 @@ class Tracing:
         self.before = {}
         self.new_threads = NewThreads(self)
 
+    def gives_back_code(self):
+        """At the end: whether nothing refers to machine code of pmdb any more."""
+        return False
+
     def is_set(self):
         return gettrace() is self.callback
 
