@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::module::Place;
 use super::{Module, Svma, image};
 use crate::model::Addr;
-use crate::process::elf::{Elf, load_bias};
+use crate::process::elf::{Elf, FileIdentity, file_identity, load_bias};
 use crate::process::{Backing, Mapping, Process, ProcessError, ReadError};
 
 /// Files that were parsed, for all processes that map them.
@@ -20,19 +19,10 @@ pub struct ParsedModules(Mutex<HashMap<FileIdentity, Parsed>>);
 /// A module, or why the file is none.
 type Parsed = Result<Arc<Module>, Arc<str>>;
 
-/// What tells one state of a file from another: device, inode, size, and when it was written to, in nanoseconds.
-type FileIdentity = (u64, u64, u64, i64, i64);
-
 impl ParsedModules {
     fn of(&self, file: &File, place: Place) -> Parsed {
         let metadata = file.metadata().map_err(|error| error.to_string())?;
-        let identity = (
-            metadata.dev(),
-            metadata.ino(),
-            metadata.size(),
-            metadata.mtime(),
-            metadata.mtime_nsec(),
-        );
+        let identity = file_identity(&metadata);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let parse = || {
             let parsed = Elf::open(file).and_then(|elf| Module::new(elf, Some(place)));
@@ -107,6 +97,15 @@ impl<'p> LoadedModules<'p> {
         });
         known.insert(mapping.start.0, code.clone());
         Some(code)
+    }
+
+    /// Has the names indexed of the modules whose debug information was looked at so far, while nobody waits for them.
+    pub fn index_names_in_background(&self) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let modules = known.values().filter_map(|code| code.module.as_ref().ok());
+        for loaded in modules {
+            loaded.module.index_names_in_background();
+        }
     }
 
     /// The memory around an address that can be read as one.

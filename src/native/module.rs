@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::SourceFrame;
@@ -25,6 +26,7 @@ pub struct Module {
     /// Where its debug information is looked for; nothing for an image in memory.
     place: Option<Place>,
     debug_information: OnceLock<Option<DebugInformation>>,
+    names_are_wanted: AtomicBool,
 }
 
 /// Where a module's file is.
@@ -48,6 +50,7 @@ impl Module {
             symbols: OnceLock::new(),
             place,
             debug_information: OnceLock::new(),
+            names_are_wanted: AtomicBool::new(false),
         })
     }
 
@@ -110,6 +113,24 @@ impl Module {
     pub fn code_of_line(&self, file: &str, line: u32) -> Vec<(Svma, Svma, String)> {
         self.debug_information()
             .map_or(Vec::new(), |it| it.code_of_line(file, line))
+    }
+
+    /// Has the names of the debug information indexed meanwhile, so that nobody waits who asks for one. Only if there was a look at
+    /// it before.
+    pub(super) fn index_names_in_background(self: &Arc<Module>) {
+        let is_read = matches!(self.debug_information.get(), Some(Some(_)));
+        if !is_read || self.names_are_wanted.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let module = self.clone();
+        // If there can be no thread, who asks for a name waits for the index.
+        let _ = std::thread::Builder::new()
+            .name("names".to_owned())
+            .spawn(move || {
+                module
+                    .debug_information()
+                    .map(DebugInformation::index_names)
+            });
     }
 
     /// Nothing if there is none, or it cannot be read.

@@ -1,9 +1,10 @@
 //! What pmdb needs to know of an ELF file before any debug information: where it is loaded, what it exports,
 //! which build it is.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 
 use memmap2::Mmap;
 use object::elf::{PF_R, PF_W, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
@@ -35,6 +36,20 @@ const MOST_BLOOM_WORDS: u32 = 1 << 24;
 #[derive(Debug)]
 pub struct Elf {
     bytes: Bytes,
+    identity: Option<FileIdentity>,
+}
+
+/// What tells one state of a file from another: device, inode, size, and when it was written to, in seconds and nanoseconds.
+pub type FileIdentity = (u64, u64, u64, i64, i64);
+
+pub fn file_identity(metadata: &Metadata) -> FileIdentity {
+    (
+        metadata.dev(),
+        metadata.ino(),
+        metadata.size(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+    )
 }
 
 #[derive(Debug)]
@@ -80,15 +95,24 @@ pub struct LoadSegment {
 
 impl Elf {
     pub fn open(file: &File) -> Result<Elf, ElfError> {
-        let length = file.metadata()?.len();
-        let cut = (length > LARGEST).then_some(LARGEST as usize);
-        let bytes = Bytes::File(map(file, cut)?);
-        Ok(Elf { bytes })
+        let metadata = file.metadata()?;
+        let cut = (metadata.len() > LARGEST).then_some(LARGEST as usize);
+        Ok(Elf {
+            bytes: Bytes::File(map(file, cut)?),
+            identity: Some(file_identity(&metadata)),
+        })
     }
 
     pub fn copied(image: Vec<u8>) -> Elf {
-        let bytes = Bytes::Copy(image);
-        Elf { bytes }
+        Elf {
+            bytes: Bytes::Copy(image),
+            identity: None,
+        }
+    }
+
+    /// Nothing for an image.
+    pub fn identity(&self) -> Option<FileIdentity> {
+        self.identity
     }
 
     /// The whole file.

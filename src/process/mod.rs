@@ -21,6 +21,7 @@ pub mod still;
 pub mod sysv;
 pub mod trace;
 mod user;
+pub mod user_cache;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

@@ -227,8 +227,10 @@ impl Inferior {
                 let frames = frames.map(|frame| look.describe(frame, None)).collect();
                 (frames, python.evaluations)
             });
+            let calls = calls(&stack, &modules);
+            modules.index_names_in_background();
             Some(Read {
-                calls: calls(&stack, &modules),
+                calls,
                 stack,
                 python,
             })

@@ -113,3 +113,70 @@ fn split_units_are_found_beside_the_program() {
     assert!(packed.with_extension("dwp").exists());
     agrees_with_itself(&packed, &open(&packed));
 }
+
+/// What a command answers to the lines whose cache is in a folder of its own.
+fn with_cache(folder: &Path, pid: u32) -> String {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pmdb"));
+    command.args(["attach", &pid.to_string()]);
+    command.env("XDG_CACHE_HOME", folder).env("NO_COLOR", "1");
+    crate::support::run(command, "where\ninfo types *::Point\n").stdout
+}
+
+#[test]
+fn what_was_decompressed_and_indexed_is_kept_for_later_commands() {
+    let program = crate::prompt::rust();
+    let compressed = program.with_file_name("values-compressed");
+    let words = [
+        "--compress-debug-sections=zlib",
+        text(&program),
+        text(&compressed),
+    ];
+    if !tool("objcopy", &words) {
+        return;
+    }
+    let waiting = crate::values::Waiting::start(&compressed);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let answers = || with_cache(folder.path(), waiting.pid());
+    let first = answers();
+    assert!(
+        first.contains("values.rs(") && first.contains("values::Point"),
+        "{first}"
+    );
+
+    let kept: Vec<PathBuf> = std::fs::read_dir(folder.path().join("pmdb"))
+        .expect("something is kept")
+        .map(|entry| entry.expect("it can be listed").path())
+        .collect();
+    let of = |prefix: &str| {
+        let is_it = |path: &&PathBuf| text(path).contains(&format!("/pmdb/{prefix}-"));
+        kept.iter().filter(is_it).collect::<Vec<_>>()
+    };
+    assert!(
+        !of("section").is_empty() && !of("names").is_empty(),
+        "{kept:?}"
+    );
+    assert_eq!(answers(), first);
+
+    // Nobody else can have written what is taken for ours.
+    let spoil = |path: &Path, mode| {
+        let length = std::fs::metadata(path).expect("it is there").len() as usize;
+        std::fs::write(path, vec![0; length]).expect("it can be written");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(path, mode).expect("it can be set");
+    };
+    for path in &kept {
+        spoil(path, 0o622);
+    }
+    assert_eq!(answers(), first);
+    // And it is used: without the right names none is found, and without the right sections no line.
+    of("names").into_iter().for_each(|path| spoil(path, 0o600));
+    let without = answers();
+    assert!(
+        without.contains("values.rs(") && !without.contains("values::Point"),
+        "{without}"
+    );
+    of("section")
+        .into_iter()
+        .for_each(|path| spoil(path, 0o600));
+    assert!(!answers().contains("values.rs("));
+}

@@ -17,6 +17,17 @@ pub struct Functions {
     functions: Vec<Function>,
     /// Indexes into `functions`.
     by_address: RangeTable<u32>,
+    /// Whether functions that lie in others may be missing.
+    pub are_outer: bool,
+}
+
+/// Which functions of a unit are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those whose entries do not lie in another function's, where the compiler says how to pass over the inside of that. In
+    /// optimised code that is most of a unit.
+    Outer,
+    All,
 }
 
 pub struct Function {
@@ -45,15 +56,18 @@ pub struct InlinedCall {
 }
 
 impl Functions {
-    /// Goes over all entries of the unit; what stands behind damage is left out.
-    pub fn of(within: UnitIn<'_, '_>) -> (Functions, Option<gimli::Error>) {
+    /// Goes over the entries of the unit; what stands behind damage is left out.
+    pub fn of(within: UnitIn<'_, '_>, wanted: Wanted) -> (Functions, Option<gimli::Error>) {
         let (mut functions, mut ranges) = (Vec::new(), Vec::new());
-        let damage = collect_functions(within, &mut functions, &mut ranges).err();
+        let mut are_outer = false;
+        let into = (&mut functions, &mut ranges, &mut are_outer);
+        let damage = collect_functions(within, wanted, into).err();
         let by_address = RangeTable::new(ranges);
         (
             Functions {
                 functions,
                 by_address,
+                are_outer,
             },
             damage,
         )
@@ -68,8 +82,8 @@ impl Functions {
 
 fn collect_functions(
     within: UnitIn<'_, '_>,
-    functions: &mut Vec<Function>,
-    ranges: &mut Vec<(gimli::Range, u32)>,
+    wanted: Wanted,
+    (functions, ranges, are_outer): (&mut Vec<Function>, &mut Vec<(gimli::Range, u32)>, &mut bool),
 ) -> Result<(), gimli::Error> {
     let mut entries = within.reading().entries_raw(None)?;
     let mut attributes = Vec::new();
@@ -97,8 +111,27 @@ fn collect_functions(
                 inlined: OnceLock::new(),
             });
         }
+        if wanted == Wanted::Outer
+            && abbreviation.has_children()
+            && let Some(sibling) = sibling(&attributes)
+            && sibling.0 > entries.next_offset().0
+            && let Ok(behind) = within.reading().entries_raw(Some(sibling))
+        {
+            *are_outer = true;
+            entries = behind;
+        }
     }
     Ok(())
+}
+
+/// Where the next entry is that does not lie in this one (DWARF 5, section 2.3).
+fn sibling(attributes: &[Attribute<Slice<'_>>]) -> Option<UnitOffset> {
+    let mut attributes = attributes.iter();
+    let sibling = attributes.find(|attribute| attribute.name() == gimli::DW_AT_sibling)?;
+    match sibling.value() {
+        AttributeValue::UnitRef(offset) => Some(offset),
+        _ => None,
+    }
 }
 
 /// Where an entry's code is (DWARF 5, section 2.17). Ranges that cannot be read are left out.
@@ -267,6 +300,6 @@ fn name_of<'s, 'a>(entry: EntryRef<'s, 'a>, module: &'s Module<'a>) -> Option<Ar
             None => break,
         }
     }
-    let path = at.within.scopes().path(at.offset);
+    let path = at.path();
     Some(format!("{path}{}", plain?).into())
 }

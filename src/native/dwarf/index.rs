@@ -1,15 +1,18 @@
 //! The names of a module: of its statics, its functions and its types. Made when one is first asked for by name, by a pass over all
-//! entries of all units, several units at a time; what is kept of each is a hash and where it is.
+//! entries of all units, several units at a time; what is kept of each is a hash and where it is. Commands that come later find the
+//! index of a large module in the user's cache.
 
 use std::hash::{Hash, Hasher};
 
 use gimli::{AttributeValue, UnitOffset};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use memmap2::Mmap;
 use rustc_hash::FxHasher;
 
 use super::module::Module;
+use super::parallel::for_each;
 use super::sections::Slice;
 use super::unit::{EntryRef, UnitIn};
+use crate::process::user_cache;
 
 /// More are not kept: 24 bytes for each.
 const MOST_NAMES: usize = 1 << 24;
@@ -22,10 +25,24 @@ pub enum Sort {
 }
 
 /// Sorted by sort and hash.
-#[derive(Default)]
 pub struct NameIndex {
-    entries: Vec<Named>,
+    entries: Entries,
 }
+
+enum Entries {
+    Made(Vec<Named>),
+    /// By an earlier command, each in [`RECORD`] bytes.
+    Kept(Mmap),
+}
+
+/// Of an entry in a file: its hash, unit, offset and sort, each in little-endian.
+const RECORD: usize = 20;
+/// An index of fewer is as quickly made as read.
+const FEWEST_KEPT: usize = 5_000;
+/// Of all indexes that are kept, in bytes.
+const MOST_KEPT: u64 = 512 << 20;
+/// The number goes up when what is written changes.
+const PREFIX: &str = "names-1-";
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Named {
@@ -43,38 +60,108 @@ fn hash_of(name: &[u8]) -> u64 {
 
 impl NameIndex {
     pub fn of(module: &Module<'_>) -> NameIndex {
-        let mut entries: Vec<Named> = (0..module.unit_count())
-            .into_par_iter()
-            .flat_map_iter(|index| {
-                let mut names = Vec::new();
-                if let Some(unit) = module.unit_at(index) {
-                    // What stands behind damage is left out; the list of functions complains of it.
-                    let _ = collect(unit, index as u32, &mut names);
-                }
-                names
-            })
-            .collect();
-        entries.truncate(MOST_NAMES);
+        let kept_as = kept_as(module);
+        if let Some(entries) = kept_as.as_ref().and_then(|name| user_cache::map_any(name)) {
+            return NameIndex {
+                entries: Entries::Kept(entries),
+            };
+        }
+        let names = for_each(module.unit_count(), |index| {
+            let mut names = Vec::new();
+            // What stands behind damage is left out; the list of functions complains of it.
+            let unit = module.unit_at(index);
+            let _ = unit.map(|unit| collect(unit, index as u32, &mut names));
+            names
+        });
+        let mut entries: Vec<Named> = names.into_iter().flatten().take(MOST_NAMES).collect();
         entries.sort_unstable();
-        NameIndex { entries }
+        if let Some(name) = kept_as.filter(|_| entries.len() >= FEWEST_KEPT && !module.is_split()) {
+            let records: Vec<[u8; RECORD]> = entries.iter().map(Named::record).collect();
+            user_cache::write(&name, &[records.as_flattened()]);
+            user_cache::remove_oldest(PREFIX, MOST_KEPT);
+        }
+        NameIndex {
+            entries: Entries::Made(entries),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match &self.entries {
+            Entries::Made(entries) => entries.len(),
+            Entries::Kept(bytes) => bytes.as_chunks::<RECORD>().0.len(),
+        }
+    }
+
+    fn get(&self, number: usize) -> Option<Named> {
+        match &self.entries {
+            Entries::Made(entries) => entries.get(number).copied(),
+            Entries::Kept(bytes) => bytes.as_chunks().0.get(number).map(Named::from_record),
+        }
+    }
+
+    /// The entries from the first on that does not come before what is wanted.
+    fn behind(&self, comes_before: impl Fn(&Named) -> bool) -> impl Iterator<Item = Named> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.get(middle).is_some_and(|entry| comes_before(&entry)) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        (low..self.len()).map_while(|number| self.get(number))
     }
 
     fn named<'i>(&'i self, sort: Sort, name: &str) -> impl Iterator<Item = Named> + 'i {
         let wanted = (sort, hash_of(name.as_bytes()));
-        let begin = self
-            .entries
-            .partition_point(|entry| (entry.sort, entry.hash) < wanted);
-        let behind = self.entries[begin..].iter();
-        behind
-            .take_while(move |entry| (entry.sort, entry.hash) == wanted)
-            .copied()
+        let behind = self.behind(move |entry| (entry.sort, entry.hash) < wanted);
+        behind.take_while(move |entry| (entry.sort, entry.hash) == wanted)
     }
 
     fn of_sort(&self, sort: Sort) -> impl Iterator<Item = Named> + '_ {
-        let begin = self.entries.partition_point(|entry| entry.sort < sort);
-        let behind = self.entries[begin..].iter();
-        behind.take_while(move |entry| entry.sort == sort).copied()
+        let behind = self.behind(move |entry| entry.sort < sort);
+        behind.take_while(move |entry| entry.sort == sort)
     }
+}
+
+impl Named {
+    fn record(&self) -> [u8; RECORD] {
+        let mut record = [0; RECORD];
+        record[..8].copy_from_slice(&self.hash.to_le_bytes());
+        record[8..12].copy_from_slice(&self.unit.to_le_bytes());
+        record[12..16].copy_from_slice(&self.offset.to_le_bytes());
+        record[16..].copy_from_slice(&(self.sort as u32).to_le_bytes());
+        record
+    }
+
+    fn from_record(record: &[u8; RECORD]) -> Named {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = *record;
+        let (numbers, _) = rest.as_chunks();
+        let number = |at: usize| {
+            numbers
+                .get(at)
+                .map_or(0, |bytes| u32::from_le_bytes(*bytes))
+        };
+        Named {
+            hash: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            unit: number(0),
+            offset: number(1),
+            sort: match number(2) {
+                0 => Sort::Static,
+                1 => Sort::Function,
+                _ => Sort::Type,
+            },
+        }
+    }
+}
+
+/// The name of a module's index in the cache: of this state of its file.
+fn kept_as(module: &Module<'_>) -> Option<String> {
+    let identity = module.file_identity()?;
+    Some(format!(
+        "{PREFIX}{:x}",
+        md5::compute(format!("{identity:?}"))
+    ))
 }
 
 impl<'a> Module<'a> {

@@ -7,9 +7,11 @@
 mod debug_file;
 mod functions;
 mod index;
+mod kept_sections;
 mod lines;
 mod module;
 mod names;
+mod parallel;
 mod problems;
 mod ranges;
 mod scopes;
@@ -165,6 +167,13 @@ impl DebugInformation {
     ) -> Result<Answer, ExpressionError> {
         self.parsed
             .with_dependent(|_, module| expression::answer(module, around, question, limits))
+    }
+
+    /// Makes the index of its names, or reads it where an earlier command has made it.
+    pub(in crate::native) fn index_names(&self) {
+        self.parsed.with_dependent(|_, module| {
+            module.index();
+        });
     }
 
     /// The names of functions or types that suit, with their paths.

@@ -3,11 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use gimli::{AttributeValue, DebugTypeSignature, Dwarf, DwarfPackage};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::debug_file::{DebugFile, Relocated};
 use super::functions::code_ranges;
 use super::index::NameIndex;
+use super::parallel::for_each;
 use super::problems::Problems;
 use super::ranges::RangeTable;
 use super::sections::{Kept, Sections, Slice, empty};
@@ -15,7 +15,7 @@ use super::separate::{Origin, SplitName, open_package, open_split};
 use super::unit::{EntryRef, Unit, UnitIn};
 use super::{SourceFile, SourceLocation};
 use crate::native::SourceFrame;
-use crate::process::elf::Elf;
+use crate::process::elf::{Elf, FileIdentity};
 
 /// What outlives the parsed information, which borrows from it.
 pub struct Owner {
@@ -73,6 +73,17 @@ impl<'a> Module<'a> {
         self.supplementary.as_ref()
     }
 
+    /// Of the file that has the debug information.
+    pub fn file_identity(&self) -> Option<FileIdentity> {
+        self.owner.file.identity()
+    }
+
+    /// Whether what it says lies also in files that are not known by its own.
+    pub fn is_split(&self) -> bool {
+        let mut units = (0..self.unit_count()).filter_map(|index| self.main.compile_unit(index));
+        units.any(|unit| unit.parsed.dwo_id.is_some())
+    }
+
     /// Those of the file itself.
     pub fn unit_count(&self) -> usize {
         self.main.unit_count()
@@ -96,10 +107,7 @@ impl<'a> Module<'a> {
             .unwrap_or(at);
         let name = declared.read().ok()?.attr_value(gimli::DW_AT_name)?;
         let name = declared.within.text(name)?;
-        Some(format!(
-            "{}{name}",
-            declared.within.scopes().path(declared.offset)
-        ))
+        Some(format!("{}{name}", declared.path()))
     }
 
     /// Where the code of a line is, in the files that suit.
@@ -108,17 +116,15 @@ impl<'a> Module<'a> {
         suits: &(dyn Fn(&SourceFile) -> bool + Sync),
         line: u32,
     ) -> Vec<(gimli::Range, Arc<SourceFile>)> {
-        (0..self.main.unit_count())
-            .into_par_iter()
-            .filter_map(|index| self.main.compile_unit(index))
-            .flat_map_iter(|unit| {
-                let unit = UnitIn {
-                    file: &self.main,
-                    unit,
-                };
-                unit.lines().code_of(&|file| suits(file), line)
-            })
-            .collect()
+        let code = for_each(self.main.unit_count(), |index| {
+            let unit = self.main.compile_unit(index)?;
+            let unit = UnitIn {
+                file: &self.main,
+                unit,
+            };
+            Some(unit.lines().code_of(&|file| suits(file), line))
+        });
+        code.into_iter().flatten().flatten().collect()
     }
 
     pub fn index(&self) -> &NameIndex {
@@ -142,7 +148,7 @@ impl<'a> Module<'a> {
         let lines = unit.lines();
         let location = lines.location(address);
         let entries = self.entries(unit);
-        let Some(function) = entries.functions().at(address) else {
+        let Some(function) = entries.function_at(address) else {
             return location
                 .into_iter()
                 .map(|at| source_frame(None, Some(at), false))
@@ -166,7 +172,7 @@ impl<'a> Module<'a> {
     pub fn scopes_at(&self, address: u64) -> Vec<EntryRef<'_, 'a>> {
         let function = self.units_at(address).find_map(|unit| {
             let entries = self.entries(unit);
-            Some((entries, entries.functions().at(address)?))
+            Some((entries, entries.function_at(address)?))
         });
         let Some((entries, function)) = function else {
             return Vec::new();
@@ -238,18 +244,16 @@ impl<'a> Module<'a> {
         self.for_each_listed(|index, set| {
             listed[index as usize] = set.entries().next().is_ok_and(|entry| entry.is_some())
         });
-        let ranges: Vec<_> = (0..self.main.unit_count())
-            .into_par_iter()
-            .filter(|&index| !listed[index])
-            .flat_map_iter(|index| {
-                let ranges = self.main.compile_unit(index).map(|unit| self.claimed(unit));
-                ranges
-                    .into_iter()
-                    .flatten()
-                    .map(move |range| (range, index as u32))
-            })
-            .collect();
-        RangeTable::new(ranges)
+        let unlisted: Vec<usize> = (0..listed.len()).filter(|&index| !listed[index]).collect();
+        let ranges = for_each(unlisted.len(), |number| {
+            let index = unlisted[number];
+            let ranges = self.main.compile_unit(index).map(|unit| self.claimed(unit));
+            let ranges = ranges.into_iter().flatten();
+            ranges
+                .map(|range| (range, index as u32))
+                .collect::<Vec<_>>()
+        });
+        RangeTable::new(ranges.into_iter().flatten())
     }
 
     fn claimed(&self, unit: &Unit<'a>) -> Vec<gimli::Range> {

@@ -7,11 +7,13 @@ use std::io::Read;
 
 use elsa::sync::FrozenVec;
 use gimli::{EndianSlice, LittleEndian, SectionId};
+use memmap2::Mmap;
 use object::read::elf::ElfFile64;
 use object::{CompressionFormat, Object, ObjectSection};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::DwarfError;
+use super::kept_sections::{self, Key};
+use super::parallel::for_each;
 use crate::process::elf::Elf;
 
 /// Bytes of debug information, read in place.
@@ -50,6 +52,7 @@ const WANTED: [SectionId; 16] = [
 pub struct Kept {
     files: FrozenVec<Box<Elf>>,
     decompressed: FrozenVec<Vec<u8>>,
+    mapped: FrozenVec<Box<Mmap>>,
 }
 
 /// Which names the sections of a file have.
@@ -82,18 +85,29 @@ impl<'a> Sections<'a> {
     /// decompressed is an error: what refers into it would be misread.
     pub fn read(kept: &'a Kept, file: &'a Elf, naming: Naming) -> Result<Sections<'a>, DwarfError> {
         let elf: ElfFile64<'a, object::LittleEndian> = ElfFile64::parse(file.bytes())?;
-        let found: Result<Vec<_>, DwarfError> = WANTED
-            .into_par_iter()
+        let wanted: Vec<_> = WANTED
+            .into_iter()
             .filter_map(|id| {
                 let name = match naming {
                     Naming::Main => Some(id.name()),
                     Naming::Split => id.dwo_name(),
                 }?;
-                let section = find(&elf, name)?;
-                let bytes = contents(kept, name, &section);
-                Some(bytes.map(|bytes| (id, EndianSlice::new(bytes, LittleEndian))))
+                Some((id, name, find(&elf, name)?))
             })
             .collect();
+        let is_compressed = |(_, _, section): &(_, _, _)| {
+            let format = ObjectSection::compressed_file_range(section).map(|range| range.format);
+            !matches!(format, Ok(CompressionFormat::None))
+        };
+        let read = |number: usize| {
+            let (id, name, section) = &wanted[number];
+            let bytes = contents(kept, file, name, section)?;
+            Ok((*id, EndianSlice::new(bytes, LittleEndian)))
+        };
+        let found: Result<Vec<_>, DwarfError> = match wanted.iter().any(is_compressed) {
+            true => for_each(wanted.len(), read).into_iter().collect(),
+            false => (0..wanted.len()).map(read).collect(),
+        };
         Ok(Sections { found: found? })
     }
 
@@ -139,6 +153,7 @@ pub fn find<'e, 'a>(
 /// The bytes of a section.
 fn contents<'a>(
     kept: &'a Kept,
+    file: &Elf,
     name: &'static str,
     section: &impl ObjectSection<'a>,
 ) -> Result<&'a [u8], DwarfError> {
@@ -147,6 +162,12 @@ fn contents<'a>(
     let damaged = |why: String| DwarfError::Compressed { name, why };
     if length > LARGEST_SECTION {
         return Err(damaged(format!("it claims to be {length} bytes long")));
+    }
+    let key = Key::of(file, name, data.data, length);
+    if data.format != CompressionFormat::None
+        && let Some(bytes) = key.as_ref().and_then(kept_sections::read)
+    {
+        return Ok(kept.mapped.push_get(Box::new(bytes)));
     }
     let bytes = match data.format {
         CompressionFormat::None => return Ok(data.data),
@@ -165,6 +186,9 @@ fn contents<'a>(
             "{} of {length} bytes are there",
             bytes.len()
         )));
+    }
+    if let Some(key) = key {
+        kept_sections::write(&key, &bytes);
     }
     Ok(kept.decompressed.push_get(bytes))
 }

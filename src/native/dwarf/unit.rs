@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use gimli::{AttributeValue, DebuggingInformationEntry, UnitOffset, UnitRef};
 
 use super::debug_file::DebugFile;
-use super::functions::Functions;
+use super::functions::{Function, Functions, Wanted};
 use super::lines::LineTable;
 use super::module::Module;
 use super::scopes::Scopes;
@@ -19,7 +19,8 @@ pub struct Unit<'a> {
     pub parsed: gimli::Unit<Slice<'a>>,
     /// Where a skeleton's own entries are.
     pub split: OnceLock<Option<Box<DebugFile<'a>>>>,
-    functions: OnceLock<Functions>,
+    outer_functions: OnceLock<Functions>,
+    all_functions: OnceLock<Functions>,
     scopes: OnceLock<Scopes<'a>>,
     lines: OnceLock<LineTable>,
     vtables: OnceLock<Vtables>,
@@ -59,7 +60,8 @@ impl<'a> Unit<'a> {
         Unit {
             parsed,
             split: OnceLock::new(),
-            functions: OnceLock::new(),
+            outer_functions: OnceLock::new(),
+            all_functions: OnceLock::new(),
             scopes: OnceLock::new(),
             lines: OnceLock::new(),
             vtables: OnceLock::new(),
@@ -92,17 +94,41 @@ impl<'s, 'a> UnitIn<'s, 'a> {
         })
     }
 
-    pub fn functions(self) -> &'s Functions {
-        self.unit.functions.get_or_init(|| {
-            let (functions, damage) = Functions::of(self);
+    /// The function that has the code at an address: of nested ones the innermost.
+    pub fn function_at(self, address: u64) -> Option<&'s Function> {
+        let of = |wanted| {
+            let (functions, damage) = Functions::of(self, wanted);
             self.complain_of(damage);
             functions
-        })
+        };
+        let outer = self.unit.outer_functions.get_or_init(|| of(Wanted::Outer));
+        let found = outer.at(address);
+        if found.is_some() || !outer.are_outer {
+            return found;
+        }
+        let all = self.unit.all_functions.get_or_init(|| of(Wanted::All));
+        all.at(address)
     }
 
-    pub fn scopes(self) -> &'s Scopes<'a> {
+    fn scopes(self) -> &'s Scopes<'a> {
         // What damage there is, the functions complain of.
         self.unit.scopes.get_or_init(|| Scopes::of(self).0)
+    }
+
+    /// Whether names of its language have paths.
+    fn has_paths(self) -> bool {
+        let language = self.unit.language();
+        !matches!(
+            language,
+            Some(
+                gimli::DW_LANG_C
+                    | gimli::DW_LANG_C89
+                    | gimli::DW_LANG_C99
+                    | gimli::DW_LANG_C11
+                    | gimli::DW_LANG_C17
+                    | gimli::DW_LANG_Mips_Assembler
+            )
+        )
     }
 
     pub fn vtables(self) -> &'s Vtables {
@@ -161,6 +187,14 @@ impl<'s, 'a> UnitIn<'s, 'a> {
 }
 
 impl<'a> EntryRef<'_, 'a> {
+    /// What stands before its name: `alloc::vec::`.
+    pub fn path(self) -> String {
+        match self.within.has_paths() {
+            true => self.within.scopes().path(self.offset),
+            false => String::new(),
+        }
+    }
+
     pub fn read(self) -> Result<Entry<'a>, gimli::Error> {
         self.within.unit.parsed.entry(self.offset)
     }

@@ -147,7 +147,7 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
         let name = declared
             .within
             .text(declared.read().ok()?.attr_value(gimli::DW_AT_name)?)?;
-        let path = declared.within.scopes().path(declared.offset);
+        let path = declared.path();
         let (whole, wanted) = (format!("{path}{name}"), names.join("::"));
         if whole == wanted {
             return Some(1);

@@ -36,7 +36,7 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
         let (path, last) = split_path(name);
         let is_at = |at: &EntryRef<'s, 'a>| {
             path.is_empty() || {
-                let whole = at.within.scopes().path(at.offset);
+                let whole = at.path();
                 whole == path || whole.ends_with(&format!("::{path}"))
             }
         };

@@ -149,7 +149,7 @@ impl<'s, 'a> Type<'s, 'a> {
     /// The namespaces that it is declared in: `std::`.
     pub fn path(&self, module: &'s Module<'a>) -> String {
         let at = declaration(self.at, module);
-        at.within.scopes().path(at.offset)
+        at.path()
     }
 
     /// The name of the type itself, where [`Type::name`] is that of a typedef.
