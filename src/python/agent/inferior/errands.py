@@ -10,6 +10,8 @@ does not end before what is on its way has come. The program itself never meets 
 SOON, LONGEST_END, BETWEEN_LOOKS = 0.3, 1, 0.01
 # Turns of a loop in which whatever is on its way comes: the interpreter looks for it at least when it jumps back.
 TURNS = (0, 1, 2, 3)
+# What an errand has given that has given nothing.
+NOTHING = object()
 
 
 class GivenUp(KeyboardInterrupt):
@@ -36,22 +38,25 @@ class Errands:
 
     def run(self, what, *arguments):
         """Calls a function in which GivenUp may be raised, and gives back what it gives."""
-        thread = _thread.get_ident()
-        if thread in self.under_way:
+        thread, under_way = get_ident(), self.under_way
+        if thread in under_way:
             return what(*arguments)
-        number, results = next(self.numbers), []
+        number, result = next(self.numbers), NOTHING
         try:
             try:
-                self.under_way[thread] = number
-                results.append(what(*arguments))
+                under_way[thread] = number
+                result = what(*arguments)
             finally:
-                self.end(thread, number)
+                # The beginning of `end`, which is called where there is more to do: each hit of a condition comes by.
+                under_way.pop(thread, None)
+                if self.unwanted:
+                    self.end(thread, number)
         except BaseException as error:
             # Once more: it may have come in the middle of that.
             self.end(thread, number)
-            if not results or type(error) is not GivenUp:
+            if result is NOTHING or type(error) is not GivenUp:
                 raise
-        return results[0]
+        return result
 
     def end(self, thread, number):
         self.under_way.pop(thread, None)

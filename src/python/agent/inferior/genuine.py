@@ -57,6 +57,8 @@ def use_genuine(namespace):
     # The rest of `sys` is the program's: `sys.stdout`, `sys.modules` and their like.
     for name in NEEDED["sys"]:
         namespace[name.lstrip("_")] = own["sys"].get(name)
+    # Asked for at each hit of a breakpoint.
+    namespace["get_ident"] = own["_thread"]["get_ident"]
     namespace["MONITORING"] = own["sys"].get("monitoring")
 
 

@@ -15,11 +15,27 @@ class Hook:
         self.engine, self.breakpoints = engine, breakpoints
 
     def __call__(self):
+        # Each hit comes by here, so it calls as little as it can: a call costs as much as a tenth of a hit.
         engine = self.engine
         if engine is None:
             return
         try:
-            self.reached(engine, getframe(1))
+            thread, agent, frame = get_ident(), engine.agent, getframe(1)
+            busy = agent.busy
+            if thread in busy:
+                return
+            if self.breakpoints is None:
+                engine.exec_follows(frame)
+            # A traced frame has its line reported behind the hook.
+            elif frame.f_trace is None or not engine.traces(frame):
+                busy.add(thread)
+                try:
+                    message = agent.what_holds(frame, self.breakpoints)
+                finally:
+                    busy.discard(thread)
+                if message is not None or (frame.f_trace is not None and engine.traces(frame)):
+                    # Traced since the thread was interrupted meanwhile: the line that is reported now has had its hit.
+                    engine.stop_at_line(frame, message)
         except RecursionError as error:
             # As in `guarded`.
             if error is engine.agent.on_its_way:
@@ -27,23 +43,6 @@ class Hook:
             engine.agent.has_passed = True
         except BaseException as error:
             engine.agent.survives(error)
-
-    def reached(self, engine, frame):
-        thread, busy = _thread.get_ident(), engine.agent.busy
-        if thread in busy:
-            return
-        if self.breakpoints is None:
-            engine.exec_follows(frame)
-        # A traced frame has its line reported behind the hook.
-        elif frame.f_trace is None or not engine.traces(frame):
-            busy.add(thread)
-            try:
-                message = engine.agent.what_holds(frame, self.breakpoints)
-            finally:
-                busy.discard(thread)
-            if message is not None or engine.traces(frame):
-                # Traced since the thread was interrupted meanwhile: the line that is reported now has had its hit.
-                engine.stop_at_line(frame, message)
 
     def __reduce__(self):
         """Whoever sends code to another process, as cloudpickle does, sends a hook that does nothing."""
