@@ -43,6 +43,32 @@ def by_pmdb(pmdb, name, more=()):
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
+def arming(pmdb, rounds, mib=64, workers=2):
+    """Microseconds until a watch of so much is armed in so many processes."""
+    segment = shared_memory.SharedMemory(create=True, size=mib << 20)
+    segment.buf[:] = bytes([1]) * segment.size
+    children = []
+    try:
+        for _ in range(workers):
+            source, sink = os.pipe()
+            child = os.fork()
+            if child == 0:
+                os.close(sink)
+                os.read(source, 1)
+                os._exit(segment.buf[0] - 1)
+            os.close(source)
+            children.append((child, sink))
+        command = [pmdb, "shm", "watch", segment.name, "--for", "50ms", "--json", "--engine", "protection"]
+        answers = [subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout for _ in range(rounds)]
+        return [json.loads(answer.splitlines()[0])["armed_us"] for answer in answers], workers + 1
+    finally:
+        for child, sink in children:
+            os.close(sink)
+            os.waitpid(child, 0)
+        segment.close()
+        segment.unlink()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pmdb", default="target/release/pmdb")
@@ -69,6 +95,8 @@ def main():
                 f"{name:12}  read {speed['read']:6.2f}   pmdb {speed['pmdb']:6.2f} ({speed['pmdb'] / speed['read']:.2f} of read)"
                 f"   numpy {speed['numpy']:6.2f} (pmdb is {speed['pmdb'] / speed['numpy']:.1f} times as fast)"
             )
+        times, count = arming(options.pmdb, options.rounds)
+        print(f"arming a watch on 64 MiB in {count} processes: {min(times) / 1000:.2f} ms at best, {max(times) / 1000:.2f} at worst (goal 2)")
         own = by_pmdb(options.pmdb, segment.name)["statistics"]
         assert own["count"] == array.size and abs(own["mean"] - array.mean()) < 1e-12, own
     finally:

@@ -38,5 +38,5 @@ pub use thread::{GilState, Thread, ThreadState};
 pub use value::{LengthUnit, Value};
 pub use watch::{
     ElementChange, SegmentChange, SegmentEdit, SegmentWrite, WatchBegun, WatchEngine, WatchEvent,
-    WatchSummary, Writer,
+    WatchSummary, Writer, WritingThread,
 };

@@ -30,6 +30,8 @@ pub enum WatchEvent {
 pub enum WatchEngine {
     /// The debug registers of the processor, in every thread of every process that maps the segment.
     Hardware,
+    /// Pages that nobody may write to: each thread that is about to is let through alone.
+    Protection,
     /// Looking again and again: what has changed is seen, and not by whom.
     Polling,
 }
@@ -49,6 +51,8 @@ pub struct WatchBegun {
     pub end: u64,
     /// The processes that are watched.
     pub processes: Vec<Pid>,
+    /// How long it took to arm them. Microseconds.
+    pub armed_us: u64,
 }
 
 /// An element, before and after.
@@ -71,6 +75,8 @@ pub struct SegmentWrite {
     pub process: String,
     pub tid: Tid,
     pub thread: Option<String>,
+    /// How many elements, also those that are left out of `elements`.
+    pub count: u64,
     /// Those that have changed; if the same was written that was there, those that it may have been.
     pub elements: Vec<ElementChange>,
     /// The newest first; Python and native.
@@ -92,7 +98,10 @@ pub struct WatchSummary {
     pub writes: u64,
     /// Those that have an event of their own.
     pub shown: u64,
+    /// By thread and element.
     pub writers: Vec<Writer>,
+    /// By thread: what of its writes is counted by their elements, and what is not.
+    pub threads: Vec<WritingThread>,
     pub remarks: Vec<String>,
 }
 
@@ -110,6 +119,19 @@ pub struct SegmentEdit {
     pub new: String,
     /// Processes that map the segment.
     pub mappers: Vec<Pid>,
+}
+
+/// How often a thread has written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WritingThread {
+    pub pid: Pid,
+    pub process: String,
+    pub tid: Tid,
+    pub thread: Option<String>,
+    /// The first and the last element that it has written to.
+    pub lowest: u64,
+    pub highest: u64,
+    pub writes: u64,
 }
 
 /// How often a thread has written to an element.

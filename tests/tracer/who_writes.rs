@@ -126,20 +126,27 @@ impl Watching {
 
 #[test]
 fn every_writer_of_a_watched_element_is_named_and_every_write_counted() {
+    // Two threads of one process, and two of another; all threads of all.
+    for (elements, engine) in [(2..6, "hardware"), (0..16, "protection")] {
+        every_writer_is_named(elements, engine);
+    }
+}
+
+fn every_writer_is_named(elements: std::ops::Range<u64>, engine: &str) {
     on_each_python(|python| {
-        const COUNT: u64 = 8;
+        const COUNT: u64 = 5;
         let mut writing = Writing::start(python, COUNT);
-        // Two threads of one process, and two of another.
-        let part = format!("{}[2:6]", writing.name);
+        let part = format!("{}[{}:{}]", writing.name, elements.start, elements.end);
         let (watching, begun) = Watching::start(&["watch", &part, "--as", "f64"]);
-        assert_eq!(begun["engine"], "hardware", "{begun:#}");
+        assert_eq!(begun["engine"], engine, "{begun:#}");
         writing.go();
         writing.has_done(COUNT);
         let events = watching.rest();
         let summary = events.last().expect("it has ended");
-        assert_eq!(summary["writes"], 4 * COUNT, "{summary:#}");
+        let count = elements.end - elements.start;
+        assert_eq!(summary["writes"], count * COUNT, "{summary:#}");
         let writers = summary["writers"].as_array().expect("a list");
-        assert_eq!(writers.len(), 4, "{summary:#}");
+        assert_eq!(writers.len() as u64, count, "{summary:#}");
         for writer in writers {
             let index = writer["index"].as_u64().expect("a number");
             let (pid, tid) = writing.writers[index as usize];
@@ -153,7 +160,7 @@ fn every_writer_of_a_watched_element_is_named_and_every_write_counted() {
             .filter(|event| event["event"] == "written")
             .collect();
         assert!(
-            written.len() >= 4,
+            written.len() as u64 >= count,
             "the first of each at least: {events:#?}"
         );
         for write in written {
@@ -191,15 +198,126 @@ fn every_writer_of_a_watched_element_is_named_and_every_write_counted() {
 fn those_who_write_go_on_if_pmdb_is_killed() {
     let Some(python) = any_python() else { return };
     const COUNT: u64 = 400;
-    let mut writing = Writing::start(python, COUNT);
-    let part = format!("{}[2:6]", writing.name);
-    let words = ["watch", &part, "--as", "f64", "--limit", "1"];
-    let (mut watching, _) = Watching::start(&words);
-    writing.go();
-    while watching.next()["event"] != "written" {}
-    watching.signal(Signal::SIGKILL);
+    for range in ["[2:6]", "[2:12]"] {
+        let mut writing = Writing::start(python, COUNT);
+        let part = format!("{}{range}", writing.name);
+        let words = ["watch", &part, "--as", "f64", "--limit", "1"];
+        let (mut watching, _) = Watching::start(&words);
+        writing.go();
+        while watching.next()["event"] != "written" {}
+        watching.signal(Signal::SIGKILL);
+        watching.child.wait().expect("it is our child");
+        writing.has_done(COUNT);
+    }
+}
+
+/// The mappings of a segment in a process that the kernel tells of writes to: `uw` among the flags (proc_pid_smaps(5)).
+fn protected_mappings(pid: u32, name: &str) -> usize {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps")).expect("it is ours");
+    let mut is_it = false;
+    let protected = text.lines().filter(|line| {
+        // `7f10-7f20 rw-s 00000000 00:1a 42   /dev/shm/psm_1`
+        if line
+            .split(' ')
+            .next()
+            .is_some_and(|word| word.contains('-'))
+        {
+            is_it = line.ends_with(name);
+        }
+        is_it && line.starts_with("VmFlags:") && line.contains(" uw")
+    });
+    protected.count()
+}
+
+#[test]
+fn whatever_writes_is_seen_and_nothing_is_left_when_the_watcher_is_killed() {
+    const PROGRAM: &str = "\
+import os, sys
+from multiprocessing import shared_memory
+shared = shared_memory.SharedMemory(create=True, size=1 << 16)
+source, sink = os.pipe()
+pipe = open(source, 'rb', buffering=0)
+print('ready', shared.name, flush=True)
+for line in sys.stdin:
+    what = line.strip()
+    if what == 'copy':
+        shared.buf[100:20100] = bytes([1]) * 20000
+    elif what == 'read':
+        os.write(sink, bytes([2]) * 9000)
+        assert pipe.readinto(shared.buf[30000:39000]) == 9000
+    elif what == 'fork':
+        child = os.fork()
+        if child == 0:
+            shared.buf[50000] = 3
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    elif what == 'end':
+        break
+    print(sum(shared.buf), len(os.listdir('/proc/self/fd')), flush=True)
+shared.close()
+shared.unlink()
+";
+    let Some(python) = any_python() else { return };
+    let mut fixture = Fixture::python_text(python, PROGRAM, &[]);
+    let name = fixture.ready().to_string();
+    fixture.write_line("nothing");
+    let before = fixture.read_line();
+    let descriptors = before.split(' ').nth(1).expect("a number").to_string();
+    let (mut watching, begun) = Watching::start(&["watch", &name]);
+    assert_eq!(begun["engine"], "protection", "{begun:#}");
+    assert_eq!(protected_mappings(fixture.pid(), &name), 1);
+    let tell = |fixture: &mut Fixture, what: &str, sum: u64| {
+        fixture.write_line(what);
+        assert_eq!(fixture.read_line(), format!("{sum} {descriptors}"));
+    };
+    let counted = |events: &[Value]| -> u64 {
+        let counts = events
+            .iter()
+            .map(|event| event["count"].as_u64().unwrap_or(0));
+        counts.sum()
+    };
+    let mut until = |last: u64| {
+        let mut events = Vec::new();
+        loop {
+            let event = watching.next();
+            if event["event"] != "written" {
+                continue;
+            }
+            let elements = event["elements"].as_array().expect("a list");
+            let first = elements[0]["offset"].as_u64().expect("a number");
+            let end = first + event["count"].as_u64().expect("a number");
+            events.push(event);
+            if (first..end).contains(&last) {
+                return events;
+            }
+        }
+    };
+    tell(&mut fixture, "copy", 20_000);
+    // Some bytes are written twice by a copy that is made of overlapping pieces.
+    assert!(counted(&until(20_099)) >= 20_000 - 4096);
+    tell(&mut fixture, "read", 20_000 + 18_000);
+    let reads = until(38_999);
+    assert_eq!(counted(&reads[reads.len() - 3..]), 9000, "{reads:#?}");
+    for read in &reads[reads.len() - 3..] {
+        let note = read["note"].as_str().expect("text");
+        assert!(note.contains("read(2)"), "{read:#}");
+        let frames = read["frames"].as_array().expect("a list");
+        let newest = frames.iter().find(|frame| frame["language"] == "python");
+        assert_eq!(newest.expect("a Python frame")["line"], 13, "{read:#}");
+    }
+    tell(&mut fixture, "fork", 20_000 + 18_000 + 3);
+    let forked = until(50_000);
+    assert_ne!(forked[0]["pid"], fixture.pid(), "{forked:#?}");
+    // The process that watches, which is a child of pmdb.
+    let children = format!("/proc/{0}/task/{0}/children", watching.child.id());
+    let watcher = std::fs::read_to_string(children).expect("it lives");
+    let watcher: i32 = watcher.trim().parse().expect("one");
+    kill(unistd::Pid::from_raw(watcher), Signal::SIGKILL).expect("it lives");
     watching.child.wait().expect("it is our child");
-    writing.has_done(COUNT);
+    tell(&mut fixture, "copy", 20_000 + 18_000 + 3);
+    assert_eq!(protected_mappings(fixture.pid(), &name), 0);
+    fixture.write_line("end");
+    fixture.wait();
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub struct WatchLog {
     pub last: BTreeMap<(Pid, Tid), Vec<String>>,
 }
 
+/// Elements of one write that are shown.
+const MOST_ELEMENTS: usize = 8;
 /// Writers that are listed at the end.
 const MOST_WRITERS: usize = 50;
 
@@ -79,8 +81,11 @@ impl WatchLog {
 fn what(write: &SegmentWrite) -> String {
     let mut elements = write.elements.iter();
     let is_same = elements.all(|element| element.old == element.new);
-    let texts: Vec<String> = write.elements.iter().map(element_text).collect();
+    let shown = write.elements.iter().take(MOST_ELEMENTS);
+    let texts: Vec<String> = shown.map(element_text).collect();
+    let more = write.count.saturating_sub(texts.len() as u64);
     match &texts[..] {
+        some if more > 0 => format!("{}, … and {more} more", some.join(", ")),
         [one] => one.clone(),
         [] => "what could not be read".to_string(),
         several if is_same => format!("the same as before to one of {}", several.join(", ")),
@@ -117,6 +122,11 @@ fn write_begun(out: &mut dyn Write, begun: &WatchBegun, palette: Palette) -> io:
             let pids: Vec<String> = begun.processes.iter().map(Pid::to_string).collect();
             let pids = compress(pids.iter().map(String::as_str));
             format!("hardware watchpoints in all threads of {pids}")
+        }
+        WatchEngine::Protection => {
+            let pids: Vec<String> = begun.processes.iter().map(Pid::to_string).collect();
+            let pids = compress(pids.iter().map(String::as_str));
+            format!("write protection (userfaultfd) in {pids}")
         }
         WatchEngine::Polling => "polling".to_string(),
     };
@@ -169,9 +179,17 @@ fn write_summary(out: &mut dyn Write, summary: &WatchSummary, palette: Palette) 
         (all, shown) => format!("{all} {writes}, {shown} of them shown."),
     };
     writeln!(out, "{}", palette.paint(Role::Heading, text))?;
+    if summary.writers.len() > MOST_WRITERS {
+        write_threads(out, summary)?;
+    }
     let mut writers: Vec<_> = summary.writers.iter().collect();
     writers.sort_by_key(|writer| std::cmp::Reverse(writer.writes));
-    for writer in writers.iter().take(MOST_WRITERS) {
+    // Of very many, the few that were written most say nothing.
+    let most = match writers.len() {
+        0..=MOST_WRITERS => MOST_WRITERS,
+        _ => MOST_ELEMENTS,
+    };
+    for writer in writers.iter().take(most) {
         let thread = writer
             .thread
             .as_deref()
@@ -182,12 +200,31 @@ fn write_summary(out: &mut dyn Write, summary: &WatchSummary, palette: Palette) 
         );
         writeln!(out, "{}", one_line(&text))?;
     }
-    let more = writers.len().saturating_sub(MOST_WRITERS);
+    let more = writers.len().saturating_sub(most);
     if more > 0 {
-        writeln!(out, "  … and {more} more; --json has all")?;
+        writeln!(out, "  … and {more} more elements; --json has all")?;
     }
     for remark in &summary.remarks {
         writeln!(out, "{}", palette.paint(Role::Problem, one_line(remark)))?;
+    }
+    Ok(())
+}
+
+fn write_threads(out: &mut dyn Write, summary: &WatchSummary) -> io::Result<()> {
+    for one in summary.threads.iter().take(MOST_WRITERS) {
+        let thread = one
+            .thread
+            .as_deref()
+            .map_or(String::new(), |name| format!(" ({name})"));
+        let text = format!(
+            "  {} times in [{}] to [{}] by {} ({}), thread {}{thread}",
+            one.writes, one.lowest, one.highest, one.pid, one.process, one.tid
+        );
+        writeln!(out, "{}", one_line(&text))?;
+    }
+    let more = summary.threads.len().saturating_sub(MOST_WRITERS);
+    if more > 0 {
+        writeln!(out, "  … and {more} more threads; --json has all")?;
     }
     Ok(())
 }

@@ -52,6 +52,8 @@ pub(super) enum Stop {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Release {
     Detach,
+    /// They stay where they are.
+    Keep,
     /// The [tracer](super::Tracer) goes on to follow them.
     Resume,
 }
@@ -306,6 +308,7 @@ fn let_go(tid: Tid, stop: Stop, release: Release) {
         // It fails for a thread that was killed meanwhile: nothing is left to detach from.
         (Stop::Stopped, Release::Detach) => drop(ptrace::detach(raw(tid), None)),
         (Stop::Stopped, Release::Resume) => drop(kernel::resume(tid, kernel::way_on(tid), None)),
+        (Stop::Stopped, Release::Keep) => {}
         // Only a stopped tracee can be detached from. The kernel does it when the thread of pmdb that attached ends.
         (Stop::Pending, _) => {}
     }

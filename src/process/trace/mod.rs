@@ -10,6 +10,7 @@ mod function_call;
 mod hold;
 mod kernel;
 mod memory;
+mod protection;
 mod registers;
 mod sigframe;
 mod system_call;
@@ -20,8 +21,10 @@ mod way_back;
 pub use custody::Custody;
 pub use error::TraceError;
 pub use hold::Hold;
+pub use protection::{GuardedRange, PAGE as GUARDED_PAGE, ProtectError};
 pub use system_call::Call;
 pub use tracer::{
-    Birth, CallerChain, End, Fault, Follower, Interests, OnWrite, Orders, Origin, Program,
-    Replaced, Sender, TraceEvent, Tracer, Trap, WATCHPOINTS, Watchpoint, Write,
+    Birth, CallerChain, End, Fault, Follower, GuardedMoment, GuardedWriter, Interests,
+    OnGuardedWrite, OnWrite, OpenedPage, Orders, Origin, Program, Replaced, Sender, TraceEvent,
+    Tracer, Trap, WATCHPOINTS, Watchpoint, Write, WrittenBy,
 };

@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   pmdb shm watch psm_3f2a[100] --as f64        who writes element 100, from where, what
   pmdb shm watch psm_3f2a[8:12] --as f64       four elements
-  pmdb shm watch psm_3f2a --for 10s            what changes in all of it, for ten seconds
+  pmdb shm watch psm_3f2a --as f64 --for 10s   any of its elements, for ten seconds
   pmdb shm watch psm_3f2a[0] --as i64 --json   for programs, one object a line";
 
 /// Tell who writes to a part of a segment: process, thread, stack, the old and the new element. Ctrl-C ends it.
@@ -61,6 +61,8 @@ pub(super) struct Arguments {
 enum EngineName {
     /// The debug registers of the processor: up to four times 8 aligned bytes.
     Hardware,
+    /// Pages that nobody may write to unless pmdb lets them, by userfaultfd(2): as many elements as you like.
+    Protection,
     /// Looking again and again.
     Polling,
 }
@@ -103,6 +105,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         element: arguments.element.clone(),
         engine: arguments.engine.map(|engine| match engine {
             EngineName::Hardware => WatchEngine::Hardware,
+            EngineName::Protection => WatchEngine::Protection,
             EngineName::Polling => WatchEngine::Polling,
         }),
         duration: arguments.duration,

@@ -13,6 +13,7 @@ use super::super::hold::raw;
 use super::super::kernel::{self, Change, Resume, SignalNumber};
 use super::event::{Birth, End, TraceEvent};
 use super::fault::{Faults, Senders};
+use super::guarded::Guards;
 use super::tracees::{Doing, Tracees};
 use super::tripwire::Tripwires;
 use super::watchpoint::Watchpoints;
@@ -63,6 +64,7 @@ pub struct Follower {
     pub(super) leaving: BTreeMap<Pid, bool>,
     pub(super) tripwires: Tripwires,
     pub(super) watchpoints: Watchpoints,
+    pub(super) guards: Guards,
     /// Processes that are kept still for a thread which stands at a tripwire or before a signal.
     pub(super) frozen: BTreeMap<Pid, Tid>,
     /// Threads that stay where they are while the others of their process run.
@@ -87,6 +89,7 @@ impl Follower {
             leaving: BTreeMap::new(),
             tripwires: Tripwires::default(),
             watchpoints: Watchpoints::default(),
+            guards: Guards::default(),
             frozen: BTreeMap::new(),
             aside: BTreeSet::new(),
             faults: Faults::default(),
@@ -153,6 +156,7 @@ impl Follower {
         self.faults.forget(tid);
         self.tripwires.forget_thread(tid);
         self.watchpoints.forget_thread(tid);
+        self.guards.forget_thread(tid);
         let leader = Pid(tid.0);
         match self.tracees.remove(tid) {
             Some(tracee) if tracee.pid != leader => {
@@ -171,6 +175,7 @@ impl Follower {
         if self.tracees.get(tid).is_none() && !self.tracees.follows(leader) {
             self.tripwires.forget(leader);
             self.watchpoints.forget(leader);
+            self.guards.forget(leader);
         }
     }
 
@@ -186,6 +191,7 @@ impl Follower {
             let (child, birth) = (Pid(tid.0), Birth::Fork);
             self.tripwires.inherit(parent, child, birth);
             self.watchpoints.inherit(parent, child, birth);
+            self.guards.inherit(parent, child, birth);
             self.tell(TraceEvent::Forked {
                 parent,
                 child,
@@ -229,7 +235,7 @@ impl Follower {
     }
 
     /// A stop that was asked for, the first one of a new thread, or one of its whole process.
-    fn stopped_itself(&mut self, tid: Tid) {
+    pub(super) fn stopped_itself(&mut self, tid: Tid) {
         let pid = match self.tracees.get(tid) {
             Some(tracee) => tracee.pid,
             None => match process_of(tid) {
@@ -249,6 +255,7 @@ impl Follower {
             },
         };
         self.arm(tid);
+        self.guard_newborn(pid, tid);
         if self.holding == Some(pid) {
             self.held.insert(tid);
             return;
@@ -298,6 +305,7 @@ impl Follower {
         if !has_ended {
             self.tripwires.inherit(parent, pid, birth);
             self.watchpoints.inherit(parent, pid, birth);
+            self.guards.inherit(parent, pid, birth);
         }
         self.tell(TraceEvent::Forked {
             parent,
@@ -318,6 +326,7 @@ impl Follower {
     fn begin(&mut self, tid: Tid, pid: Pid) {
         self.tracees.add(tid, pid, Doing::Running);
         self.arm(tid);
+        self.guard_newborn(pid, tid);
         resume(tid, kernel::way_on(tid), None);
     }
 
@@ -332,6 +341,7 @@ impl Follower {
         self.tripwires.forget_thread(tid);
         self.watchpoints.forget(pid);
         self.watchpoints.forget_thread(tid);
+        self.guards.forget(pid);
         // Those of its other threads are gone without a word.
         self.aside
             .retain(|aside| self.tracees.get(*aside).is_some());

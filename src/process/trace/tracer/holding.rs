@@ -98,7 +98,7 @@ impl Follower {
         }
         self.begin_hold(pid);
         for (tid, doing) in self.tracees.of_process(pid) {
-            if !doing.stands_still() {
+            if !doing.stands_still() && !self.guards.is_parked(tid, false) {
                 // It fails for one that has ended, which is told next.
                 let _ = ptrace::interrupt(raw(tid));
             }
@@ -116,8 +116,9 @@ impl Follower {
     pub(super) fn wait_until_stopped(&mut self, pid: Pid) {
         let begin = Instant::now();
         loop {
-            let running = self.running(pid);
             let waited = begin.elapsed();
+            let mut running = self.running(pid);
+            running.retain(|tid| !self.guards.is_parked(*tid, waited > AT_ONCE));
             let may_run = |tid: &Tid| match Stat::of_thread(pid, *tid) {
                 Ok(stat) if stat.state == ThreadState::Blocked => waited < PATIENCE,
                 // A leader that has ended before the others never stops.
@@ -131,6 +132,7 @@ impl Follower {
                 break;
             }
             self.collect();
+            self.read_faults(pid);
             std::thread::yield_now();
         }
     }
@@ -153,6 +155,8 @@ impl Follower {
 
     /// Follows a process no longer. Its threads go on; one that stands still after an event gets its signal.
     pub fn release(&mut self, pid: Pid) -> Result<(), TraceError> {
+        // Who waits to write cannot be stopped.
+        self.guards.forget(pid);
         self.stop_all(pid)?;
         self.cut(pid);
         self.disarm(pid);

@@ -1,10 +1,11 @@
-//! Who writes to a segment. Engines, the best that is permitted and reaches far enough first: the processor's debug registers, and looking again
-//! and again.
+//! Who writes to a segment. Engines, the best that is permitted and reaches far enough first: the processor's debug registers, write
+//! protection, and looking again and again.
 
 mod apart;
 mod ledger;
 mod plan;
 mod polling;
+mod protected;
 mod traced;
 mod writer;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use apart::{WORD, serve, watch};
 
 use self::plan::Plan;
+use self::traced::Means;
 use crate::model::{SCHEMA, WatchBegun, WatchEngine, WatchEvent};
 use crate::process::family::ProcessTable;
 use crate::shm::{Census, ElementType, Part, SegmentBytes, ShmError, Watched};
@@ -82,7 +84,12 @@ fn run(request: &WatchRequest, stop: &AtomicBool, tell: &(dyn Fn(WatchEvent) + S
         Ok(range) => {
             let plan = Plan::of(request, &range);
             match plan {
-                Ok(Plan::Hardware(chunks)) => traced::watch(request, &range, &chunks, stop, tell),
+                Ok(Plan::Hardware(chunks)) => {
+                    traced::watch(request, &range, Means::Registers(&chunks), stop, tell)
+                }
+                Ok(Plan::Protection) => {
+                    traced::watch(request, &range, Means::Protection, stop, tell)
+                }
                 Ok(Plan::Polling(remarks)) => polling::watch(request, &range, remarks, stop, tell),
                 Err(why) => tell(WatchEvent::Failed { why }),
             }
@@ -116,6 +123,7 @@ fn begun(
     engine: WatchEngine,
     remarks: Vec<String>,
     processes: Vec<crate::model::Pid>,
+    armed: Duration,
 ) -> WatchEvent {
     WatchEvent::Begun(WatchBegun {
         schema: SCHEMA,
@@ -127,5 +135,6 @@ fn begun(
         first: range.first,
         end: range.end,
         processes,
+        armed_us: u64::try_from(armed.as_micros()).unwrap_or(u64::MAX),
     })
 }

@@ -16,6 +16,7 @@ pub(super) struct Chunk {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Plan {
     Hardware(Vec<Chunk>),
+    Protection,
     /// With what is to be said of it.
     Polling(Vec<String>),
 }
@@ -28,27 +29,22 @@ impl Plan {
         let fits = chunks.len() <= WATCHPOINTS;
         let is_mapped = !range.watched.mappers.is_empty();
         match request.engine {
+            Some(WatchEngine::Protection) if is_mapped => Ok(Plan::Protection),
             Some(WatchEngine::Polling) => Ok(Plan::Polling(vec![BLIND.to_string()])),
-            _ if fits && is_mapped => Ok(Plan::Hardware(chunks)),
-            Some(WatchEngine::Hardware) if !is_mapped => Err(format!(
+            None | Some(WatchEngine::Hardware) if fits && is_mapped => Ok(Plan::Hardware(chunks)),
+            None if is_mapped => Ok(Plan::Protection),
+            Some(WatchEngine::Hardware | WatchEngine::Protection) if !is_mapped => Err(format!(
                 "{}: no process that pmdb may look at maps it",
                 range.watched.name
             )),
-            Some(WatchEngine::Hardware) => Err(format!(
+            Some(_) => Err(format!(
                 "{} has {} bytes in that range, and the debug registers reach {WATCHPOINTS} times 8 that are aligned: take fewer elements, or \
-                 --engine polling",
+                 --engine protection",
                 range.watched.name,
                 range.length()
             )),
             None => {
-                let why = if is_mapped {
-                    format!(
-                        "{} bytes are more than the debug registers reach, which tell writers of {WATCHPOINTS} times 8 bytes that are aligned",
-                        range.length()
-                    )
-                } else {
-                    "no process that pmdb may look at maps it".to_string()
-                };
+                let why = "no process that pmdb may look at maps it".to_string();
                 Ok(Plan::Polling(vec![why, BLIND.to_string()]))
             }
         }

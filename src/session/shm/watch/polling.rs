@@ -1,7 +1,7 @@
 //! Looking again and again: what has changed, for those who may not trace the writers, and for ranges of any length.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ledger::Ledger;
 use super::{Range, WatchRequest, begun};
@@ -20,14 +20,20 @@ pub(super) fn watch(
     };
     let most = usize::try_from(request.most_per_second).unwrap_or(usize::MAX);
     let mut ledger = Ledger::new(range, bytes, request.most_per_second);
-    tell(begun(range, WatchEngine::Polling, remarks, Vec::new()));
+    tell(begun(
+        range,
+        WatchEngine::Polling,
+        remarks,
+        Vec::new(),
+        Duration::ZERO,
+    ));
     let start = Instant::now();
     let is_over = || request.duration.is_some_and(|most| start.elapsed() >= most);
     let mut next = start + request.every;
     while !stop.load(Ordering::Relaxed) && !is_over() {
         let wait = next.saturating_duration_since(Instant::now());
         // Not so long that the end is not heard.
-        std::thread::sleep(wait.min(std::time::Duration::from_millis(50)));
+        std::thread::sleep(wait.min(Duration::from_millis(50)));
         if Instant::now() < next {
             continue;
         }

@@ -1,19 +1,22 @@
-//! Watching by the processor's debug registers, in every thread of every process that maps the segment.
+//! Watching every process that maps the segment, each traced: by the processor's debug registers in all its threads, or by write protection.
 
 use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::ledger::Ledger;
 use super::plan::Chunk;
 use super::polling;
+use super::protected::{self, StackBefore};
 use super::writer::Writers;
 use super::{Range, WatchRequest, begun};
 use crate::model::{Mapper, Pid, SegmentWrite, WatchEngine, WatchEvent};
 use crate::process::family::ProcessTable;
-use crate::process::trace::{Interests, TraceEvent, Tracer, WATCHPOINTS, Watchpoint, Write};
+use crate::process::trace::{
+    Follower, GuardedMoment, Interests, TraceEvent, Tracer, WATCHPOINTS, Watchpoint, Write,
+};
 use crate::shm::{Census, Watched};
 
 /// How often it is looked whether somebody else has begun to map the segment.
@@ -22,21 +25,51 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 const BLIND: &str = "what the kernel writes for a process (read(2) into the segment) is not seen";
 
+/// What is used to see a write.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Means<'c> {
+    Registers(&'c [Chunk]),
+    Protection,
+}
+
+impl Means<'_> {
+    fn engine(self) -> WatchEngine {
+        match self {
+            Means::Registers(_) => WatchEngine::Hardware,
+            Means::Protection => WatchEngine::Protection,
+        }
+    }
+
+    /// What it cannot see, and what it costs.
+    fn remarks(self) -> Vec<String> {
+        let texts = match self {
+            Means::Registers(_) => vec![BLIND],
+            Means::Protection => vec![protected::BLIND, protected::COSTS],
+        };
+        texts.into_iter().map(str::to_string).collect()
+    }
+}
+
 /// What the tracing thread needs when somebody has written.
-struct Scene {
-    ledger: Ledger,
-    writers: Writers,
-    events: mpsc::Sender<WatchEvent>,
+pub(super) struct Scene {
+    pub(super) ledger: Ledger,
+    pub(super) writers: Writers,
+    pub(super) events: mpsc::Sender<WatchEvent>,
+    pub(super) before: StackBefore,
 }
 
 pub(super) fn watch(
     request: &WatchRequest,
     range: &Range,
-    chunks: &[Chunk],
+    means: Means<'_>,
     stop: &AtomicBool,
     tell: &(dyn Fn(WatchEvent) + Sync),
 ) {
-    let bytes = match range.read() {
+    let bytes = match means {
+        Means::Registers(_) => range.read(),
+        Means::Protection => Ok(Vec::new()),
+    };
+    let bytes = match bytes {
         Ok(bytes) => bytes,
         Err(why) => return tell(WatchEvent::Failed { why }),
     };
@@ -52,17 +85,27 @@ pub(super) fn watch(
         ledger: Ledger::new(range, bytes, request.most_per_second),
         writers: Writers::default(),
         events,
+        before: None,
     }));
     let on_scene = Arc::clone(&scene);
-    let on_write = Box::new(move |write: Write| lock(&on_scene).note(&write));
     // It fails if the tracing thread has ended, and then nothing can be followed either.
-    let _ = tracer.ask(move |follower| follower.on_write(on_write));
+    let _ = tracer.ask(move |follower| match means {
+        Means::Registers(_) => {
+            follower.on_write(Box::new(move |write: Write| lock(&on_scene).note(&write)));
+        }
+        Means::Protection => {
+            let on_write = move |moment: GuardedMoment<'_>| lock(&on_scene).note_guarded(&moment);
+            follower.on_guarded_write(Box::new(on_write));
+        }
+    });
     let mut watch = Watch {
         tracer: &tracer,
         scene: &scene,
-        chunks,
+        range,
+        means,
         followed: BTreeSet::new(),
         refused: BTreeSet::new(),
+        arming: Duration::ZERO,
     };
     let mut remarks = watch.add(&range.watched);
     if watch.followed.is_empty() {
@@ -79,12 +122,21 @@ pub(super) fn watch(
         remarks.push("what has changed is seen, and not who has changed it".to_string());
         return polling::watch(request, range, remarks, stop, tell);
     }
-    remarks.push(BLIND.to_string());
+    remarks.extend(means.remarks());
     let processes = watch.followed.iter().copied().collect();
-    tell(begun(range, WatchEngine::Hardware, remarks, processes));
-    watch.follow(request, range, stop, &received, tell);
+    tell(begun(
+        range,
+        means.engine(),
+        remarks,
+        processes,
+        watch.arming,
+    ));
+    watch.follow(request, stop, &received, tell);
     let unarmed = tracer
-        .ask(|follower| follower.unarmed())
+        .ask(|follower| {
+            follower.unguard();
+            follower.unarmed()
+        })
         .unwrap_or_default();
     // Everything is disarmed before anything more is said.
     drop(tracer);
@@ -129,6 +181,7 @@ impl Scene {
             process: stack.process,
             tid: write.tid,
             thread: stack.thread,
+            count: elements.len() as u64,
             elements,
             frames: stack.frames,
             note: stack.note,
@@ -136,12 +189,18 @@ impl Scene {
     }
 }
 
+/// Arms a process on the tracing thread.
+type Arm = Box<dyn FnOnce(&mut Follower) -> Result<(), String> + Send>;
+
 struct Watch<'w> {
     tracer: &'w Tracer,
     scene: &'w Mutex<Scene>,
-    chunks: &'w [Chunk],
+    range: &'w Range,
+    means: Means<'w>,
     followed: BTreeSet<Pid>,
     refused: BTreeSet<Pid>,
+    /// How long it took so far to arm those that are followed.
+    arming: Duration,
 }
 
 impl Watch<'_> {
@@ -150,17 +209,28 @@ impl Watch<'_> {
         let mut remarks = Vec::new();
         let pids: BTreeSet<Pid> = segment.mappers.iter().map(|mapper| mapper.pid).collect();
         for pid in pids {
-            if self.followed.contains(&pid) || self.refused.contains(&pid) {
+            let is_new = !self.followed.contains(&pid);
+            // Pages of a mapping that is new are guarded too.
+            let is_done = matches!(self.means, Means::Registers(_)) && !is_new;
+            if is_done || self.refused.contains(&pid) {
                 continue;
             }
-            let (points, left_out) = places(self.chunks, &segment.mappers, pid);
-            if points.is_empty() {
+            let Some((arm, left_out)) = self.arming(&segment.mappers, pid) else {
                 continue;
-            }
-            let armed = self
-                .tracer
-                .follow(pid)
-                .and_then(|()| self.tracer.ask(|follower| follower.watch(pid, &points))?);
+            };
+            let started = Instant::now();
+            let armed = self.tracer.ask(move |follower| {
+                if is_new {
+                    follower.follow(pid).map_err(|error| error.to_string())?;
+                }
+                let armed = arm(follower);
+                if armed.is_err() && is_new {
+                    let _ = follower.release(pid);
+                }
+                armed
+            });
+            self.arming += started.elapsed();
+            let armed = armed.unwrap_or_else(|error| Err(error.to_string()));
             match armed {
                 Ok(()) => {
                     self.followed.insert(pid);
@@ -179,23 +249,66 @@ impl Watch<'_> {
         remarks
     }
 
+    /// What is to be done so that a process is watched, and how many places of it are left out; nothing, if it cannot write.
+    fn arming(&self, mappers: &[Mapper], pid: Pid) -> Option<(Arm, usize)> {
+        match self.means {
+            Means::Registers(chunks) => {
+                let (points, left_out) = places(chunks, mappers, pid);
+                (!points.is_empty()).then(|| {
+                    let arm = move |follower: &mut Follower| {
+                        let watched = follower.watch(pid, &points);
+                        watched.map_err(|error| error.to_string())
+                    };
+                    (Box::new(arm) as Arm, left_out)
+                })
+            }
+            Means::Protection => {
+                let pages = protected::pages(self.range, mappers, pid);
+                (!pages.is_empty()).then(|| {
+                    let arm = move |follower: &mut Follower| {
+                        let guarded = follower.guard(pid, &pages);
+                        guarded.map_err(|error| error.to_string())
+                    };
+                    (Box::new(arm) as Arm, 0)
+                })
+            }
+        }
+    }
+
+    /// Waits for a moment, and lets those write who are to.
+    fn wait(
+        &self,
+        signal: Option<&OwnedFd>,
+        received: &mpsc::Receiver<WatchEvent>,
+    ) -> Vec<WatchEvent> {
+        match self.means {
+            Means::Registers(_) => received.recv_timeout(BETWEEN_LOOKS).into_iter().collect(),
+            Means::Protection => {
+                if protected::somebody_waits(signal, BETWEEN_LOOKS) {
+                    let _ = self.tracer.ask(Follower::let_write);
+                }
+                received.try_iter().collect()
+            }
+        }
+    }
+
     /// Until the end that was asked for, or that of all who are watched.
     fn follow(
         &mut self,
         request: &WatchRequest,
-        range: &Range,
         stop: &AtomicBool,
         received: &mpsc::Receiver<WatchEvent>,
         tell: &(dyn Fn(WatchEvent) + Sync),
     ) {
         let begun = Instant::now();
         let mut looked = Instant::now();
+        let signal = self.tracer.ask(|follower| follower.guard_signal());
+        let signal = signal.ok().flatten();
         let is_over = || request.duration.is_some_and(|most| begun.elapsed() >= most);
         while !stop.load(Ordering::Relaxed) && !is_over() && !self.followed.is_empty() {
-            match received.recv_timeout(BETWEEN_LOOKS) {
-                Ok(event) => tell(event),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-            }
+            self.wait(signal.as_ref(), received)
+                .into_iter()
+                .for_each(tell);
             while let Ok(event) = self.tracer.events().try_recv() {
                 if let Some(text) = self.heard(event) {
                     tell(WatchEvent::Note { text });
@@ -203,7 +316,7 @@ impl Watch<'_> {
             }
             if looked.elapsed() >= BETWEEN_CENSUSES {
                 looked = Instant::now();
-                self.look_for_others(range, tell);
+                self.look_for_others(tell);
             }
         }
     }
@@ -235,12 +348,18 @@ impl Watch<'_> {
         }
     }
 
-    fn look_for_others(&mut self, range: &Range, tell: &(dyn Fn(WatchEvent) + Sync)) {
+    fn look_for_others(&mut self, tell: &(dyn Fn(WatchEvent) + Sync)) {
         let Ok(table) = ProcessTable::read() else {
             return;
         };
         let census = Census::take(&table, Vec::new());
-        let which = format!("{}#{}", range.watched.name, range.watched.inode);
+        let unguarded = self.tracer.ask(Follower::unguarded).unwrap_or_default();
+        for (pid, why) in unguarded {
+            let text = format!("what process {pid} writes is not seen: {why}");
+            tell(WatchEvent::Note { text });
+        }
+        let watched = &self.range.watched;
+        let which = format!("{}#{}", watched.name, watched.inode);
         let Ok(now) = census.watched(&which) else {
             return;
         };

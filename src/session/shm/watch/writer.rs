@@ -23,7 +23,7 @@ struct Known {
 }
 
 /// Who has written, and where.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct WriterStack {
     pub process: String,
     pub thread: Option<String>,
