@@ -354,8 +354,17 @@ fn all_threads_stand_still_until_it_goes_on_to_its_end() {
     let heading = terminal.wait_for(") is about to die of ");
     let pid = number_in(&heading);
     terminal.wait_for("(pmdb dying.py) ");
-    let states = states(pid);
-    assert_eq!(states, ["t (tracing stop)"; 2], "{states:?}");
+    let stands = ["t (tracing stop)"; 2];
+    assert_eq!(states(pid), stands);
+    // Only the pmdb that traces it can ask the kernel for its registers; it does for another one, which then has those of all threads,
+    // also of the one at the fault.
+    let answer = support::pmdb(["stack", "--native", &pid.to_string()]);
+    let text = &answer.succeeded().stdout;
+    for expected in ["in start_thread\n", "in touch\n", "strlen", "In _start\n"] {
+        assert!(text.contains(expected), "{expected}: {answer:#?}");
+    }
+    assert!(!text.contains("no native frames"), "{answer:#?}");
+    assert_eq!(states(pid), stands);
     terminal.type_keys("c\r");
     terminal.wait_for("ended with signal SIGSEGV");
     assert_eq!(terminal.wait().code(), Some(128 + libc::SIGSEGV));

@@ -24,8 +24,8 @@ pub struct Functions {
 /// Which functions of a unit are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// Those whose entries do not lie in another function's, where the compiler says how to pass over the inside of that. In
-    /// optimised code that is most of a unit.
+    /// Those whose entries do not lie in another function's or a type's, where the compiler says how to pass over the inside of
+    /// that. In optimised code that is most of a unit.
     Outer,
     All,
 }
@@ -92,11 +92,26 @@ fn collect_functions(
         let Some(abbreviation) = entries.read_abbreviation()? else {
             continue;
         };
-        if abbreviation.tag() != gimli::DW_TAG_subprogram {
+        let is_function = abbreviation.tag() == gimli::DW_TAG_subprogram;
+        let is_passed_over = wanted == Wanted::Outer
+            && abbreviation.has_children()
+            && !is_around_functions(abbreviation.tag());
+        if !is_function && !is_passed_over {
             entries.skip_attributes(abbreviation.attributes())?;
             continue;
         }
         entries.read_attributes(abbreviation.attributes(), &mut attributes)?;
+        if is_passed_over
+            && let Some(sibling) = sibling(&attributes)
+            && sibling.0 > entries.next_offset().0
+            && let Ok(behind) = within.reading().entries_raw(Some(sibling))
+        {
+            *are_outer = true;
+            entries = behind;
+        }
+        if !is_function {
+            continue;
+        }
         let before = ranges.len();
         let index = functions.len() as u32;
         ranges.extend(
@@ -111,17 +126,19 @@ fn collect_functions(
                 inlined: OnceLock::new(),
             });
         }
-        if wanted == Wanted::Outer
-            && abbreviation.has_children()
-            && let Some(sibling) = sibling(&attributes)
-            && sibling.0 > entries.next_offset().0
-            && let Ok(behind) = within.reading().entries_raw(Some(sibling))
-        {
-            *are_outer = true;
-            entries = behind;
-        }
     }
     Ok(())
+}
+
+/// Whether functions that are no other's lie in entries of this kind.
+fn is_around_functions(tag: gimli::DwTag) -> bool {
+    matches!(
+        tag,
+        gimli::DW_TAG_compile_unit
+            | gimli::DW_TAG_partial_unit
+            | gimli::DW_TAG_namespace
+            | gimli::DW_TAG_module
+    )
 }
 
 /// Where the next entry is that does not lie in this one (DWARF 5, section 2.3).

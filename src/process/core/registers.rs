@@ -5,7 +5,7 @@ use crate::process::Registers;
 
 impl Registers {
     /// `struct user_regs_struct`, as `NT_PRSTATUS` holds it.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Registers> {
+    pub(in crate::process) fn parse(bytes: &[u8]) -> Option<Registers> {
         let at = |index: usize| field::u64(bytes, index * 8);
         Some(Registers {
             r15: at(0)?,

@@ -100,10 +100,14 @@ pub(in crate::process) fn process_of(tid: Tid) -> Option<Pid> {
 
 /// The process that traces a thread, if one does.
 pub(in crate::process) fn tracer_of(tid: Tid) -> Option<Pid> {
-    // The kernel names the thread that traces.
-    let thread = Status::of(Pid(tid.0))?.tracer?;
-    let leader = Status::of(thread).and_then(|status| status.leader());
-    Some(leader.unwrap_or(thread))
+    let thread = tracing_thread_of(tid)?;
+    Some(process_of(thread).unwrap_or(Pid(thread.0)))
+}
+
+/// Which thread of that process does: the kernel names it.
+pub(in crate::process) fn tracing_thread_of(tid: Tid) -> Option<Tid> {
+    let tracer = Status::of(Pid(tid.0))?.tracer?;
+    Some(Tid(tracer.0))
 }
 
 /// Whether a process has the same users and groups as pmdb, and the same files and powers: it is in no container of its own. Not if that

@@ -12,7 +12,7 @@ use self::moment::Moment;
 use self::observed::{Grain, Observed};
 use self::wanted::Wanted;
 use super::Process;
-use super::trace::{Custody, TraceError};
+use super::trace::{Custody, TraceError, standing};
 use crate::model::Pid;
 
 /// Times that a copy is made anew because it lacked something, before the process is held while it is looked at.
@@ -23,7 +23,7 @@ const MOST_BYTES: u64 = 64 << 20;
 
 /// Looks at a process as it is at one moment.
 ///
-/// `custody` says who can hold it: whoever traces it already, if somebody does.
+/// `custody` says who can hold it: whoever traces it already, if somebody of this pmdb does. Another pmdb that does is asked.
 ///
 /// `rehearse` does what `look` will do, and what it gives is thrown away: it shows what has to be read, while the process
 /// runs. `look` may be called several times; its last answer counts. Both must ask nothing but the process that they
@@ -44,7 +44,7 @@ pub fn look_at_one_moment<T: Send>(
             break;
         }
         let mut moment = Moment::prepare(process, Grain::Asked, &wanted, &threads);
-        custody.hold(pid, |hold| moment.fill(hold))?;
+        standing((pid, custody), |hold| moment.fill(hold))?;
         let answer = look(&moment);
         let missed = moment.process.into_wanted();
         if missed == Wanted::default() {
@@ -54,7 +54,7 @@ pub fn look_at_one_moment<T: Send>(
     }
     wanted.memory.clear();
     let mut moment = Moment::prepare(process, Grain::Asked, &wanted, &threads);
-    custody.hold(pid, |hold| {
+    standing((pid, custody), |hold| {
         moment.fill(hold);
         look(&moment)
     })

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::observed::{Grain, Observed, hand_on};
 use super::wanted::Wanted;
 use crate::model::{Addr, Tid};
-use crate::process::trace::Hold;
+use crate::process::trace::Standing;
 use crate::process::{
     Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, RegisterSets,
     Registers, SystemCall, ThreadStatus,
@@ -85,7 +85,7 @@ impl<'p> Moment<'p> {
     }
 
     /// What happens while the process stands still, and nothing else does.
-    pub fn fill(&mut self, hold: &Hold) {
+    pub fn fill(&mut self, hold: &dyn Standing) {
         let process = self.process.process;
         let keeps_all = self.process.grain == Grain::Page;
         self.fill_new();
@@ -94,18 +94,17 @@ impl<'p> Moment<'p> {
         }
         if let Some(registers) = &mut self.registers {
             let mut room = MOST_BYTES;
-            let mut stopped: BTreeSet<Tid> = hold.stopped().collect();
+            let mut stopped: BTreeSet<Tid> = hold.stopped().into_iter().collect();
             if keeps_all {
                 // Of a process that is followed, some may stand still already.
                 stopped.extend(self.threads.iter().map(|thread| thread.tid));
             }
             for tid in stopped {
-                // It fails for one that was killed meanwhile.
-                let Ok(of_thread) = hold.registers(tid) else {
+                let Some(of_thread) = hold.registers(tid) else {
                     continue;
                 };
                 registers.insert(tid, of_thread);
-                if keeps_all && let Ok(sets) = hold.register_sets(tid) {
+                if keeps_all && let Some(sets) = hold.register_sets(tid) {
                     self.register_sets.insert(tid, sets);
                 }
                 let longest = if keeps_all { WHOLE_STACK } else { STACK };

@@ -9,6 +9,7 @@ mod error;
 mod function_call;
 mod hold;
 mod kernel;
+mod lending;
 mod memory;
 mod protection;
 mod registers;
@@ -21,6 +22,7 @@ mod way_back;
 pub use custody::Custody;
 pub use error::TraceError;
 pub use hold::Hold;
+pub use lending::{Standing, standing};
 pub use protection::{GuardedRange, PAGE as GUARDED_PAGE, ProtectError};
 pub use system_call::Call;
 pub use tracer::{

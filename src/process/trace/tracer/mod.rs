@@ -37,12 +37,14 @@ pub use tripwire::Replaced;
 pub use watchpoint::{OnWrite, WATCHPOINTS, Watchpoint, Write};
 
 use super::TraceError;
+use super::lending::Lender;
 use crate::model::{Pid, Tid};
 
 /// Follows processes with ptrace, on a thread of its own. Dropping it lets all of them go on, as the end of pmdb would.
 pub struct Tracer {
     orders: Orders,
     events: Receiver<TraceEvent>,
+    _lender: Option<Lender>,
 }
 
 impl Tracer {
@@ -50,7 +52,11 @@ impl Tracer {
     pub fn start(interests: Interests) -> Result<Tracer, TraceError> {
         let (teller, events) = mpsc::channel();
         let orders = Orders::to(move |received| run(Follower::new(interests, teller), &received))?;
-        Ok(Tracer { orders, events })
+        Ok(Tracer {
+            _lender: Lender::of(&orders),
+            orders,
+            events,
+        })
     }
 
     /// What happens to the followed processes, in the order in which the kernel told it.
