@@ -37,6 +37,6 @@ pub use task::{Awaited, AwaitedKind, EventLoop, Task, TaskState};
 pub use thread::{GilState, Thread, ThreadState};
 pub use value::{LengthUnit, Value};
 pub use watch::{
-    ElementChange, SegmentChange, SegmentEdit, SegmentWrite, WatchBegun, WatchEngine, WatchEvent,
-    WatchSummary, Writer, WritingThread,
+    ElementChange, HeldLock, RaceReport, RaceSide, RacingElements, SegmentChange, SegmentEdit,
+    SegmentWrite, WatchBegun, WatchEngine, WatchEvent, WatchSummary, Writer, WritingThread,
 };

@@ -81,6 +81,8 @@ pub struct SegmentWrite {
     pub elements: Vec<ElementChange>,
     /// The newest first; Python and native.
     pub frames: Vec<Frame>,
+    /// That the thread holds; only where they were asked for.
+    pub locks: Vec<HeldLock>,
     pub note: Option<String>,
 }
 
@@ -103,6 +105,53 @@ pub struct WatchSummary {
     /// By thread: what of its writes is counted by their elements, and what is not.
     pub threads: Vec<WritingThread>,
     pub remarks: Vec<String>,
+}
+
+/// A lock that a thread holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HeldLock {
+    /// As one of its variables calls it.
+    pub name: String,
+    /// The same for all threads and processes that use it.
+    pub identity: String,
+}
+
+/// What `pmdb shm races` has observed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RaceReport {
+    pub schema: u32,
+    pub name: String,
+    pub inode: u64,
+    pub dtype: String,
+    /// How many writes there were, and to how many elements.
+    pub writes: u64,
+    pub elements: u64,
+    pub races: Vec<RacingElements>,
+    pub remarks: Vec<String>,
+}
+
+/// Elements that the same threads have written to without a lock that all of them held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RacingElements {
+    /// From the first to behind the last.
+    pub first: u64,
+    pub end: u64,
+    pub sides: Vec<RaceSide>,
+}
+
+/// One of the threads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RaceSide {
+    pub pid: Pid,
+    pub process: String,
+    pub tid: Tid,
+    pub thread: Option<String>,
+    /// To each of the elements.
+    pub writes: u64,
+    /// The names of the locks that it held at each of these writes.
+    pub locks: Vec<String>,
+    /// Of its first write to the segment, the newest first.
+    pub frames: Vec<Frame>,
 }
 
 /// An element that was written by `pmdb shm edit`.

@@ -12,6 +12,7 @@ pub mod eval;
 mod exception;
 mod frame;
 mod generator;
+mod held_locks;
 mod kept_source;
 pub mod layout;
 pub mod lines;

@@ -118,6 +118,13 @@ impl Watching {
         events
     }
 
+    /// The process that watches, which is a child of pmdb.
+    fn watcher(&self) -> unistd::Pid {
+        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
+        let watcher = std::fs::read_to_string(children).expect("it lives");
+        unistd::Pid::from_raw(watcher.trim().parse().expect("one"))
+    }
+
     fn signal(&self, signal: Signal) {
         let pid = unistd::Pid::from_raw(self.child.id().cast_signed());
         kill(pid, signal).expect("it is our child");
@@ -207,6 +214,37 @@ fn those_who_write_go_on_if_pmdb_is_killed() {
         while watching.next()["event"] != "written" {}
         watching.signal(Signal::SIGKILL);
         watching.child.wait().expect("it is our child");
+        writing.has_done(COUNT);
+    }
+}
+
+#[test]
+fn those_who_write_go_on_if_the_watcher_is_killed() {
+    let Some(python) = any_python() else { return };
+    const COUNT: u64 = 2000;
+    for range in ["[2:6]", "[2:12]"] {
+        let mut writing = Writing::start(python, COUNT);
+        let caught = |pid: u64| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+            let set = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let set = u64::from_str_radix(set.expect("it is there").trim(), 16).expect("a set");
+            set & 1 << (Signal::SIGTRAP as i32 - 1) != 0
+        };
+        let pid = writing.writers[2].0;
+        assert!(!caught(pid));
+        let part = format!("{}{range}", writing.name);
+        let words = ["watch", &part, "--as", "f64", "--limit", "1"];
+        let (mut watching, _) = Watching::start(&words);
+        assert!(caught(pid));
+        writing.go();
+        while watching.next()["event"] != "written" {}
+        kill(watching.watcher(), Signal::SIGKILL).expect("it lives");
+        let status = watching.child.wait().expect("it is our child");
+        assert_eq!(status.code(), Some(1));
+        // If it is still there.
+        if std::path::Path::new(&format!("/proc/{pid}/status")).exists() {
+            assert!(!caught(pid));
+        }
         writing.has_done(COUNT);
     }
 }
@@ -308,11 +346,7 @@ shared.unlink()
     tell(&mut fixture, "fork", 20_000 + 18_000 + 3);
     let forked = until(50_000);
     assert_ne!(forked[0]["pid"], fixture.pid(), "{forked:#?}");
-    // The process that watches, which is a child of pmdb.
-    let children = format!("/proc/{0}/task/{0}/children", watching.child.id());
-    let watcher = std::fs::read_to_string(children).expect("it lives");
-    let watcher: i32 = watcher.trim().parse().expect("one");
-    kill(unistd::Pid::from_raw(watcher), Signal::SIGKILL).expect("it lives");
+    kill(watching.watcher(), Signal::SIGKILL).expect("it lives");
     watching.child.wait().expect("it is our child");
     tell(&mut fixture, "copy", 20_000 + 18_000 + 3);
     assert_eq!(protected_mappings(fixture.pid(), &name), 0);
@@ -380,6 +414,80 @@ for line in sys.stdin:
     fixture.write_line("fork");
     assert_eq!(fixture.read_line(), "41 0");
     pmdb(["shm", "edit", &part, "256", "--as", "u8", "--yes"]).failed_with("256 is no uint8");
+}
+
+#[test]
+fn elements_that_are_written_without_a_lock_in_common_are_told() {
+    const PROGRAM: &str = "\
+import multiprocessing, sys
+from multiprocessing import shared_memory
+context = multiprocessing.get_context('fork')
+segment = shared_memory.SharedMemory(create=True, size=64)
+lock, other, go = context.Lock(), context.Lock(), context.Event()
+def work(own):
+    view = segment.buf.cast('d')
+    go.wait()
+    for _ in range(3):
+        view[0] += 1
+        with lock:
+            view[1] += 1
+        with own:
+            view[2] += 1
+    view.release()
+workers = [context.Process(target=work, args=(own,)) for own in (lock, other)]
+for worker in workers:
+    worker.start()
+print('ready', segment.name, *[worker.pid for worker in workers], flush=True)
+sys.stdin.readline()
+go.set()
+for worker in workers:
+    worker.join()
+segment.close()
+segment.unlink()
+";
+    on_each_python(|python| {
+        let mut fixture = Fixture::python_text(python, PROGRAM, &[]);
+        let ready = fixture.ready().to_string();
+        let words: Vec<&str> = ready.split(' ').collect();
+        let part = format!("{}[0:8]", words[0]);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pmdb"))
+            .args(["shm", "races", &part, "--as", "f64", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it was built");
+        let mut said = String::new();
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped above"));
+        stderr.read_line(&mut said).expect("text");
+        assert!(said.contains("watching"), "{said}");
+        fixture.write_line("go");
+        fixture.wait();
+        let output = child.wait_with_output().expect("it is our child");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(
+            (&report["writes"], &report["elements"]),
+            (&json!(18), &json!(3))
+        );
+        let races = report["races"].as_array().expect("a list");
+        let ranges: Vec<(&Value, &Value)> = races
+            .iter()
+            .map(|race| (&race["first"], &race["end"]))
+            .collect();
+        let expected = [(&json!(0), &json!(1)), (&json!(2), &json!(3))];
+        assert_eq!(ranges, expected, "{python:?}: {report:#}");
+        for (race, locks) in races.iter().zip([[None, None], [Some("own"), Some("own")]]) {
+            let sides = race["sides"].as_array().expect("a list");
+            let pids: Vec<String> = sides.iter().map(|side| side["pid"].to_string()).collect();
+            assert_eq!(pids, words[1..], "{race:#}");
+            for (side, lock) in sides.iter().zip(locks) {
+                assert_eq!(side["writes"], 3, "{race:#}");
+                let frames = side["frames"].as_array().expect("a list");
+                assert!(!frames.is_empty(), "{race:#}");
+                let names = side["locks"].as_array().expect("a list");
+                assert_eq!(names.first().and_then(Value::as_str), lock, "{race:#}");
+            }
+        }
+    });
 }
 
 #[test]

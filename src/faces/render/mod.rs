@@ -14,6 +14,7 @@ pub mod printable;
 pub mod printer;
 pub mod processes;
 pub mod quantity;
+pub mod races;
 #[cfg(test)]
 mod sample;
 mod seen_values;

@@ -145,7 +145,7 @@ fn write_begun(out: &mut dyn Write, begun: &WatchBegun, palette: Palette) -> io:
     Ok(())
 }
 
-fn frame_text(frame: &Frame) -> String {
+pub(super) fn frame_text(frame: &Frame) -> String {
     let place = match (&frame.file, frame.line, &frame.module) {
         (Some(file), Some(line), _) => format!(" at {file}:{line}"),
         (Some(file), None, _) => format!(" at {file}"),

@@ -25,7 +25,7 @@ pub(super) struct Detour {
     before: Registers,
     mask: u64,
     /// The stack pointer at the beginning of a function or call. The return address lies there, and above it the frame.
-    stack: Addr,
+    pub(super) stack: Addr,
     /// What lay there.
     covered: Vec<u8>,
 }

@@ -14,6 +14,7 @@ mod memory;
 mod protection;
 mod registers;
 mod sigframe;
+mod surviving;
 mod system_call;
 mod tracer;
 mod waiting;
@@ -24,6 +25,7 @@ pub use error::TraceError;
 pub use hold::Hold;
 pub use lending::{Standing, standing};
 pub use protection::{GuardedRange, PAGE as GUARDED_PAGE, ProtectError};
+pub use surviving::disarm;
 pub use system_call::Call;
 pub use tracer::{
     Birth, CallerChain, End, Fault, Follower, GuardedMoment, GuardedWriter, Interests,

@@ -10,10 +10,12 @@ use super::hold::Hold;
 use super::kernel::{self, Resume, SignalNumber, Status};
 use super::registers::{self, set_general};
 use super::sigframe::is_lost_by_a_detour;
-use crate::model::Tid;
+use crate::model::{Addr, Tid};
 
 /// A call made for pmdb waits for nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes to which a place on a stack is aligned.
+const ALIGNMENT: u64 = 16;
 /// The one signal that a thread gets although it blocks all, and lives on.
 const STOP: SignalNumber = SignalNumber(libc::SIGSTOP);
 
@@ -31,6 +33,36 @@ impl Hold {
         let detour = self.begin_any_detour()?;
         let results = calls.iter().map(|call| make(&detour, call)).collect();
         self.end_detour(detour)?;
+        results
+    }
+
+    /// The same with bytes that the calls read or write: they lie where `calls` is told, and come back as the calls have left them.
+    pub(super) fn system_calls_on(
+        &mut self,
+        bytes: &mut [u8],
+        calls: impl FnOnce(Addr) -> Vec<Call>,
+    ) -> Result<Vec<i64>, TraceError> {
+        let detour = self.begin_any_detour()?;
+        let place = Addr(detour.stack.minus(bytes.len() as u64).0 & !(ALIGNMENT - 1));
+        let results = self.calls_on(&detour, place, bytes, calls);
+        self.end_detour(detour)?;
+        results
+    }
+
+    fn calls_on(
+        &self,
+        detour: &Detour,
+        place: Addr,
+        bytes: &mut [u8],
+        calls: impl FnOnce(Addr) -> Vec<Call>,
+    ) -> Result<Vec<i64>, TraceError> {
+        let mut covered = vec![0; bytes.len()];
+        self.read(place, &mut covered)?;
+        self.write(place, bytes)?;
+        let results: Result<Vec<i64>, TraceError> =
+            calls(place).iter().map(|call| make(detour, call)).collect();
+        self.read(place, bytes)?;
+        self.write(place, &covered)?;
         results
     }
 

@@ -7,6 +7,7 @@ mod leaks;
 mod place;
 mod plot;
 mod progress;
+mod races;
 mod remove;
 mod show;
 mod watch;
@@ -29,6 +30,7 @@ Examples:
   pmdb shm rm psm_3f2a       removes one, if nobody uses it
   pmdb shm where psm_3f2a    which variables of which processes lie in it
   pmdb shm watch psm_3f2a[100] --as f64    who writes there
+  pmdb shm races psm_3f2a --as f64         which elements several threads write without a lock
   pmdb shm diff psm_3f2a --as f32          what changes in it
   pmdb shm edit psm_3f2a[100] 0.5 --as f64 writes an element, after a question
   pmdb shm --json | jq '.segments[] | select(.verdict == \"leaked\") | .name'";
@@ -52,6 +54,7 @@ enum Action {
     Rm(remove::Arguments),
     Watch(watch::Arguments),
     Diff(watch::DiffArguments),
+    Races(races::Arguments),
     Edit(edit::Arguments),
     Where(place::Arguments),
 }
@@ -66,6 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Action::Rm(arguments)) => remove::run(arguments),
         Some(Action::Watch(arguments)) => watch::run(arguments),
         Some(Action::Diff(arguments)) => watch::diff(arguments),
+        Some(Action::Races(arguments)) => races::run(arguments),
         Some(Action::Edit(arguments)) => edit::run(arguments),
         Some(Action::Where(arguments)) => place::run(arguments),
     }

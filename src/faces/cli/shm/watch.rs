@@ -58,13 +58,23 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum EngineName {
+pub(super) enum EngineName {
     /// The debug registers of the processor: up to four times 8 aligned bytes.
     Hardware,
     /// Pages that nobody may write to unless pmdb lets them, by userfaultfd(2): as many elements as you like.
     Protection,
     /// Looking again and again.
     Polling,
+}
+
+impl EngineName {
+    pub(super) fn engine(self) -> WatchEngine {
+        match self {
+            EngineName::Hardware => WatchEngine::Hardware,
+            EngineName::Protection => WatchEngine::Protection,
+            EngineName::Polling => WatchEngine::Polling,
+        }
+    }
 }
 
 const DIFF_EXAMPLES: &str = "\
@@ -103,14 +113,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let request = WatchRequest {
         part: arguments.part.clone(),
         element: arguments.element.clone(),
-        engine: arguments.engine.map(|engine| match engine {
-            EngineName::Hardware => WatchEngine::Hardware,
-            EngineName::Protection => WatchEngine::Protection,
-            EngineName::Polling => WatchEngine::Polling,
-        }),
+        engine: arguments.engine.map(EngineName::engine),
         duration: arguments.duration,
         every: arguments.every,
         most_per_second: arguments.limit,
+        with_locks: false,
     };
     let log = WatchLog {
         frames: arguments.frames,
@@ -129,6 +136,7 @@ pub(super) fn diff(arguments: &DiffArguments) -> Result<(), Failure> {
         duration: arguments.duration,
         every: arguments.every,
         most_per_second: arguments.limit,
+        with_locks: false,
     };
     let log = WatchLog {
         frames: 0,
@@ -174,14 +182,14 @@ fn write(event: &WatchEvent, json: bool, log: &mut WatchLog) -> io::Result<()> {
     out.flush()
 }
 
-static STOP: AtomicBool = AtomicBool::new(false);
+pub(super) static STOP: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn note_interrupt(_: i32) {
     STOP.store(true, Ordering::Relaxed);
 }
 
 /// Ctrl-C, and being told to leave, end the watch and not pmdb: what was seen is summed up.
-fn end_at_interrupt() {
+pub(super) fn end_at_interrupt() {
     let action = SigAction::new(
         SigHandler::Handler(note_interrupt),
         SaFlags::SA_RESTART,
@@ -194,7 +202,7 @@ fn end_at_interrupt() {
 }
 
 /// `10s`, `500ms`, `2m`, `1.5s`; a number alone is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text} is no time: 10s, 500ms, 2m");
     let digits = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')

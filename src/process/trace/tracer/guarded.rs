@@ -133,6 +133,8 @@ impl Follower {
     pub fn guard(&mut self, pid: Pid, ranges: &[GuardedRange]) -> Result<(), ProtectError> {
         if !self.guards.by_process.contains_key(&pid) {
             let guard = self.hold(pid, WriteProtection::of)??;
+            // A step ends with a trap.
+            self.have_survive(pid)?;
             self.guards
                 .add(pid, guard)
                 .map_err(|errno| ProtectError::Unsupported { errno })?;

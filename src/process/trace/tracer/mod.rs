@@ -34,6 +34,7 @@ pub use orders::Orders;
 pub use passage::OpenedPage;
 pub use trap::Trap;
 pub use tripwire::Replaced;
+pub(super) use watchpoint::set_debug_register;
 pub use watchpoint::{OnWrite, WATCHPOINTS, Watchpoint, Write};
 
 use super::TraceError;

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::libc::{self, c_long};
 use nix::sys::ptrace;
 
-use super::super::hold::raw;
+use super::super::hold::{Hold, Release, raw};
 use super::super::kernel::{self, Resume};
 use super::super::{TraceError, registers};
 use super::event::Birth;
@@ -56,6 +56,8 @@ pub(super) struct Watchpoints {
     by_process: BTreeMap<Pid, Vec<Watchpoint>>,
     armed: BTreeSet<Tid>,
     on_write: Option<OnWrite>,
+    /// Processes that have got a handler with which they survive the end of pmdb.
+    surviving: BTreeSet<Pid>,
     /// Threads that could not be armed: their writes are missed.
     failed: BTreeMap<Tid, Errno>,
 }
@@ -68,10 +70,14 @@ impl Watchpoints {
     /// Its memory is gone, or is another.
     pub fn forget(&mut self, pid: Pid) {
         self.by_process.remove(&pid);
+        self.surviving.remove(&pid);
     }
 
     /// A child maps at the same addresses what its parent shares.
     pub fn inherit(&mut self, parent: Pid, child: Pid, _: Birth) {
+        if self.surviving.contains(&parent) {
+            self.surviving.insert(child);
+        }
         if let Some(points) = self.by_process.get(&parent) {
             self.by_process.insert(child, points.clone());
         }
@@ -92,12 +98,23 @@ impl Follower {
             self.watchpoints.forget_thread(tid);
         }
         let threads: Vec<Tid> = self.hold(pid, |hold| hold.stopped().collect())?;
+        self.have_survive(pid)?;
         // Those that did not stop are armed at their next stop, and so are those that are made now.
         for tid in threads {
             if !self.watchpoints.armed.contains(&tid) {
                 // It has ended or was not armed when it stopped.
                 self.watchpoints.failed.entry(tid).or_insert(Errno::ESRCH);
             }
+        }
+        Ok(())
+    }
+
+    /// Has a process survive a trap that comes when pmdb was killed. Where it cannot be made to, it is watched all the same.
+    pub(super) fn have_survive(&mut self, pid: Pid) -> Result<(), TraceError> {
+        if !self.watchpoints.surviving.contains(&pid)
+            && let Ok(true) = self.hold(pid, Hold::survive_traps)?
+        {
+            self.watchpoints.surviving.insert(pid);
         }
         Ok(())
     }
@@ -136,15 +153,21 @@ impl Follower {
 
     /// Disarms the threads of a process that stand still: they would die of what they write once nobody traces them.
     pub(super) fn disarm(&mut self, pid: Pid) {
-        if !self.watchpoints.by_process.contains_key(&pid) {
-            return;
-        }
-        self.take_late_traps(pid);
-        self.watchpoints.forget(pid);
-        for (tid, _) in self.tracees.of_process(pid) {
-            if self.watchpoints.armed.remove(&tid) {
-                let _ = set_debug_register(tid, 7, 0);
+        let survives = self.watchpoints.surviving.contains(&pid);
+        if self.watchpoints.by_process.contains_key(&pid) {
+            self.take_late_traps(pid);
+            self.watchpoints.forget(pid);
+            for (tid, _) in self.tracees.of_process(pid) {
+                if self.watchpoints.armed.remove(&tid) {
+                    let _ = set_debug_register(tid, 7, 0);
+                }
             }
+        }
+        if survives {
+            self.watchpoints.surviving.remove(&pid);
+            let mut hold = Hold::of_stopped(pid, self.held.iter().copied(), Release::Keep);
+            // It fails if it ends just now.
+            let _ = hold.end_surviving_traps();
         }
     }
 
@@ -227,6 +250,10 @@ fn read(tid: Tid, number: usize) -> Result<u64, Errno> {
 }
 
 /// `struct user` of `sys/user.h`.
-pub(super) fn set_debug_register(tid: Tid, number: usize, value: u64) -> Result<(), Errno> {
+pub(in super::super) fn set_debug_register(
+    tid: Tid,
+    number: usize,
+    value: u64,
+) -> Result<(), Errno> {
     ptrace::write_user(raw(tid), offset(number), value.cast_signed())
 }

@@ -1,9 +1,11 @@
 //! The watch goes on in a process of its own, which outlives pmdb by a moment.
 //!
-//! A thread whose debug registers are armed dies of what it writes as soon as nobody traces it: the kernel then delivers the trap. So who traces
-//! may not be killed with pmdb. It is one more pmdb, in a session of its own, at the end of a pipe whose other end pmdb holds: when that is closed,
-//! however pmdb has ended, it disarms everything and lets go.
+//! A thread whose debug registers are armed gets a signal for all that it writes as soon as nobody traces it: the kernel then delivers the trap. So
+//! who traces should not be killed with pmdb. It is one more pmdb, in a session of its own, at the end of a pipe whose other end pmdb holds: when that is closed,
+//! however pmdb has ended, it disarms everything and lets go. If
+//! that process itself is killed, pmdb disarms those who were watched.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -15,7 +17,10 @@ use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 use super::{WatchRequest, run};
-use crate::model::WatchEvent;
+use crate::model::{Pid, WatchBegun, WatchEvent};
+use crate::process::family::ProcessTable;
+use crate::process::trace::disarm;
+use crate::shm::Census;
 
 /// The word that makes pmdb one that watches. It is no command of a user.
 pub const WORD: &str = "--watcher";
@@ -48,6 +53,7 @@ pub fn watch(
         text.push('\n');
         orders.write_all(text.as_bytes())?;
     }
+    let mut begun = None;
     let (sender, events) = mpsc::channel();
     if let Some(answers) = child.stdout.take() {
         std::thread::spawn(move || {
@@ -63,7 +69,14 @@ pub fn watch(
     }
     loop {
         match events.recv_timeout(BETWEEN_LOOKS) {
-            Ok(event) => tell(event),
+            Ok(event) => {
+                match &event {
+                    WatchEvent::Begun(what) => begun = Some(what.clone()),
+                    WatchEvent::Ended(_) | WatchEvent::Failed { .. } => begun = None,
+                    _ => {}
+                }
+                tell(event);
+            }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
         }
@@ -72,7 +85,31 @@ pub fn watch(
         }
     }
     drop(orders);
-    child.wait().map(drop)
+    let status = child.wait()?;
+    // It has not come to its end.
+    if let Some(begun) = begun {
+        disarm_all(&begun);
+        let why = format!(
+            "the process that watched ended before the watch did ({status}); nothing is armed any more, and who wrote is not summed up"
+        );
+        tell(WatchEvent::Failed { why });
+    }
+    Ok(())
+}
+
+/// Disarms those who were watched, and those who map the segment: some of them may have been forked meanwhile.
+fn disarm_all(begun: &WatchBegun) {
+    let mut pids: BTreeSet<Pid> = begun.processes.iter().copied().collect();
+    if let Ok(table) = ProcessTable::read() {
+        let census = Census::take(&table, Vec::new());
+        if let Ok(watched) = census.watched(&format!("{}#{}", begun.name, begun.inode)) {
+            pids.extend(watched.mappers.iter().map(|mapper| mapper.pid));
+        }
+    }
+    for pid in pids {
+        // It fails for one that has ended.
+        let _ = disarm(pid);
+    }
 }
 
 /// What the other process does.

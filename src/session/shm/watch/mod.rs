@@ -6,6 +6,7 @@ mod ledger;
 mod plan;
 mod polling;
 mod protected;
+mod races;
 mod traced;
 mod writer;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use apart::{WORD, serve, watch};
+pub use races::races;
 
 use self::plan::Plan;
 use self::traced::Means;
@@ -37,6 +39,8 @@ pub struct WatchRequest {
     pub every: Duration,
     /// How many writes have an event of their own in a second; all are counted.
     pub most_per_second: u32,
+    /// Also which locks the writer holds.
+    pub with_locks: bool,
 }
 
 /// Of a range of this length a copy is kept. Bytes.

@@ -72,7 +72,10 @@ impl Scene {
             WrittenBy::Kernel(None) => Some("the kernel has written it for the thread".to_string()),
         };
         let count = elements.len() as u64;
-        elements.truncate(MOST_ELEMENTS);
+        // Races are looked for in all of them.
+        if !self.writers.with_locks() {
+            elements.truncate(MOST_ELEMENTS);
+        }
         let notes: Vec<String> = by_kernel.into_iter().chain(stack.note).collect();
         // Nobody listens any more if that fails.
         let _ = self.events.send(WatchEvent::Written(SegmentWrite {
@@ -84,6 +87,7 @@ impl Scene {
             count,
             elements,
             frames: stack.frames,
+            locks: stack.locks,
             note: (!notes.is_empty()).then(|| notes.join("; ")),
         }));
     }

@@ -83,7 +83,7 @@ pub(super) fn watch(
     let (events, received) = mpsc::channel();
     let scene = Arc::new(Mutex::new(Scene {
         ledger: Ledger::new(range, bytes, request.most_per_second),
-        writers: Writers::default(),
+        writers: Writers::new(request.with_locks),
         events,
         before: None,
     }));
@@ -184,6 +184,7 @@ impl Scene {
             count: elements.len() as u64,
             elements,
             frames: stack.frames,
+            locks: stack.locks,
             note: stack.note,
         }));
     }

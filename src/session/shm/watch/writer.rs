@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Frame, Pid, Tid};
+use crate::model::{Frame, HeldLock, Pid, Tid};
 use crate::native::ParsedModules;
 use crate::process::live::LiveProcess;
 use crate::process::{Process, Registers};
-use crate::python::{Effort, Located, Locator};
+use crate::python::{Effort, Located, Locator, Look};
 use crate::session::stack::one_thread;
 
 /// The processes that write.
 #[derive(Default)]
 pub(super) struct Writers {
     processes: BTreeMap<Pid, Known>,
+    with_locks: bool,
     parsed: ParsedModules,
     locator: Locator,
 }
@@ -28,10 +29,23 @@ pub(super) struct WriterStack {
     pub process: String,
     pub thread: Option<String>,
     pub frames: Vec<Frame>,
+    pub locks: Vec<HeldLock>,
     pub note: Option<String>,
 }
 
 impl Writers {
+    /// With the locks that they hold, or without.
+    pub fn new(with_locks: bool) -> Writers {
+        Writers {
+            with_locks,
+            ..Writers::default()
+        }
+    }
+
+    pub fn with_locks(&self) -> bool {
+        self.with_locks
+    }
+
     /// Another program runs in a process, or it has ended.
     pub fn forget(&mut self, pid: Pid) {
         self.processes.remove(&pid);
@@ -64,6 +78,10 @@ impl Writers {
             tid,
             registers,
         );
+        let locks = match &known.python {
+            Some(located) if self.with_locks => locks(&known.process, located, tid, registers),
+            _ => Vec::new(),
+        };
         let thread = report.threads.pop();
         WriterStack {
             process: report.name,
@@ -71,6 +89,7 @@ impl Writers {
             note: report
                 .error
                 .or_else(|| thread.as_ref().and_then(|thread| thread.note.clone())),
+            locks,
             frames: thread.map(|thread| thread.frames).unwrap_or_default(),
         }
     }
@@ -90,4 +109,25 @@ impl Writers {
         }
         self.processes.get(&pid)
     }
+}
+
+/// The locks that a thread holds which stands still.
+fn locks(
+    process: &LiveProcess,
+    located: &Located,
+    tid: Tid,
+    registers: &Registers,
+) -> Vec<HeldLock> {
+    let Ok(kernel) = process.threads() else {
+        return Vec::new();
+    };
+    let look = Look::new(process, located);
+    let (threads, _) = look.threads(&kernel);
+    let is_it = |status: &crate::process::ThreadStatus| status.tid == tid;
+    let mut threads = threads.iter();
+    let thread = threads.find(|thread| thread.status.as_ref().is_some_and(is_it));
+    // What glibc has in FS is `pthread_self()`.
+    thread.map_or(Vec::new(), |thread| {
+        look.held_locks(thread, registers.fs_base)
+    })
 }
