@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -638,11 +639,19 @@ fn failures_are_written_down() {
         snapshot.file_name().expect("a name").to_string_lossy()
     );
     assert!(answer.stderr.contains(&said), "{answer:?}");
-    let later = support::pmdb([
-        "open".as_ref(),
-        snapshot.as_os_str(),
-        "-c".as_ref(),
-        "p number + 1".as_ref(),
-    ]);
-    assert!(later.succeeded().stdout.ends_with("42\n"), "{later:?}");
+    // Its sources are inside.
+    fs::write(folder.path().join("script.py"), "another = 1\n").expect("it was there");
+    let asked = ["-c", "where", "-c", "exceptions", "-c", "p number + 1"];
+    let file = ["open".as_ref(), snapshot.as_os_str()];
+    let later = support::pmdb(file.into_iter().chain(asked.iter().map(OsStr::new)));
+    let text = &later.succeeded().stdout;
+    assert!(text.ends_with("42\n"), "{later:?}");
+    assert!(text.contains("ValueError(41)"), "{later:?}");
+    assert!(text.contains("-> raise ValueError(number)"), "{later:?}");
+    let stack = ["stack".as_ref(), "--core".as_ref(), snapshot.as_os_str()];
+    let stack = support::pmdb(stack);
+    assert!(
+        stack.succeeded().stdout.contains("ValueError: 41"),
+        "{stack:?}"
+    );
 }

@@ -30,8 +30,8 @@ pub use segment_view::{
     Statistics,
 };
 pub use snapshot::{
-    Limit, Manifest, ManifestEntry, OpenFile, ProcessFacts, SNAPSHOT_SCHEMA, SnapshotFacts,
-    ThreadFacts, Variable,
+    CauseFacts, Limit, Manifest, ManifestEntry, OpenFile, ProcessFacts, SNAPSHOT_SCHEMA,
+    SharedFacts, SnapshotFacts, ThreadFacts, Variable,
 };
 pub use task::{Awaited, AwaitedKind, EventLoop, Task, TaskState};
 pub use thread::{GilState, Thread, ThreadState};

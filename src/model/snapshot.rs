@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pid, ThreadState, Tid};
+use super::{Addr, Pid, Segment, ThreadState, Tid};
 
 /// The version of [`SnapshotFacts`]. It grows when a field changes its meaning or goes away.
 pub const SNAPSHOT_SCHEMA: u32 = 1;
@@ -25,6 +25,66 @@ pub struct SnapshotFacts {
     pub is_whole: bool,
     pub process: ProcessFacts,
     pub threads: Vec<ThreadFacts>,
+    /// The memory that it has in common with others.
+    #[serde(default)]
+    pub shared: Vec<SharedFacts>,
+    /// Why it was written down, if not since somebody asked for it.
+    #[serde(default)]
+    pub cause: Option<CauseFacts>,
+}
+
+/// Why a process stood still when it was written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CauseFacts {
+    /// `raised`, `signal`, `panic`, `exit`: as a stop of `pmdb run` has it.
+    pub reason: String,
+    /// What was raised, which signal, which exit code.
+    #[serde(default)]
+    pub what: Option<String>,
+    /// The kernel's number of the thread, and where Python has its state.
+    #[serde(default)]
+    pub thread: Option<Tid>,
+    #[serde(default)]
+    pub thread_state: Option<Addr>,
+    /// The exception.
+    #[serde(default)]
+    pub exception: Option<Addr>,
+    /// It has left its frames, which its traceback keeps.
+    #[serde(default)]
+    pub has_left: bool,
+    /// What was known beside: the fault that a signal is about, the limit of memory that was reached.
+    #[serde(default)]
+    pub evidence: Vec<String>,
+}
+
+/// A segment of shared memory, and what of it is in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedFacts {
+    /// `/dev/shm/psm_1`, `/memfd:x`; `device` and `inode` as the mapping has them.
+    pub path: String,
+    pub device: u64,
+    pub inode: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes that somebody has written to; all others are zeros.
+    pub there: u64,
+    /// Bytes of these that were copied as one, while the process stood still. Beside them is what its frames lead to.
+    pub kept: u64,
+    /// Who had it then, and what was to be thought of it: as `pmdb shm` tells.
+    #[serde(default)]
+    pub segment: Option<Segment>,
+}
+
+impl SharedFacts {
+    /// Others than `own` that could write to it meanwhile.
+    pub fn writers_beside(&self, own: Pid) -> Vec<Pid> {
+        let mappers = self.segment.iter().flat_map(|segment| &segment.mappers);
+        let writers = mappers.filter(|mapper| mapper.protection.contains('w') && mapper.pid != own);
+        let mut pids: Vec<Pid> = writers.map(|mapper| mapper.pid).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        pids
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,7 +33,7 @@ pub use memory::{Memory, Piece, ReadMemory};
 pub use pages::Habits;
 pub use registers::{RegisterSets, Registers};
 
-use crate::model::{Absence, Addr, Pid, ThreadState, Tid};
+use crate::model::{Absence, Addr, CauseFacts, Pid, ThreadState, Tid};
 
 /// Where a process comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +128,11 @@ pub trait Process: ReadMemory + Send + Sync {
     /// What the user should know about this source: "truncated: 10 of 30 MiB are there".
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Why it stood still when it was written down, if that was noted.
+    fn cause(&self) -> Option<&CauseFacts> {
+        None
     }
 
     /// What this source lacks of the process's own memory, if it is so much that a search may fail for it.

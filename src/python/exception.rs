@@ -41,6 +41,16 @@ impl Look<'_> {
         found
     }
 
+    /// One that is known otherwise, with those that led to it.
+    pub fn exception_at(&self, object: Addr, locals: Option<&Limits>) -> Option<Exception> {
+        let mut chain = Chain {
+            locals,
+            text: locals.copied().unwrap_or_default(),
+            seen: Vec::new(),
+        };
+        self.exception(object, ExceptionState::Raised, &mut chain)
+    }
+
     pub(super) fn raised(&self, thread: Addr) -> Result<Option<Addr>, LookError> {
         let at = match self.layout().thread.raised {
             RaisedLayout::Triple { value, .. } | RaisedLayout::Value(value) => value,

@@ -41,7 +41,14 @@ impl Inferior {
             expected.iter().find(runs_python).copied()
         })?;
         let chosen = busy.or(expected.first().copied());
-        self.view = chosen.map(|thread| View::new(thread.address, tid(thread)));
+        self.view = chosen.map(|thread| {
+            let mut view = View::new(thread.address, tid(thread));
+            // It was written down where it stood still.
+            if self.is_core() && self.standing_thread == Some(thread.address) {
+                view.subject = self.subject_of_stop();
+            }
+            view
+        });
         Ok(event)
     }
 

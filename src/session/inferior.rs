@@ -17,7 +17,7 @@ use super::stack::{Target, identify, thread_facts, why_no_python};
 use super::tasks::add_tasks;
 use super::view::{Subject, Thrown, View};
 use super::who::{note_of, who};
-use crate::model::{Addr, Frame, Pid, ProcessReport, Tid};
+use crate::model::{Addr, CauseFacts, Frame, Pid, ProcessReport, Tid};
 use crate::native::ParsedModules;
 use crate::process::core::CoreProcess;
 use crate::process::live::ending::Ending;
@@ -86,6 +86,15 @@ pub(super) struct Inferior {
     pub printed: String,
 }
 
+/// The exception that a process stood still for when it was written down.
+fn thrown(cause: &CauseFacts) -> Option<Thrown> {
+    let thrown = match cause.has_left {
+        true => Thrown::Lost,
+        false => Thrown::Raised,
+    };
+    cause.exception.map(thrown)
+}
+
 /// The pid of a live process.
 fn pid_of(target: &Target) -> Option<Pid> {
     match target {
@@ -105,6 +114,7 @@ impl Inferior {
             }
         };
         let mut report = identify(&*process);
+        let cause = process.cause().cloned();
         let python = locator.locate(&*process, Effort::Thorough);
         // Nothing can be found in one that has ended meanwhile.
         if python.is_err()
@@ -146,7 +156,7 @@ impl Inferior {
             python,
             has_no_interpreter,
             may_become_python,
-            signalled,
+            signalled: signalled.or(cause.as_ref().and_then(|cause| cause.thread)),
             ended: false,
             is_suspended: false,
             stop_is_given_up: false,
@@ -155,9 +165,9 @@ impl Inferior {
             view: None,
             way_in: WayIn::default(),
             held: None,
-            standing_thread: None,
-            why_stopped: None,
-            raised: None,
+            standing_thread: cause.as_ref().and_then(|cause| cause.thread_state),
+            raised: cause.as_ref().and_then(thrown),
+            why_stopped: cause.map(|cause| (cause.reason, cause.what)),
             runs_in: Subject::Thread,
             crashed: None,
             kept: None,

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::native_stack;
-use super::stack::{StackOptions, identify, read_threads};
+use super::stack::{StackOptions, add_exception, identify, read_threads};
 use crate::model::{Addr, GilState, ProcessReport, Tid};
 use crate::native::{LoadedModules, ParsedModules, values};
 use crate::process::{Backing, Budget, Mapping, Memory, Process};
@@ -19,6 +19,10 @@ pub(super) struct Inspection<'i> {
     pub auxiliary_vector: &'i [u8],
     /// Memory that is not as in the files behind it.
     pub modified: &'i [Range<Addr>],
+    /// What is kept of the memory that it shares with others, whoever leads to it.
+    pub shared: &'i [Range<Addr>],
+    /// An exception that it stands still for, which may be in no frame any more.
+    pub exception: Option<Addr>,
 }
 
 /// Memory is read in pieces of this many bytes.
@@ -45,6 +49,9 @@ impl Inspection<'_> {
             read_threads(process, &located, &options, &budget, &mut report);
             let look = Look::within(process, &located, budget.clone());
             self.reach(process, &look);
+            if let Some(exception) = self.exception {
+                add_exception(&look, exception, None, &options, &mut report);
+            }
         }
         let modules = LoadedModules::new(process, self.parsed);
         let limits = values::Limits {
@@ -65,11 +72,18 @@ impl Inspection<'_> {
                 reach.frame(&frame);
             }
             for exception in look.chained_exceptions(thread.address) {
-                reach.object(exception);
-                for raised in look.raised_frames(exception) {
-                    reach.frame(&raised.frame);
-                }
+                self.reach_exception(look, exception, &mut reach);
             }
+        }
+        for exception in self.exception.iter().flat_map(|it| look.chain_of(*it)) {
+            self.reach_exception(look, exception, &mut reach);
+        }
+    }
+
+    fn reach_exception(&self, look: &Look<'_>, exception: Addr, reach: &mut Reach<'_, '_>) {
+        reach.object(exception);
+        for raised in look.raised_frames(exception) {
+            reach.frame(&raised.frame);
         }
     }
 
@@ -77,7 +91,8 @@ impl Inspection<'_> {
     fn images(&self, process: &dyn Process) {
         for mapping in process.mappings() {
             match &mapping.backing {
-                Backing::File { offset: 0, .. } if mapping.protection.read => {
+                // Reading what nobody has written to would put a page into memory that others share.
+                Backing::File { offset: 0, .. } if mapping.protection.read && !mapping.shared => {
                     read_all(process, mapping.start..mapping.start.plus(1));
                 }
                 Backing::Special(name) if name == "[vdso]" => {
@@ -86,7 +101,7 @@ impl Inspection<'_> {
                 _ => {}
             }
         }
-        for range in self.modified {
+        for range in self.modified.iter().chain(self.shared) {
             read_all(process, range.clone());
         }
     }

@@ -1,25 +1,33 @@
 //! Taking a snapshot of a live process.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::statvfs::statvfs;
+use rayon::prelude::*;
 
+use super::inferior::Inferior;
 use super::inspection::{Inspection, gil_holder, is_worth_keeping};
+use super::kept_sources::KeptSources;
 use super::look::Session;
+use super::shared_memory::SharedRoom;
 use super::stack::milliseconds;
+use super::view::Thrown;
 use crate::model::{
-    Addr, Manifest, ManifestEntry, Pid, ProcessFacts, ProcessReport, SNAPSHOT_SCHEMA,
-    SnapshotFacts, ThreadFacts,
+    Addr, CauseFacts, Manifest, ManifestEntry, Pid, ProcessFacts, ProcessReport, SNAPSHOT_SCHEMA,
+    SharedFacts, SnapshotFacts, ThreadFacts, ThreadState,
 };
 use crate::native::ParsedModules;
 use crate::process::core::bundle::CORE;
+use crate::process::core::sources::SOURCES_MEMBER;
 use crate::process::live::LiveProcess;
 use crate::process::live::circumstances::Circumstances;
 use crate::process::live::modified_pages::modified_pages;
-use crate::process::still::{self, Captured, CapturedThread};
-use crate::process::trace::{Custody, Hold};
+use crate::process::live::shared_memory::{SharedSegment, blank, segments_of, united};
+use crate::process::still::{self, Captured, CapturedThread, SharedMemory};
+use crate::process::trace::Custody;
 use crate::process::{Mappings, Process, ReadMemory, ThreadStatus};
 pub use crate::snapshot::SnapshotError;
 use crate::snapshot::{Contents, Draft, Written, secrets, write};
@@ -36,10 +44,18 @@ pub struct SnapshotOptions {
     pub full: bool,
     /// Also the values of variables of the environment that look like secrets.
     pub secrets: bool,
+    /// How much of the memory that is shared with others goes into one file beside what the frames lead to, in bytes.
+    pub shared: u64,
 }
 
 impl SnapshotOptions {
     pub const DEPTH: usize = 3;
+    /// Copying it takes some 5 ms, for which the process stands still.
+    pub const SHARED: u64 = 16 << 20;
+
+    fn room(&self, pids: &[Pid]) -> SharedRoom {
+        SharedRoom::new(if self.full { u64::MAX } else { self.shared }, pids)
+    }
 }
 
 /// A snapshot that was written.
@@ -51,21 +67,43 @@ pub struct Taken {
     pub pause: Duration,
     /// All that was looked at is kept.
     pub is_whole: bool,
+    pub shared: Vec<SharedFacts>,
 }
 
 /// Writes a snapshot of a process. It goes on as it was.
 pub fn take(pid: Pid, path: &Path, options: SnapshotOptions) -> Result<Taken, SnapshotError> {
-    take_in(&Custody::Nobody, pid, path, options)
+    take_in(&Custody::Nobody, pid, path, options, None)
 }
 
-/// The same of a process that somebody may trace already.
+/// The same of a process that somebody may trace already. `cause` is why.
 pub(super) fn take_in(
     custody: &Custody,
     pid: Pid,
     path: &Path,
     options: SnapshotOptions,
+    cause: Option<CauseFacts>,
 ) -> Result<Taken, SnapshotError> {
-    take_with(custody, pid, options, |contents| write(path, contents))
+    let mut room = options.room(&[pid]);
+    if options.full {
+        let mut sources = KeptSources::default();
+        let write = |contents: &Contents<'_>| write(path, contents);
+        return take_all(
+            custody,
+            pid,
+            (&options, cause),
+            &mut room,
+            (&mut sources, true),
+            write,
+        );
+    }
+    let parsed = ParsedModules::default();
+    let subject = Subject::prepare(pid, &options, cause, &mut room)?;
+    let mut snapshot = subject.capture(custody, &parsed)?;
+    let mut sources = KeptSources::default();
+    snapshot.note_sources(&mut sources);
+    snapshot.sources = sources.packed();
+    let written = write(path, &snapshot.contents(&room))?;
+    Ok(snapshot.taken(written))
 }
 
 /// Processes in one file.
@@ -75,27 +113,62 @@ pub struct Bundled {
     pub refused: Vec<(Pid, SnapshotError)>,
 }
 
-/// Writes several processes into one file, one after the other. Fails if none of them can be.
+/// Processes that are in memory at a time, before they are written.
+const AT_ONCE: usize = 8;
+
+/// Writes several processes into one file, in their order. Fails if none of them can be.
 pub fn take_together(
     pids: &[Pid],
     path: &Path,
     options: SnapshotOptions,
 ) -> Result<Bundled, SnapshotError> {
     let mut draft = Draft::begin(path)?;
+    let mut room = options.room(pids);
+    let mut sources = KeptSources::default();
+    // They run the same files as a rule.
+    let parsed = ParsedModules::default();
     let mut bundled = Bundled {
         taken: Vec::new(),
         refused: Vec::new(),
     };
-    for &pid in pids {
-        let name = format!("{pid}{CORE}");
-        let add = |contents: &Contents<'_>| draft.add(&name, contents);
-        match take_with(&Custody::Nobody, pid, options, add) {
-            Ok(taken) => bundled.taken.push((pid, taken)),
-            // Each that follows would meet the same.
-            Err(error @ (SnapshotError::NoRoom { .. } | SnapshotError::Write { .. })) => {
-                return Err(error);
+    for pids in pids.chunks(if options.full { 1 } else { AT_ONCE }) {
+        let prepared: Vec<_> = (pids.iter())
+            .map(|&pid| Subject::prepare(pid, &options, None, &mut room))
+            .collect();
+        let capture = |subject: Result<Subject<'_>, SnapshotError>| {
+            subject.and_then(|subject| subject.capture(&Custody::Nobody, &parsed))
+        };
+        let captured: Vec<_> = match options.full {
+            true => Vec::new(),
+            false => prepared.into_par_iter().map(capture).collect(),
+        };
+        let mut captured = captured.into_iter();
+        for &pid in pids {
+            let name = format!("{pid}{CORE}");
+            let mut add = |contents: &Contents<'_>| draft.add(&name, contents);
+            let taken = match captured.next() {
+                Some(captured) => captured.and_then(|mut snapshot| {
+                    snapshot.note_sources(&mut sources);
+                    let written = add(&snapshot.contents(&room))?;
+                    Ok(snapshot.taken(written))
+                }),
+                None => take_all(
+                    &Custody::Nobody,
+                    pid,
+                    (&options, None),
+                    &mut room,
+                    (&mut sources, false),
+                    add,
+                ),
+            };
+            match taken {
+                Ok(taken) => bundled.taken.push((pid, taken)),
+                // Each that follows would meet the same.
+                Err(error @ (SnapshotError::NoRoom { .. } | SnapshotError::Write { .. })) => {
+                    return Err(error);
+                }
+                Err(error) => bundled.refused.push((pid, error)),
             }
-            Err(error) => bundled.refused.push((pid, error)),
         }
     }
     if bundled.taken.is_empty()
@@ -103,6 +176,7 @@ pub fn take_together(
     {
         return Err(error);
     }
+    draft.add_text(SOURCES_MEMBER, &sources.packed())?;
     draft.add_text("manifest.json", &manifest(&bundled))?;
     draft.finish()?;
     Ok(bundled)
@@ -134,123 +208,229 @@ fn manifest(bundled: &Bundled) -> Vec<u8> {
     serde_json::to_vec_pretty(&manifest).unwrap_or_default()
 }
 
-fn take_with(
-    custody: &Custody,
-    pid: Pid,
-    options: SnapshotOptions,
-    write: impl FnOnce(&Contents<'_>) -> Result<Written, SnapshotError> + Send,
-) -> Result<Taken, SnapshotError> {
-    let process = LiveProcess::open(pid)?;
-    let parsed = ParsedModules::default();
-    let before = Circumstances::of(pid);
-    let modified = modified_pages(pid, process.mappings());
-    let inspection = Inspection {
-        depth: options.depth,
-        parsed: &parsed,
-        auxiliary_vector: &before.auxiliary_vector,
-        modified: &modified,
-    };
-    if options.full {
-        let report = inspection.look(&process, None);
-        let statuses = process.threads()?;
-        return custody.hold(pid, |hold| take_all(hold, report, statuses, write))?;
+/// A process that is to be written down.
+struct Subject<'o> {
+    process: LiveProcess,
+    options: &'o SnapshotOptions,
+    cause: Option<CauseFacts>,
+    before: Circumstances,
+    modified: Vec<Range<Addr>>,
+    shared: Vec<Range<Addr>>,
+    blank: Vec<Range<Addr>>,
+}
+
+impl Subject<'_> {
+    fn prepare<'o>(
+        pid: Pid,
+        options: &'o SnapshotOptions,
+        cause: Option<CauseFacts>,
+        room: &mut SharedRoom,
+    ) -> Result<Subject<'o>, SnapshotError> {
+        let process = LiveProcess::open(pid)?;
+        let segments = segments_of(pid, process.mappings());
+        Ok(Subject {
+            options,
+            cause,
+            before: Circumstances::of(pid),
+            modified: modified_pages(pid, process.mappings()),
+            shared: match options.full {
+                true => Vec::new(),
+                false => room.choose(&segments),
+            },
+            blank: blank(&segments),
+            process,
+        })
     }
-    let look = |process: &dyn Process, limit| inspection.look(process, limit);
-    let (report, mut captured) = still::capture(&process, (pid, custody), look)?;
-    let circumstances = Circumstances::of(pid);
-    let circumstances = if circumstances.maps.is_empty() {
-        before.clone()
-    } else {
-        circumstances
-    };
-    if !options.secrets {
-        secrets::mask(&mut captured, &circumstances);
-    }
-    let mut facts = facts(&process, &report, &captured, &circumstances);
-    facts.depth = Some(options.depth);
-    facts.pause_us = u64::try_from(captured.pause.as_micros()).ok();
-    if options.secrets {
-        reveal(&mut facts, &circumstances);
-    } else {
-        let files = facts.process.open_files.iter_mut();
-        let texts = files.map(|file| &mut file.target);
-        for text in texts.chain(&mut facts.process.command) {
-            secrets::mask_text(text, &circumstances);
+
+    fn inspection<'i>(&'i self, parsed: &'i ParsedModules) -> Inspection<'i> {
+        Inspection {
+            depth: self.options.depth,
+            parsed,
+            auxiliary_vector: &self.before.auxiliary_vector,
+            modified: &self.modified,
+            shared: &self.shared,
+            exception: self.cause.as_ref().and_then(|cause| cause.exception),
         }
     }
-    let contents = Contents {
-        mappings: process.mappings(),
-        kept: captured.ranges(),
-        memory: &captured,
-        threads: &captured.threads,
-        circumstances: &circumstances,
-        facts: &facts,
-    };
-    Ok(Taken {
-        written: write(&contents)?,
-        name: report.name,
-        pause: captured.pause,
-        is_whole: captured.is_whole,
-    })
+
+    fn capture(self, custody: &Custody, parsed: &ParsedModules) -> Result<Snapshot, SnapshotError> {
+        let pid = self.process.pid();
+        let inspection = self.inspection(parsed);
+        let look = |process: &dyn Process, limit| inspection.look(process, limit);
+        let shared = SharedMemory {
+            room: self.options.shared,
+            blank: self.blank.clone().into(),
+        };
+        let (report, mut captured) = still::capture(&self.process, (pid, custody), shared, look)?;
+        let circumstances = Circumstances::of(pid);
+        let circumstances = if circumstances.maps.is_empty() {
+            self.before.clone()
+        } else {
+            circumstances
+        };
+        // After it was stopped: what nobody had written to until now nobody had then.
+        let segments = segments_of(pid, self.process.mappings());
+        let mut facts = facts(&self.process, &report, &captured, &circumstances);
+        facts.depth = Some(self.options.depth);
+        facts.pause_us = u64::try_from(captured.pause.as_micros()).ok();
+        facts.cause = self.cause;
+        if self.options.secrets {
+            reveal(&mut facts, &circumstances);
+        } else {
+            secrets::mask(&mut captured, &circumstances);
+            let files = facts.process.open_files.iter_mut();
+            let texts = files.map(|file| &mut file.target);
+            let cause = facts.cause.iter_mut();
+            let cause = cause.flat_map(|cause| cause.what.iter_mut().chain(&mut cause.evidence));
+            for text in texts.chain(&mut facts.process.command).chain(cause) {
+                secrets::mask_text(text, &circumstances);
+            }
+        }
+        Ok(Snapshot {
+            process: self.process,
+            report,
+            captured,
+            circumstances,
+            segments,
+            facts,
+            sources: Vec::new(),
+        })
+    }
+}
+
+/// A process as it was captured.
+struct Snapshot {
+    process: LiveProcess,
+    report: ProcessReport,
+    captured: Captured,
+    circumstances: Circumstances,
+    segments: Vec<SharedSegment>,
+    facts: SnapshotFacts,
+    /// The note of the sources.
+    sources: Vec<u8>,
+}
+
+impl Snapshot {
+    /// The files that its frames are in, which are not among `known` in the same state.
+    fn note_sources(&mut self, known: &mut KeptSources) {
+        self.sources = known.add(&self.report);
+    }
+
+    fn contents(&mut self, room: &SharedRoom) -> Contents<'_> {
+        self.facts.shared = room.facts(self.process.mappings(), &self.segments);
+        Contents {
+            mappings: self.process.mappings(),
+            kept: self.captured.ranges(),
+            memory: &self.captured,
+            shared: &self.segments,
+            threads: &self.captured.threads,
+            circumstances: &self.circumstances,
+            facts: &self.facts,
+            sources: &self.sources,
+        }
+    }
+
+    fn taken(self, written: Written) -> Taken {
+        Taken {
+            written,
+            name: self.report.name,
+            pause: self.captured.pause,
+            is_whole: self.captured.is_whole,
+            shared: self.facts.shared,
+        }
+    }
 }
 
 /// Writes all memory, while the process stands still.
 fn take_all(
-    hold: &Hold,
-    report: ProcessReport,
-    statuses: Vec<ThreadStatus>,
-    write: impl FnOnce(&Contents<'_>) -> Result<Written, SnapshotError>,
+    custody: &Custody,
+    pid: Pid,
+    (options, cause): (&SnapshotOptions, Option<CauseFacts>),
+    room: &mut SharedRoom,
+    (sources, is_alone): (&mut KeptSources, bool),
+    write: impl FnOnce(&Contents<'_>) -> Result<Written, SnapshotError> + Send,
 ) -> Result<Taken, SnapshotError> {
-    let begin = Instant::now();
-    let pid = hold.pid();
-    let circumstances = Circumstances::of(pid);
-    // As they are now: those that the process has been asked for before may have changed.
-    let still = LiveProcess::open(pid)?;
-    let modified = modified_pages(pid, still.mappings());
-    let thread = |status: ThreadStatus| CapturedThread {
-        registers: hold.register_sets(status.tid).ok(),
-        status,
-    };
-    let captured = Captured::without_memory(statuses.into_iter().map(thread).collect());
-    let mut facts = facts(&still, &report, &captured, &circumstances);
-    reveal(&mut facts, &circumstances);
-    let contents = Contents {
-        mappings: still.mappings(),
-        kept: everything(still.mappings(), &modified),
-        memory: &still as &dyn ReadMemory,
-        threads: &captured.threads,
-        circumstances: &circumstances,
-        facts: &facts,
-    };
-    let written = write(&contents)?;
-    Ok(Taken {
-        written,
-        name: report.name,
-        pause: begin.elapsed(),
-        is_whole: true,
-    })
+    let parsed = ParsedModules::default();
+    let subject = Subject::prepare(pid, options, cause, room)?;
+    let untouched = still::untouched(&subject.process, subject.blank.clone());
+    let report = subject.inspection(&parsed).look(&untouched, None);
+    let ran = subject.process.threads()?;
+    let own = sources.add(&report);
+    let sources = if is_alone { sources.packed() } else { own };
+    let cause = subject.cause;
+    custody.hold(pid, |hold| {
+        let begin = Instant::now();
+        let circumstances = Circumstances::of(pid);
+        // As they are now: those that the process has been asked for before may have changed.
+        let process = LiveProcess::open(pid)?;
+        let segments = segments_of(pid, process.mappings());
+        let thread = |status: ThreadStatus| CapturedThread {
+            registers: hold.register_sets(status.tid).ok(),
+            status: as_it_ran(status, &ran),
+        };
+        let threads = process.threads()?.into_iter().map(thread);
+        let captured = Captured::without_memory(threads.collect());
+        let mut kept = everything(process.mappings(), &segments);
+        kept.extend(modified_pages(pid, process.mappings()));
+        kept.extend(room.choose(&segments));
+        let mut facts = facts(&process, &report, &captured, &circumstances);
+        facts.shared = room.facts(process.mappings(), &segments);
+        facts.cause = cause;
+        reveal(&mut facts, &circumstances);
+        let contents = Contents {
+            mappings: process.mappings(),
+            kept: apart(kept),
+            memory: &process as &dyn ReadMemory,
+            shared: &segments,
+            threads: &captured.threads,
+            circumstances: &circumstances,
+            facts: &facts,
+            sources: &sources,
+        };
+        let written = write(&contents)?;
+        Ok(Taken {
+            written,
+            name: report.name,
+            pause: begin.elapsed(),
+            is_whole: true,
+            shared: facts.shared,
+        })
+    })?
 }
 
-/// Memory that no file has, and what tells which the files are.
-fn everything(mappings: &Mappings, modified: &[Range<Addr>]) -> Vec<Range<Addr>> {
+/// While a process stands still the state of each of its threads is that.
+fn as_it_ran(status: ThreadStatus, known: &[ThreadStatus]) -> ThreadStatus {
+    let ran = known.iter().find(|ran| ran.tid == status.tid);
+    let state = ran.map_or(ThreadState::Unknown, |ran| ran.state);
+    ThreadStatus { state, ..status }
+}
+
+/// Memory that no file has, but for shared segments, and what tells which the files are.
+fn everything(mappings: &Mappings, segments: &[SharedSegment]) -> Vec<Range<Addr>> {
     /// Bytes.
     const PAGE: u64 = 4096;
-    let whole = mappings.iter().filter(|mapping| is_worth_keeping(mapping));
+    let windows = segments.iter().flat_map(|segment| &segment.windows);
+    let starts: BTreeSet<Addr> = windows.map(|window| window.start).collect();
+    let whole = mappings
+        .iter()
+        .filter(|mapping| is_worth_keeping(mapping) && !starts.contains(&mapping.start));
     let whole = whole.map(|mapping| mapping.start..mapping.end);
     let first = mappings
         .iter()
-        .filter(|mapping| mapping.path().is_some() && mapping.protection.read);
+        .filter(|mapping| mapping.path().is_some() && mapping.protection.read)
+        .filter(|mapping| !starts.contains(&mapping.start));
     let first = first.map(|mapping| mapping.start..mapping.start.plus(PAGE));
-    let mut ranges: Vec<Range<Addr>> = whole.chain(first).chain(modified.iter().cloned()).collect();
+    whole.chain(first).collect()
+}
+
+/// Sorted and without overlap.
+fn apart(mut ranges: Vec<Range<Addr>>) -> Vec<Range<Addr>> {
     ranges.sort_by_key(|range| range.start);
-    let mut apart: Vec<Range<Addr>> = Vec::new();
-    for range in ranges {
-        match apart.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => apart.push(range),
-        }
-    }
+    let words = ranges.into_iter().map(|range| range.start.0..range.end.0);
+    let apart = united(words.collect()).into_iter();
     apart
+        .map(|range| Addr(range.start)..Addr(range.end))
+        .collect()
 }
 
 /// Puts values in the place of what was masked.
@@ -300,6 +480,8 @@ fn facts(
             control_groups: circumstances.control_groups.clone(),
         },
         threads: captured.threads.iter().map(thread).collect(),
+        shared: Vec::new(),
+        cause: None,
     }
 }
 
@@ -310,6 +492,29 @@ fn is_nearly_full(folder: &Path) -> bool {
 }
 
 impl Session {
+    /// Why a process stands still.
+    fn cause_of(&self, inferior: &Inferior) -> Option<CauseFacts> {
+        let (reason, what) = inferior.why_stopped.clone()?;
+        let pid = inferior.report.pid?;
+        let failures = self
+            .running
+            .iter()
+            .flat_map(|running| running.failures.told());
+        let failure = failures.filter(|failure| failure.pid == pid).last();
+        let told = failure.map(|failure| [&failure.raised, &failure.failed, &failure.why]);
+        let told = told.into_iter().flatten().flatten().cloned();
+        let view = inferior.view.as_ref();
+        Some(CauseFacts {
+            reason,
+            thread: inferior.signalled.or(view.and_then(|view| view.tid)),
+            thread_state: inferior.standing_thread.or(view.map(|view| view.thread)),
+            exception: inferior.raised.map(Thrown::exception),
+            has_left: matches!(inferior.raised, Some(Thrown::Lost(_))),
+            evidence: told.filter(|text| Some(text) != what.as_ref()).collect(),
+            what,
+        })
+    }
+
     /// Writes a snapshot of the focused process into a folder, which is made if it is not there, and gives its path. An earlier
     /// file is never replaced.
     pub fn write_down(&self, folder: &Path) -> Result<PathBuf, String> {
@@ -335,8 +540,10 @@ impl Session {
             depth: SnapshotOptions::DEPTH,
             full: false,
             secrets: false,
+            shared: SnapshotOptions::SHARED,
         };
-        take_in(&custody, pid, &path, options).map_err(|error| error.to_string())?;
+        let cause = inferior.and_then(|inferior| self.cause_of(inferior));
+        take_in(&custody, pid, &path, options, cause).map_err(|error| error.to_string())?;
         Ok(path)
     }
 }

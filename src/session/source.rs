@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use nix::fcntl::OFlag;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -14,6 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::stack::milliseconds;
 use super::syntax::SyntaxMap;
 use crate::model::{Pid, ProcessReport};
+use crate::process::core::sources::kept_sources;
 use crate::process::live;
 
 /// A larger file is not read: nobody wrote it. Bytes.
@@ -158,6 +159,8 @@ pub struct Sources {
     /// What a live process calls a file. Where that is takes system calls to find, and a stack names few files often.
     by_name: FxHashMap<Pid, FxHashMap<String, Option<Arc<SourceFile>>>>,
     by_id: HashMap<FileId, Option<Arc<SourceFile>>>,
+    /// What snapshots have kept.
+    by_core: HashMap<String, HashMap<String, Arc<SourceFile>>>,
     /// Processes that mean the same by a path as pmdb. When one has ended, its root can no longer be asked for.
     neighbours: FxHashSet<Pid>,
 }
@@ -175,7 +178,10 @@ impl Sources {
         }
         let pid = match (process.pid, &process.core) {
             (Some(pid), None) => pid,
-            _ => return self.at(Path::new(file)),
+            (_, core) => {
+                let kept = core.as_ref().and_then(|core| self.kept_in(core, file));
+                return kept.or_else(|| self.at(Path::new(file)));
+            }
         };
         let known = self.by_name.get(&pid).and_then(|names| names.get(file));
         if let Some(known) = known {
@@ -192,6 +198,22 @@ impl Sources {
         let names = self.by_name.entry(pid).or_default();
         names.insert(file.to_string(), source.clone());
         source
+    }
+
+    /// As a snapshot has it.
+    fn kept_in(&mut self, core: &str, file: &str) -> Option<Arc<SourceFile>> {
+        if !self.by_core.contains_key(core) {
+            let mut files = HashMap::new();
+            for source in kept_sources(Path::new(core)) {
+                let mut file = SourceFile::new(source.bytes);
+                let modified = source.modified_ms.map(Duration::from_millis);
+                file.modified =
+                    modified.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
+                files.entry(source.path).or_insert_with(|| Arc::new(file));
+            }
+            self.by_core.insert(core.to_owned(), files);
+        }
+        self.by_core.get(core)?.get(file).cloned()
     }
 
     /// Looks for files anew from here on. What has not been written since is not read again.

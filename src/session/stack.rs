@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::native_stack::{self, Walked};
 use super::tasks::add_tasks;
 use super::who;
-use crate::model::{Addr, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
+use crate::model::{Addr, Exception, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
 use crate::native::{LoadedModules, ParsedModules, values};
 use crate::process::core::{CoreOptions, CoreProcess, bundle};
 use crate::process::family::ProcessTable;
@@ -348,6 +348,11 @@ pub(super) fn read_threads(
     if let Some(error) = broken {
         report.error = Some(format!("not all threads could be read: {error}"));
     }
+    if let Some(cause) = process.cause()
+        && let Some(exception) = cause.exception
+    {
+        add_exception(&look, exception, cause.thread, options, report);
+    }
     if options.tasks {
         add_tasks(&look, &threads, options.locals.as_ref(), report);
     }
@@ -355,6 +360,30 @@ pub(super) fn read_threads(
         report.error = Some(format!("not everything was read: {limit}"));
     }
     evaluations
+}
+
+/// Adds an exception to those of the thread that has raised it, if that does not show it by itself.
+pub(super) fn add_exception(
+    look: &Look<'_>,
+    exception: Addr,
+    thread: Option<Tid>,
+    options: &StackOptions,
+    report: &mut ProcessReport,
+) {
+    let Some(exception) = look.exception_at(exception, options.locals.as_ref()) else {
+        return;
+    };
+    let threads = &mut report.threads;
+    let is_it = |one: &Thread| thread.is_some() && one.tid == thread;
+    let place = threads.iter().position(is_it).unwrap_or(0);
+    let is_same = |other: &Exception| {
+        other.type_name == exception.type_name && other.frames == exception.frames
+    };
+    if let Some(thread) = threads.get_mut(place)
+        && !thread.exceptions.iter().any(is_same)
+    {
+        thread.exceptions.insert(0, exception);
+    }
 }
 
 /// One thread that stands still while the others run, with its Python and its native stack; without any if it has ended.

@@ -11,10 +11,12 @@ use tempfile::NamedTempFile;
 
 use super::elf::{Head, head};
 use super::notes::notes;
+use super::places::{Stored, place_in};
 use super::segments::{Segment, segments};
 use super::{Contents, SnapshotError};
 use crate::model::Addr;
 use crate::process::core::bundle::{self, BLOCK};
+use crate::process::core::own_notes::{Place, places_note};
 
 /// Memory is copied in pieces of this many bytes.
 const PIECE: usize = 1 << 20;
@@ -50,6 +52,8 @@ pub struct Draft {
     /// Where the next thing goes.
     end: u64,
     is_bundle: bool,
+    /// The shared memory that is in it already.
+    stored: Stored,
 }
 
 impl Draft {
@@ -84,6 +88,7 @@ impl Draft {
             file,
             end: 0,
             is_bundle: false,
+            stored: Stored::default(),
         })
     }
 
@@ -122,8 +127,17 @@ impl Draft {
 
     /// Writes a core at the end of what is there.
     fn put(&mut self, contents: &Contents<'_>) -> Result<Written, SnapshotError> {
-        let segments = segments(contents.mappings, &contents.kept);
-        let head = head(&segments, &notes(contents));
+        let base = self.end;
+        let division = self.stored.divide(&contents.kept, contents.shared);
+        let segments = segments(contents.mappings, &division.kept);
+        let head_with = |places: &[Place]| {
+            let places = places_note(base, places);
+            head(&segments, &notes(contents, &places))
+        };
+        // How long the head is depends on how many places there are alone.
+        let unplaced = head_with(&division.places(|_| None));
+        let place = place_in(&segments, base + unplaced.memory);
+        let head = head_with(&division.places(&place));
         let is_kept = |segment: &&Segment| segment.is_kept;
         let kept: u64 = segments.iter().filter(is_kept).map(Segment::length).sum();
         let memory = segments.iter().map(Segment::length).sum();
@@ -131,8 +145,9 @@ impl Draft {
         if let Some(free) = free(&self.folder).filter(|free| *free < length) {
             return Err(self.no_room(length, free));
         }
-        let filled = fill(self.file.as_file(), self.end, &head, &segments, contents);
+        let filled = fill(self.file.as_file(), base, &head, &segments, contents);
         let lost = filled.map_err(|error| self.failed(error, length))?;
+        self.stored.add(&division, &place);
         self.end += length;
         Ok(Written {
             path: self.path.clone(),

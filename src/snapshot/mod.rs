@@ -8,6 +8,7 @@ mod error;
 mod file;
 pub mod link_map;
 mod notes;
+mod places;
 pub mod secrets;
 mod segments;
 
@@ -18,11 +19,12 @@ pub use file::{Draft, Written, write};
 
 use crate::model::{Addr, SnapshotFacts};
 use crate::process::live::circumstances::Circumstances;
+use crate::process::live::shared_memory::SharedSegment;
 use crate::process::still::CapturedThread;
 use crate::process::{Mappings, ReadMemory};
 
 /// The name of pmdb's own notes, and what they hold.
-pub use crate::process::core::own_notes::{FACTS, MAPS, OWNER};
+pub use crate::process::core::own_notes::{FACTS, MAPS, OWNER, PLACES, SOURCES};
 
 /// What a snapshot is made of.
 pub struct Contents<'c> {
@@ -30,7 +32,11 @@ pub struct Contents<'c> {
     /// The stretches of memory that are kept, by address, and where they are read from.
     pub kept: Vec<Range<Addr>>,
     pub memory: &'c dyn ReadMemory,
+    /// The segments that it shares with others. What of them another process has brought into the same file is not written again.
+    pub shared: &'c [SharedSegment],
     pub threads: &'c [CapturedThread],
     pub circumstances: &'c Circumstances,
     pub facts: &'c SnapshotFacts,
+    /// Its sources, packed (`process::core::sources`).
+    pub sources: &'c [u8],
 }

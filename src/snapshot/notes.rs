@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use object::elf;
 
-use super::{Contents, FACTS, MAPS, OWNER};
+use super::{Contents, FACTS, MAPS, OWNER, PLACES, SOURCES};
 use crate::model::{Pid, ThreadState};
 use crate::process::still::CapturedThread;
 use crate::process::{Backing, Mapping, RegisterSets};
@@ -22,7 +22,8 @@ const FXSAVE: usize = 512;
 /// `NT_FILE` counts offsets in these. Bytes.
 const PAGE: u64 = 4096;
 
-pub(super) fn notes(contents: &Contents<'_>) -> Vec<u8> {
+/// `places` is the note of that name: how long it is does not depend on what it says.
+pub(super) fn notes(contents: &Contents<'_>, places: &[u8]) -> Vec<u8> {
     let mut notes = Notes::default();
     let core = elf::ELF_NOTE_CORE;
     let pid = contents.facts.process.pid;
@@ -57,6 +58,10 @@ pub(super) fn notes(contents: &Contents<'_>) -> Vec<u8> {
     let facts = serde_json::to_vec(contents.facts).unwrap_or_default();
     notes.add(OWNER, FACTS, &facts);
     notes.add(OWNER, MAPS, &contents.circumstances.maps);
+    notes.add(OWNER, PLACES, places);
+    if !contents.sources.is_empty() {
+        notes.add(OWNER, SOURCES, contents.sources);
+    }
     notes.0
 }
 

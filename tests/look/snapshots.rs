@@ -338,6 +338,118 @@ fn a_family_is_in_one_file_and_each_of_it_says_what_it_said() {
     assert_bundles_can_be_damaged(&path);
 }
 
+const SHARING: &str = "
+import ctypes, os, signal
+from multiprocessing import shared_memory
+segment = shared_memory.SharedMemory(create=True, size=8 << 20)
+again = shared_memory.SharedMemory(segment.name)
+text = '-'.join(['shared', 'and', 'written', 'once']).encode()
+segment.buf[12288 : 12288 + len(text)] = text
+segment.buf[(8 << 20) - 4] = 77
+one, same, none, end = (
+    ctypes.c_uint.from_buffer(buffer, at)
+    for buffer, at in [(segment.buf, 12288), (again.buf, 12288), (again.buf, 3_000_000), (again.buf, (8 << 20) - 4)]
+)
+reader, writer = os.pipe()
+if os.fork() == 0:
+    os.write(writer, b'.')
+    signal.pause()
+os.read(reader, 1)
+name = '/dev/shm/' + segment.name
+print('ready', os.stat(name).st_blocks, name, flush=True)
+signal.pause()
+";
+
+/// What was written, once where it was mapped again; what was not; and the end.
+const SHARED: &str = "p one, same, none, end";
+
+#[test]
+fn shared_memory_is_inside_once_and_what_nobody_wrote_to_stays_so() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = Fixture::python_text(python, SHARING, &[]);
+    let told = fixture.ready().to_string();
+    let (blocks, name) = told.split_once(' ').expect("two words");
+    let (alone, cut) = (
+        folder.path().join("alone.pmdb"),
+        folder.path().join("cut.pmdb"),
+    );
+    let all = folder.path().join("all.pmdb");
+    let whole = folder.path().join("whole.pmdb");
+    let pid = fixture.pid().to_string();
+    let take = |path: &Path, more: &[&str]| {
+        let file = path.to_str().unwrap();
+        let words = ["snapshot", &pid, "-o", file].into_iter();
+        let answer = pmdb(words.chain(more.iter().copied()));
+        answer.succeeded();
+        answer.stdout.clone()
+    };
+    take(&alone, &[]);
+    let said = take(&cut, &["--shared", "4K"]);
+    let left_out = format!("kept in part (--shared SIZE keeps more): 4.0 KiB of 8.0 KiB of {name}");
+    assert!(said.contains(&left_out), "{said}");
+    take(&whole, &["--full"]);
+    take(&all, &["--tree"]);
+    let now = std::os::unix::fs::MetadataExt::blocks(&fs::metadata(name).unwrap());
+    assert_eq!(now.to_string(), blocks, "looking has changed the segment");
+    drop(fixture);
+    let _ = fs::remove_file(name);
+
+    // `shar`.
+    let expected = "(c_uint(1918986355), c_uint(1918986355), c_uint(0), c_uint(77))";
+    for path in [&alone, &whole] {
+        let answer = commands(&["open", path.to_str().unwrap()], &[SHARED]);
+        assert!(answer.stdout.contains(expected), "{answer:?}");
+    }
+    let answer = commands(&["open", cut.to_str().unwrap()], &["p same", "p end"]);
+    assert!(answer.stdout.contains("c_uint(1918986355)"), "{answer:?}");
+    let report = pmdb(["stack", "--core", cut.to_str().unwrap(), "--json"]).json();
+    let notes = report["processes"][0]["notes"].to_string();
+    let in_part = "shared memory is kept in part: 4096 of 8192 bytes of /dev/shm/";
+    assert!(notes.contains(in_part), "{notes}");
+    let both = format!("@all {SHARED}");
+    let answer = commands(&["open", all.to_str().unwrap()], &[&both]);
+    assert!(answer.stdout.contains(expected), "{answer:?}");
+    assert!(!answer.stdout.contains("not kept"), "{answer:?}");
+    for path in [&alone, &all, &whole] {
+        let bytes = fs::read(path).unwrap();
+        let found = memchr::memmem::find_iter(&bytes, b"shared-and-written-once\0").count();
+        // The text itself is in the memory of each process, too.
+        let own = if path == &all { 2 } else { 1 };
+        assert!(
+            found <= own + 1 && bytes.len() < 24 << 20,
+            "{found} in {}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn sources_are_inside() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("forgotten.py");
+    fs::write(
+        &script,
+        FAMILY.replace("signal.pause()", "signal.pause()  # as it was"),
+    )
+    .unwrap();
+    let mut command = python.command();
+    command.arg(&script);
+    let fixture = Fixture::start(command);
+    let alone = take(folder.path(), fixture.pid(), &[]);
+    let all = folder.path().join("all.pmdb");
+    let (pid, bundle) = (fixture.pid().to_string(), all.to_str().unwrap());
+    pmdb(["snapshot", &pid, "--tree", "-o", bundle]).succeeded();
+    drop(fixture);
+    fs::write(&script, "changed = True\n").unwrap();
+    for file in [alone.to_str().unwrap(), bundle] {
+        let answer = commands(&["open", file], &["where", "ll"]);
+        let lines = answer.stdout.matches("signal.pause()  # as it was").count();
+        assert!(lines >= 2, "{answer:?}");
+    }
+}
+
 fn assert_bundles_can_be_damaged(path: &Path) {
     let mut bundle = Damaged::open(path);
     let look = |what: &str| {

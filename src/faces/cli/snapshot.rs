@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::stack::pid;
 use super::{Failure, print};
 use crate::faces::render::quantity;
-use crate::model::Pid;
+use crate::model::{Pid, SharedFacts};
 use crate::session::snapshot::{SnapshotOptions, Taken, take, take_together};
 use crate::session::stack::families;
 
@@ -41,6 +41,26 @@ pub(super) struct Arguments {
     /// Keep the values of environment variables that look like secrets (KEY, TOKEN, PASSWORD …), which are masked otherwise.
     #[arg(long)]
     secrets: bool,
+    /// How much of the shared memory is kept, beside what the variables lead to: `64M`, `2G`; small segments first, each once.
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "16M", conflicts_with = "full")]
+    shared: u64,
+}
+
+/// Bytes: a number and `K`, `M` or `G`.
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.strip_suffix(['K', 'M', 'G']) {
+        Some(digits) => (digits, &text[digits.len()..]),
+        None => (text, ""),
+    };
+    let shift = match unit {
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => 0,
+    };
+    let number: Option<u64> = digits.parse().ok();
+    let bytes = number.and_then(|number| number.checked_mul(1 << shift));
+    bytes.ok_or_else(|| "a size is a number of bytes, or of K, M or G of them: 64M".to_string())
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -48,6 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         depth: arguments.depth,
         full: arguments.full,
         secrets: arguments.secrets,
+        shared: arguments.shared,
     };
     let default = || PathBuf::from(format!("{}.pmdb", arguments.pid));
     let path = arguments.output.clone().unwrap_or_else(default);
@@ -85,8 +106,37 @@ fn said_of(pid: Pid, taken: &Taken) -> String {
     if !taken.is_whole {
         text += "  it changed each time it was looked at: some of what its frames lead to may be missing\n";
     }
+    text += &left_out(taken);
     if written.lost > 0 {
         text += &format!("  {} could not be read\n", quantity::bytes(written.lost));
     }
     text
+}
+
+/// What is not in it of the memory that it shares with others.
+fn left_out(taken: &Taken) -> String {
+    /// Segments that are named.
+    const MOST: usize = 4;
+    let cut: Vec<&SharedFacts> = (taken.shared.iter())
+        .filter(|segment| segment.kept < segment.there)
+        .collect();
+    let named = cut.iter().take(MOST).map(|segment| {
+        let part = quantity::bytes(segment.kept);
+        format!(
+            "{part} of {} of {}",
+            quantity::bytes(segment.there),
+            segment.path
+        )
+    });
+    let named = named.collect::<Vec<_>>().join(", ");
+    match cut.len() {
+        0 => String::new(),
+        1..=MOST => {
+            format!("  shared memory is kept in part (--shared SIZE keeps more): {named}\n")
+        }
+        count => format!(
+            "  shared memory is kept in part (--shared SIZE keeps more): {named} and {} more\n",
+            count - MOST
+        ),
+    }
 }

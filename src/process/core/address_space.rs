@@ -6,6 +6,7 @@ use std::path::Path;
 use super::headers::Segment;
 use super::image;
 use super::mapped_files::{FileRange, MappedFiles};
+use super::own_notes::{Place, Whereabouts};
 use crate::model::Addr;
 use crate::process::{Backing, Mapping, Mappings, Protection};
 
@@ -36,6 +37,12 @@ pub(super) enum Content {
         offset: u64,
     },
     Absent(Absent),
+    /// Nobody has written to it: `own_notes`.
+    Zeros,
+    /// In the file of which the core is a part, from this byte on. It may be cut off.
+    Elsewhere {
+        offset: u64,
+    },
 }
 
 /// Why bytes that were mapped are nowhere.
@@ -102,6 +109,52 @@ impl AddressSpace {
         self.mappings = mappings;
     }
 
+    /// Says where memory is that the core does not have in a segment. `places` are in order and without overlap.
+    pub(super) fn place(&mut self, places: &[Place]) {
+        let mut regions = Vec::with_capacity(self.regions.len() + 2 * places.len());
+        let mut places = places.iter().peekable();
+        let content = |place: &Place, start: u64| match place.at {
+            Whereabouts::Zeros => Content::Zeros,
+            Whereabouts::File(at) => Content::Elsewhere {
+                offset: at.saturating_add(start - place.start),
+            },
+        };
+        for region in std::mem::take(&mut self.regions) {
+            let is_held = matches!(region.content, Content::Held { .. });
+            let mut at = region.start;
+            while places.next_if(|place| place.end <= at).is_some() {}
+            while let Some(&&place) = places
+                .peek()
+                .filter(|place| place.start < region.end && !is_held)
+            {
+                let (from, to) = (place.start.max(at), place.end.min(region.end));
+                let before = Region {
+                    start: at,
+                    end: from,
+                    content: region.content.from(at - region.start),
+                };
+                let within = Region {
+                    start: from,
+                    end: to,
+                    content: content(&place, from),
+                };
+                regions.extend([before, within].into_iter().filter(|it| it.start < it.end));
+                at = to;
+                if place.end > region.end {
+                    break;
+                }
+                places.next();
+            }
+            regions.push(Region {
+                start: at,
+                end: region.end,
+                content: region.content.from(at - region.start),
+            });
+        }
+        regions.retain(|region| region.start < region.end);
+        self.regions = regions;
+    }
+
     /// The region that holds an address.
     pub(super) fn find(&self, address: u64) -> Option<&Region> {
         let after = self
@@ -120,6 +173,25 @@ impl AddressSpace {
         let length = |from: u64| usize::try_from(region.end - from).ok();
         let end = offset.checked_add(length(region.start)?)?;
         Some(end - length(address)?..end)
+    }
+}
+
+impl Content {
+    /// What is `bytes` further on.
+    fn from(self, bytes: u64) -> Content {
+        match self {
+            Content::Held { offset } => Content::Held {
+                offset: offset.saturating_add(usize::try_from(bytes).unwrap_or(usize::MAX)),
+            },
+            Content::File { file, offset } => Content::File {
+                file,
+                offset: offset.saturating_add(bytes),
+            },
+            Content::Elsewhere { offset } => Content::Elsewhere {
+                offset: offset.saturating_add(bytes),
+            },
+            content @ (Content::Absent(_) | Content::Zeros) => content,
+        }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod own_notes;
 mod registers;
 mod remarks;
 mod signal;
+pub mod sources;
 mod sparse;
 
 use std::fs::File;
@@ -39,7 +40,10 @@ use super::{
     Identity, Mapping, Mappings, Process, ProcessError, ReadError, ReadMemory, Registers,
     SystemCall, ThreadStatus,
 };
-use crate::model::{Addr, SnapshotFacts, ThreadFacts, ThreadState, Tid};
+use crate::model::{Addr, CauseFacts, SnapshotFacts, ThreadFacts, ThreadState, Tid};
+
+/// Memory that nobody has written to is lent from here. Its length is a power of two, in bytes.
+static BLANK: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// How to open a core.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +58,8 @@ pub struct CoreOptions {
 #[derive(Debug)]
 pub struct CoreProcess {
     core: Mmap,
+    /// The bundle that it is a part of, if it is one.
+    whole: Option<Mmap>,
     identity: Identity,
     notes: Notes,
     space: AddressSpace,
@@ -100,9 +106,24 @@ impl CoreProcess {
         self.notes.threads.iter().find(|thread| thread.tid == tid)
     }
 
-    /// The bytes of a region, and the region's part that they are. A file may be shorter than its mapping.
-    fn bytes_of(&self, region: &Region) -> Result<(&[u8], Range<u64>), Absent> {
+    /// The file that the core is in.
+    fn outer(&self) -> &[u8] {
+        self.whole.as_ref().unwrap_or(&self.core)
+    }
+
+    /// The bytes of a region, and the region's part that they are, which has the address if anything has. A file may be shorter than
+    /// its mapping.
+    fn bytes_of(&self, region: &Region, address: u64) -> Result<(&[u8], Range<u64>), Absent> {
         let from = match region.content {
+            Content::Zeros => {
+                let start = (address & !(BLANK.len() as u64 - 1)).max(region.start);
+                let length = (region.end - start).min(BLANK.len() as u64);
+                return Ok((&BLANK[..length as usize], start..start + length));
+            }
+            Content::Elsewhere { offset } => {
+                let from = usize::try_from(offset).ok();
+                from.and_then(|offset| self.outer().get(offset..))
+            }
             Content::Held { offset } => self.core.get(offset..),
             Content::File { file, offset } => {
                 let file = self.files.get(file as usize).ok_or(Absent::NotDumped)?;
@@ -124,7 +145,7 @@ impl CoreProcess {
     /// The bytes from an address on, as far as they lie in one place; at least one.
     fn bytes_at(&self, address: u64) -> Result<&[u8], Absent> {
         let region = self.space.find(address).ok_or(Absent::Inaccessible)?;
-        let (bytes, range) = self.bytes_of(region)?;
+        let (bytes, range) = self.bytes_of(region, address)?;
         if !range.contains(&address) {
             return Err(Absent::NotDumped);
         }
@@ -166,7 +187,8 @@ impl ReadMemory for CoreProcess {
     }
 
     fn extent(&self, address: Addr) -> Option<Range<Addr>> {
-        let (_, range) = self.bytes_of(self.space.find(address.0)?).ok()?;
+        let region = self.space.find(address.0)?;
+        let (_, range) = self.bytes_of(region, address.0).ok()?;
         range
             .contains(&address.0)
             .then_some(Addr(range.start)..Addr(range.end))
@@ -263,6 +285,10 @@ impl Process for CoreProcess {
 
     fn notes(&self) -> Vec<String> {
         remarks::remarks(self)
+    }
+
+    fn cause(&self) -> Option<&CauseFacts> {
+        self.snapshot.as_ref()?.cause.as_ref()
     }
 
     fn lacks(&self) -> Option<String> {

@@ -56,6 +56,8 @@ pub(super) struct Notes {
     /// Where the descriptors of pmdb's own notes are.
     pub own_facts: Range<usize>,
     pub own_maps: Range<usize>,
+    pub own_places: Range<usize>,
+    pub own_sources: Range<usize>,
 }
 
 impl Notes {
@@ -82,6 +84,8 @@ impl Notes {
             match note.kind {
                 own_notes::FACTS => self.own_facts = note.descriptor.clone(),
                 own_notes::MAPS => self.own_maps = note.descriptor.clone(),
+                own_notes::PLACES => self.own_places = note.descriptor.clone(),
+                own_notes::SOURCES => self.own_sources = note.descriptor.clone(),
                 _ => {}
             }
         }

@@ -34,7 +34,13 @@ impl CoreProcess {
     /// Opens the core at `path`. What is missing of it is told by [`notes`](crate::process::Process::notes); only a
     /// file that is no core of this architecture, or has nothing of one, is refused.
     pub fn open(path: &Path, options: CoreOptions) -> Result<CoreProcess, ProcessError> {
-        let (core, modified, cut) = mapped(path)?;
+        let Opened {
+            core,
+            base,
+            whole,
+            modified,
+            cut,
+        } = mapped(path)?;
         let headers = Headers::parse(&core).map_err(|why| unusable(path, why))?;
         let condition = Condition {
             expected_length: headers.expected_length,
@@ -47,6 +53,7 @@ impl CoreProcess {
         let snapshot = own_notes::facts(&core[notes.own_facts.clone()]);
         if snapshot.is_some() {
             space.name(own_notes::mappings(&core[notes.own_maps.clone()]));
+            space.place(&own_notes::places(&core[notes.own_places.clone()], base));
         }
         let auxiliary = AuxiliaryVector::parse(&core[notes.auxiliary_vector.clone()]);
         let stack = InitialStack::find(&core, &space, &auxiliary).unwrap_or_default();
@@ -67,6 +74,7 @@ impl CoreProcess {
             },
             files: backing_files(&core, &space, &mapped, modified, options.sysroot.as_deref()),
             core,
+            whole,
             notes,
             space,
             mapped,
@@ -145,6 +153,15 @@ fn open_regular(
     Ok((file, modified.ok()))
 }
 
+/// A regular file that can be opened.
+pub(super) fn plain_file(path: &Path) -> Option<File> {
+    let other = |what| ProcessError::NotACore {
+        path: path.to_path_buf(),
+        why: format!("it is {what}"),
+    };
+    open_regular(path, other).ok().map(|(file, _)| file)
+}
+
 /// The kernel lets only root read the core of a program that ran with privileges (core(5), `suid_dumpable`).
 fn why_unreadable(path: &Path) -> String {
     let Ok(file) = fs::metadata(path) else {
@@ -161,8 +178,20 @@ fn why_unreadable(path: &Path) -> String {
     )
 }
 
-/// The bytes of a core, when they were written, and what is to be said of that. It may be a member of a bundle.
-fn mapped(path: &Path) -> Result<(Mmap, Option<SystemTime>, Option<String>), ProcessError> {
+/// The bytes of a core. It may be a member of a bundle.
+struct Opened {
+    core: Mmap,
+    /// Where it begins in its file, in bytes.
+    base: u64,
+    /// The file that it is a part of, if it is one.
+    whole: Option<Mmap>,
+    /// When it was written.
+    modified: Option<SystemTime>,
+    /// What is to be said of it.
+    cut: Option<String>,
+}
+
+fn mapped(path: &Path) -> Result<Opened, ProcessError> {
     let not_mapped = |error| ProcessError::Io {
         action: "map",
         path: path.to_path_buf(),
@@ -171,15 +200,26 @@ fn mapped(path: &Path) -> Result<(Mmap, Option<SystemTime>, Option<String>), Pro
     if let Some((file, bundle, member)) = bundle::find(path) {
         let core = map_part(&file, member.offset, member.length).map_err(not_mapped)?;
         let modified = fs::metadata(bundle).and_then(|bundle| bundle.modified());
-        return Ok((core, modified.ok(), None));
+        return Ok(Opened {
+            core,
+            base: member.offset,
+            whole: Some(map(&file, None).map_err(not_mapped)?),
+            modified: modified.ok(),
+            cut: None,
+        });
     }
     let (file, modified) = open_regular(path, |what| ProcessError::NotACore {
         path: path.to_path_buf(),
         why: format!("it is {what}"),
     })?;
     let (file, cut) = decompressed(path, file)?;
-    let core = map(&file, None).map_err(not_mapped)?;
-    Ok((core, modified, cut))
+    Ok(Opened {
+        core: map(&file, None).map_err(not_mapped)?,
+        base: 0,
+        whole: None,
+        modified,
+        cut,
+    })
 }
 
 /// The core itself, if the file is one that is compressed; and what is to be said of that.

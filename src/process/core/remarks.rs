@@ -6,7 +6,7 @@ use super::CoreProcess;
 use super::address_space::{Absent, Content, Region};
 use super::backing_files::{BackingFile, Proof};
 use super::image::is_elf;
-use crate::model::{SNAPSHOT_SCHEMA, SnapshotFacts};
+use crate::model::{CauseFacts, Pid, SNAPSHOT_SCHEMA, SnapshotFacts};
 
 /// More names than this are counted, not listed.
 const MOST_NAMES: usize = 4;
@@ -58,6 +58,8 @@ fn kept(core: &CoreProcess, snapshot: &SnapshotFacts) -> Vec<String> {
         ),
         None => format!("a snapshot by {maker} with all memory that could be read"),
     }];
+    remarks.extend(snapshot.cause.as_ref().map(cause));
+    remarks.extend(shared(core, snapshot));
     if snapshot.schema > SNAPSHOT_SCHEMA {
         remarks.push("a later pmdb made it: what that has learned to note is not shown".to_owned());
     }
@@ -65,6 +67,58 @@ fn kept(core: &CoreProcess, snapshot: &SnapshotFacts) -> Vec<String> {
         remarks.push(
             "the process changed each time it was looked at: some of what its frames lead to may not be kept"
                 .to_owned(),
+        );
+    }
+    remarks
+}
+
+/// Why it was written down.
+fn cause(cause: &CauseFacts) -> String {
+    let why = match cause.reason.as_str() {
+        "raised" | "uncaught" => "since an exception was about to be lost",
+        "exits" | "exit" => "before it ended",
+        "signal" => "before it died of a signal",
+        "panic" => "since it panicked",
+        "terminate" => "since nobody caught an exception of C++",
+        _ => "where it stood still",
+    };
+    let told = cause.what.iter().chain(&cause.evidence);
+    let told: String = told.map(|text| format!("; {text}")).collect();
+    format!("it was written down {why}{told}")
+}
+
+/// What is in a snapshot of the memory that its process shared with others, and whether that is of one moment.
+fn shared(core: &CoreProcess, snapshot: &SnapshotFacts) -> Vec<String> {
+    let own = snapshot.process.pid;
+    let (mut cut, mut written) = (Vec::new(), Vec::new());
+    for segment in &snapshot.shared {
+        if segment.kept < segment.there {
+            cut.push(format!(
+                "{} of {}",
+                part(segment.kept, segment.there),
+                segment.path
+            ));
+        }
+        let writers = segment.writers_beside(own);
+        if segment.kept > 0 && !writers.is_empty() {
+            let pids: Vec<String> = writers.iter().map(Pid::to_string).collect();
+            written.push(format!("{} (process {})", segment.path, listed(&pids)));
+        }
+    }
+    let mut remarks = Vec::new();
+    if !cut.is_empty() {
+        remarks.push(format!("shared memory is kept in part: {}", listed(&cut)));
+    }
+    if !written.is_empty() {
+        remarks.push(format!(
+            "others could write to shared memory while it was copied: {}",
+            listed(&written)
+        ));
+    }
+    let is_gone = |region: &Region| matches!(region.content, Content::Elsewhere { offset } if core.outer().len() as u64 <= offset);
+    if core.space.regions.iter().any(is_gone) {
+        remarks.push(
+            "the bundle that it is a part of is cut off: shared memory is missing".to_owned(),
         );
     }
     remarks

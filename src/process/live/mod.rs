@@ -20,6 +20,7 @@ pub(in crate::process) mod proc_file;
 mod query;
 pub(in crate::process) mod refusal;
 mod root;
+pub mod shared_memory;
 pub mod sharing;
 pub mod shm_folder;
 mod space;

@@ -27,9 +27,13 @@ pub fn modified_pages(pid: Pid, mappings: &Mappings) -> Vec<Range<Addr>> {
             && mapping.protection.read
     });
     match File::open(format!("/proc/{pid}/pagemap")) {
-        Ok(pagemap) => private
-            .flat_map(|mapping| of_mapping(&pagemap, mapping))
-            .collect(),
+        Ok(pagemap) => {
+            let is_modified =
+                |entry: u64| entry & SWAPPED != 0 || entry & (PRESENT | OF_FILE) == PRESENT;
+            private
+                .flat_map(|mapping| of_mapping(&pagemap, mapping, is_modified))
+                .collect()
+        }
         Err(_) => private
             .filter(|mapping| may_be_modified(mapping, mappings))
             .map(|mapping| mapping.start..mapping.end)
@@ -45,7 +49,19 @@ fn may_be_modified(mapping: &Mapping, mappings: &Mappings) -> bool {
     mapping.protection.write || (is_before && !mapping.protection.execute)
 }
 
-fn of_mapping(pagemap: &File, mapping: &Mapping) -> Vec<Range<Addr>> {
+/// Pages of a mapping that the process has touched itself; none where the kernel does not say.
+pub(super) fn present_pages(pid: Pid, mapping: &Mapping) -> Vec<Range<Addr>> {
+    let Ok(pagemap) = File::open(format!("/proc/{pid}/pagemap")) else {
+        return Vec::new();
+    };
+    of_mapping(&pagemap, mapping, |entry| entry & (SWAPPED | PRESENT) != 0)
+}
+
+fn of_mapping(
+    pagemap: &File,
+    mapping: &Mapping,
+    is_wanted: impl Fn(u64) -> bool,
+) -> Vec<Range<Addr>> {
     let (first, end) = (mapping.start.0 / PAGE, mapping.end.0 / PAGE);
     let mut found: Vec<Range<Addr>> = Vec::new();
     let mut bytes = vec![0; (PIECE.min(end - first) * ENTRY) as usize];
@@ -61,8 +77,7 @@ fn of_mapping(pagemap: &File, mapping: &Mapping) -> Vec<Range<Addr>> {
                 .iter()
                 .rev()
                 .fold(0, |word, byte| word << 8 | u64::from(*byte));
-            let is_modified = entry & SWAPPED != 0 || entry & (PRESENT | OF_FILE) == PRESENT;
-            if !is_modified {
+            if !is_wanted(entry) {
                 continue;
             }
             let start = Addr(page * PAGE);

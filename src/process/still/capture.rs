@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::moment::{Moment, Piece};
@@ -11,11 +12,20 @@ use super::{Custody, MOST_COPIES, TraceError};
 use crate::model::{Addr, Pid, ThreadState, Tid};
 use crate::process::{Process, ReadError, ReadMemory, RegisterSets, ThreadStatus};
 
-/// What is kept at most, in bytes.
+/// What is kept at most beside what the caller asks for more, in bytes.
 const MOST_KEPT: u64 = 1 << 30;
 
 /// How long a process may stand still while it is looked at, if it changed at each copy what there was to copy.
 const LONGEST_LOOK: Duration = Duration::from_millis(10);
+
+/// The memory that a process shares with others.
+#[derive(Debug, Clone, Default)]
+pub struct SharedMemory {
+    /// Bytes of it that may be kept beside the usual limit.
+    pub room: u64,
+    /// What nobody has written to, by address.
+    pub blank: Arc<[Range<Addr>]>,
+}
 
 /// What was kept of a process.
 #[derive(Debug, Default)]
@@ -41,39 +51,47 @@ pub struct CapturedThread {
 pub fn capture<T: Send>(
     process: &dyn Process,
     (pid, custody): (Pid, &Custody),
+    shared: SharedMemory,
     look: impl Fn(&dyn Process, Option<Duration>) -> T + Sync,
 ) -> Result<(T, Captured), TraceError> {
-    let rehearsal = Observed::new(process, Grain::Page);
+    let mut rehearsal = Observed::new(process, Grain::Page);
+    rehearsal.blank = shared.blank.clone();
     look(&rehearsal, None);
     let mut wanted = rehearsal.into_wanted();
     wanted.stacks = true;
     let threads = process.threads().unwrap_or_default();
     let mut pause = Duration::ZERO;
+    let most = MOST_KEPT.saturating_add(shared.room);
     for _ in 0..MOST_COPIES {
+        let is_cut = wanted.limit(most);
         let mut moment = Moment::prepare(process, Grain::Page, &wanted, &threads);
+        moment.process.blank = shared.blank.clone();
         let begin = Instant::now();
         custody.hold(pid, |hold| moment.fill(hold))?;
         pause = pause.max(begin.elapsed());
         let answer = look(&moment, None);
         let missed = moment.process.take_wanted();
-        if missed.memory.is_empty() || wanted.bytes() > MOST_KEPT {
-            let is_whole = missed.memory.is_empty();
+        if missed.memory.is_empty() || is_cut {
+            let is_whole = missed.memory.is_empty() && !is_cut;
             return Ok((answer, Captured::of(moment, &threads, pause, is_whole)));
         }
         wanted.add(missed);
     }
+    let is_cut = wanted.limit(most);
     let mut moment = Moment::prepare(process, Grain::Page, &wanted, &threads);
+    moment.process.blank = shared.blank;
     let begin = Instant::now();
     let (answer, is_whole) = custody.hold(pid, |hold| {
         moment.fill(hold);
         let looked = Instant::now();
         let answer = look(&moment, Some(LONGEST_LOOK));
         // It has not moved since they were read.
-        let missed = moment.process.take_wanted();
+        let mut missed = moment.process.take_wanted();
+        let is_cut = is_cut | missed.limit(most.saturating_sub(wanted.bytes()));
         let more = Moment::prepare(process, Grain::Page, &missed, &[]);
         moment.pieces.extend(more.pieces);
         moment.fill_new();
-        (answer, looked.elapsed() < LONGEST_LOOK)
+        (answer, looked.elapsed() < LONGEST_LOOK && !is_cut)
     })?;
     pause = pause.max(begin.elapsed());
     Ok((answer, Captured::of(moment, &threads, pause, is_whole)))

@@ -6,20 +6,29 @@ mod moment;
 mod observed;
 mod wanted;
 
-pub use capture::{Captured, CapturedThread, capture};
+use std::ops::Range;
+
+pub use capture::{Captured, CapturedThread, SharedMemory, capture};
 
 use self::moment::Moment;
 use self::observed::{Grain, Observed};
 use self::wanted::Wanted;
 use super::Process;
 use super::trace::{Custody, TraceError, standing};
-use crate::model::Pid;
+use crate::model::{Addr, Pid};
 
 /// Times that a copy is made anew because it lacked something, before the process is held while it is looked at.
 const MOST_COPIES: usize = 3;
 
 /// What is copied at most, in bytes. Who looks at more holds the process meanwhile.
 const MOST_BYTES: u64 = 64 << 20;
+
+/// A process of which what is `blank` is not read: memory that it shares with others and that nobody has written to.
+pub fn untouched<'p>(process: &'p dyn Process, blank: Vec<Range<Addr>>) -> impl Process + 'p {
+    let mut observed = Observed::new(process, Grain::Asked);
+    observed.blank = blank.into();
+    observed
+}
 
 /// Looks at a process as it is at one moment.
 ///

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::observed::{Grain, Observed, hand_on};
+use super::observed::{Grain, Observed, PAGE, hand_on};
 use super::wanted::Wanted;
 use crate::model::{Addr, Tid};
 use crate::process::trace::Standing;
@@ -27,6 +27,9 @@ const WHOLE_STACK: u64 = 16 << 20;
 
 /// Below the stack pointer a function may keep something, too: the red zone, in bytes (System V ABI for x86-64, 3.2.2).
 const RED_ZONE: u64 = 128;
+
+/// `syscall`, which a thread has behind it that waits in the kernel: bytes.
+const LONGEST_CALL: u64 = 2;
 
 /// What the C library has of a thread lies at the end of its stack, from where `fs` points to: `struct pthread` of glibc
 /// 2.31 to 2.41 is 2.3 KiB long. Bytes.
@@ -104,8 +107,16 @@ impl<'p> Moment<'p> {
                     continue;
                 };
                 registers.insert(tid, of_thread);
-                if keeps_all && let Some(sets) = hold.register_sets(tid) {
-                    self.register_sets.insert(tid, sets);
+                if keeps_all {
+                    if let Some(sets) = hold.register_sets(tid) {
+                        self.register_sets.insert(tid, sets);
+                    }
+                    // A thread that runs is somewhere else at each stop.
+                    for address in [of_thread.rip, of_thread.rip.saturating_sub(LONGEST_CALL)] {
+                        let start = address & !(PAGE - 1);
+                        let code = || copy_of_page(process, Addr(start));
+                        self.stacks.entry(start).or_insert_with(code);
+                    }
                 }
                 let longest = if keeps_all { WHOLE_STACK } else { STACK };
                 if let Some((start, stack)) = copy_of_stack(process, &of_thread, longest.min(room))
@@ -138,6 +149,12 @@ impl<'p> Moment<'p> {
         };
         Some((start, &*pieces.get(&start)?.bytes))
     }
+}
+
+fn copy_of_page(process: &dyn Process, start: Addr) -> Piece {
+    let mut bytes = vec![0; PAGE as usize].into_boxed_slice();
+    let is_there = process.read(start, &mut bytes).is_ok();
+    Piece { bytes, is_there }
 }
 
 /// What is in use of the stack that a thread's stack pointer points into, or the first part of it; and where that begins.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::wanted::Wanted;
 use crate::model::{Addr, Tid};
@@ -28,6 +28,8 @@ pub(super) struct Observed<'p> {
     pub process: &'p dyn Process,
     pub grain: Grain,
     wanted: Mutex<Wanted>,
+    /// Memory that it shares with others and that nobody has written to, by address: reading it would put pages there.
+    pub blank: Arc<[Range<Addr>]>,
 }
 
 impl<'p> Observed<'p> {
@@ -36,7 +38,32 @@ impl<'p> Observed<'p> {
             process,
             grain,
             wanted: Mutex::default(),
+            blank: Arc::default(),
         }
+    }
+
+    /// Whether the byte at an address is blank, and up to where that is so.
+    fn blank_until(&self, address: Addr) -> (bool, Addr) {
+        let after = self.blank.partition_point(|range| range.end <= address);
+        match self.blank.get(after) {
+            Some(range) if range.start <= address => (true, range.end),
+            Some(range) => (false, range.start),
+            None => (false, Addr(u64::MAX)),
+        }
+    }
+
+    fn read_written(&self, address: Addr, buffer: &mut [u8]) -> Result<(), ReadError> {
+        self.process.read(address, buffer)?;
+        let end = address.0.saturating_add(buffer.len() as u64);
+        let (start, end) = match self.grain {
+            Grain::Asked => (address.0, end),
+            Grain::Page => (
+                address.0 & !(PAGE - 1),
+                end.checked_next_multiple_of(PAGE).unwrap_or(end),
+            ),
+        };
+        self.note(|wanted| wanted.add_memory(Addr(start), end - start));
+        Ok(())
     }
 
     fn note(&self, note: impl FnOnce(&mut Wanted)) {
@@ -57,16 +84,17 @@ impl<'p> Observed<'p> {
 
 impl ReadMemory for Observed<'_> {
     fn read(&self, address: Addr, buffer: &mut [u8]) -> Result<(), ReadError> {
-        self.process.read(address, buffer)?;
-        let end = address.0.saturating_add(buffer.len() as u64);
-        let (start, end) = match self.grain {
-            Grain::Asked => (address.0, end),
-            Grain::Page => (
-                address.0 & !(PAGE - 1),
-                end.checked_next_multiple_of(PAGE).unwrap_or(end),
-            ),
-        };
-        self.note(|wanted| wanted.add_memory(Addr(start), end - start));
+        let (mut at, mut rest) = (address, buffer);
+        while !rest.is_empty() {
+            let (is_blank, until) = self.blank_until(at);
+            let room = usize::try_from(until.0.saturating_sub(at.0)).unwrap_or(usize::MAX);
+            let (now, later) = rest.split_at_mut(rest.len().min(room));
+            match is_blank {
+                true => now.fill(0),
+                false => self.read_written(at, now)?,
+            }
+            (at, rest) = (at.plus(now.len() as u64), later);
+        }
         Ok(())
     }
 

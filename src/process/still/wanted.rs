@@ -35,6 +35,25 @@ impl Wanted {
         self.memory.insert(start, end);
     }
 
+    /// Leaves out the longest stretches, if it is more than `most` bytes. Whether it was.
+    pub fn limit(&mut self, most: u64) -> bool {
+        if self.bytes() <= most {
+            return false;
+        }
+        let mut stretches: Vec<(u64, u64)> = std::mem::take(&mut self.memory).into_iter().collect();
+        stretches.sort_by_key(|(start, end)| end.saturating_sub(*start));
+        let mut room = most;
+        for (start, end) in stretches {
+            let length = end.saturating_sub(start);
+            if length > room {
+                break;
+            }
+            room -= length;
+            self.memory.insert(start, end);
+        }
+        true
+    }
+
     pub fn add(&mut self, other: Wanted) {
         for (start, end) in other.memory {
             self.add_memory(Addr(start), end.saturating_sub(start));
@@ -62,5 +81,16 @@ mod tests {
         assert_eq!(wanted.memory, BTreeMap::from([(0, 1), (10, 55)]));
         wanted.add_memory(Addr(u64::MAX), 10);
         assert_eq!(wanted.memory.len(), 3);
+    }
+
+    #[test]
+    fn the_longest_stretches_are_left_out_first() {
+        let mut wanted = Wanted::default();
+        for (start, length) in [(0, 100), (200, 10), (300, 20)] {
+            wanted.add_memory(Addr(start), length);
+        }
+        assert!(!wanted.limit(130));
+        assert!(wanted.limit(129));
+        assert_eq!(wanted.memory, BTreeMap::from([(200, 210), (300, 320)]));
     }
 }
