@@ -198,7 +198,7 @@ fn many_rounds_lose_no_signal_and_leave_nothing() {
         loop {
             let after = measured(&mut fixture);
             let same = [
-                "fds", "threads", "tools", "trace", "frames", "modules", "wrong",
+                "fds", "maps", "threads", "tools", "trace", "frames", "modules", "wrong",
             ];
             // What grows for each round is left behind. A whole agent has thousands of blocks.
             let grown = |name| number(&after, name).saturating_sub(number(&before, name));

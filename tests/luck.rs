@@ -1,8 +1,12 @@
 //! Bad luck of a process that is debugged: its main thread ends, it closes all files, executes another program, lives in other
 //! namespaces, or as somebody else. Each ends in a clear line and a living target.
 
+#[path = "luck/kept_code.rs"]
+mod kept_code;
 #[path = "luck/libraries.rs"]
 mod libraries;
+#[path = "luck/preconditions.rs"]
+mod preconditions;
 mod support;
 
 use std::fs::{Permissions, read_to_string, set_permissions};
@@ -407,4 +411,13 @@ for line in sys.stdin:
     pmdb.wait().expect("it is our child");
     // Hits that nobody counts for it any more.
     assert!((0..100).any(|_| !is_in()));
+    // The page that it needed stays, until another pmdb comes by.
+    let pid = fixture.pid();
+    let is_marked = || {
+        let maps = read_to_string(format!("/proc/{pid}/maps")).expect("it lives");
+        maps.contains("pmdb")
+    };
+    assert!(is_marked());
+    session(pid, &["stop", "detach"]);
+    assert!(!is_marked());
 }

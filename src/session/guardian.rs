@@ -20,7 +20,7 @@ use super::stack::Target;
 use crate::model::{Addr, Pid};
 use crate::process::live::kernel_name;
 use crate::process::trace::Replaced;
-use crate::python::agent::Foothold;
+use crate::python::agent::{Foothold, remains};
 use crate::python::locate::Locator;
 
 /// The word that makes pmdb a guardian. It is no command of a user.
@@ -57,8 +57,11 @@ pub fn want() {
 
 /// An agent is in a process, or about to be.
 pub(super) fn look_after(foothold: Foothold) {
-    let Foothold { pid, end, inode } = foothold;
-    tell(&format!("{pid} {end} {inode}\n"));
+    let pid = foothold.pid;
+    match foothold.end {
+        Some((end, inode)) => tell(&format!("{pid} {end} {inode}\n")),
+        None => tell(&format!("{pid}\n")),
+    }
 }
 
 /// There are bytes of pmdb in the code of a process: those that are to be put back, instead of what was told of it before.
@@ -153,7 +156,7 @@ pub fn serve() {
     std::thread::sleep(BEFORE_COMING);
     let deadline = Instant::now() + LONGEST;
     loop {
-        left.retain(|foothold| foothold.is_there() && !take_out(foothold.pid));
+        left.retain(|foothold| foothold.is_there() && !take_out(foothold));
         if left.is_empty() || Instant::now() > deadline {
             return;
         }
@@ -179,15 +182,17 @@ fn parse_code(line: &str) -> Option<Replaced> {
 
 fn parse(line: &str) -> Option<Foothold> {
     let mut words = line.split(' ');
-    Some(Foothold {
-        pid: Pid(words.next()?.parse().ok()?),
-        end: words.next()?.parse().ok()?,
-        inode: words.next()?.parse().ok()?,
-    })
+    let pid = Pid(words.next()?.parse().ok()?);
+    let end = match (words.next(), words.next()) {
+        (Some(end), Some(inode)) => Some((end.parse().ok()?, inode.parse().ok()?)),
+        _ => None,
+    };
+    Some(Foothold { pid, end })
 }
 
-/// An agent that comes in finds the other, whose pmdb is gone, and sends it away.
-fn take_out(pid: Pid) -> bool {
+/// An agent that comes in finds the other, whose pmdb is gone, and sends it away. Where there is none, what is left needs none.
+fn take_out(foothold: &Foothold) -> bool {
+    let pid = foothold.pid;
     let Some(_visit) = Claim::visit(pid) else {
         return false;
     };
@@ -198,6 +203,10 @@ fn take_out(pid: Pid) -> bool {
     let Ok(mut inferior) = Inferior::open(&Target::Live(pid), &Locator::default()) else {
         return false;
     };
-    let held = inferior.hold(&AtomicBool::new(false));
-    held.and_then(|_| inferior.release()).is_ok()
+    if foothold.has_agent() {
+        let held = inferior.hold(&AtomicBool::new(false));
+        held.and_then(|_| inferior.release()).is_ok() && !remains::are_in(pid)
+    } else {
+        inferior.clear_remains().unwrap_or(false)
+    }
 }

@@ -11,7 +11,8 @@ use crate::model::{GilState, Pid, ThreadState, Tid};
 use crate::process::trace::{Custody, TraceError};
 use crate::process::{Process, ThreadStatus, live};
 use crate::python::agent::{
-    AgentError, Answer, Channel, Command, Compiled, Event, Injection, Message, Resume, WantedStops,
+    AgentError, Answer, Channel, Command, Compiled, Event, Foothold, Injection, Message, Resume,
+    WantedStops, remains,
 };
 use crate::python::{Located, Look};
 
@@ -166,6 +167,7 @@ impl Held {
         } else {
             PATIENCE
         };
+        guardian::look_after(Foothold { pid, end: None });
         let compiled = Compiled::default();
         let (custody, wanted) = (&way_in.custody, &way_in.wanted);
         let begun = Injection::begin(process, located, pid, custody, wanted, &compiled);
@@ -560,7 +562,13 @@ impl Held {
         let leave = Command::Leave { abandon: false };
         let (answer, _) = self.command(&leave, process, located, &never)?;
         let has_given_back = answer.gives_back == Some(true);
-        Ok(self.injection.tidy(process, located, has_given_back)?)
+        self.injection.tidy(process, located, has_given_back)?;
+        // What a pmdb has left that was killed with its guardian. It stays if it is still needed, or somebody else just comes.
+        let is_alone = guardian::is_this_one() || Claim::is_alone(self.pid);
+        if is_alone && remains::are_in(self.pid) {
+            let _ = remains::clear(process, located, self.pid, &self.custody());
+        }
+        Ok(())
     }
 
     fn leave_running(self, process: &dyn Process, located: &Located) {

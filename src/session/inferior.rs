@@ -24,6 +24,7 @@ use crate::process::live::ending::Ending;
 use crate::process::live::mark::Mark;
 use crate::process::trace::Custody;
 use crate::process::{Process, ProcessError, Source};
+use crate::python::agent::remains;
 use crate::python::locate::{Effort, Locator};
 use crate::python::{Located, Look, PythonError, PythonThread, locate};
 
@@ -273,6 +274,20 @@ impl Inferior {
             true => self.native.is_some(),
             false => self.view.is_some(),
         }
+    }
+
+    /// Takes away what a pmdb has left in it that was killed. Gives back whether all of that is gone.
+    pub(super) fn clear_remains(&self) -> Result<bool, SessionError> {
+        let Some(pid) = self.report.pid else {
+            return Ok(true);
+        };
+        let located = self.located()?;
+        Ok(remains::clear(
+            &*self.process,
+            located,
+            pid,
+            &self.custody(),
+        )?)
     }
 
     /// Who holds it still when that is needed.

@@ -38,6 +38,11 @@ impl Claim {
         wait_for(LONGEST_PASSAGE, interrupted, claim)
     }
 
+    /// Whether no pmdb is on its way in.
+    pub fn is_alone(pid: Pid) -> bool {
+        Claim::of("passage", pid).is_some()
+    }
+
     /// Nothing if somebody has it.
     fn of(what: &str, pid: Pid) -> Option<Claim> {
         let name = format!("pmdb/{what}/{pid}");

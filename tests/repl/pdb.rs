@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::{
     Fixture, Python, dump_core, fixture_path, on_each_python, on_pythons_from, pmdb_with_input,
-    skip,
+    pythons, skip,
 };
 
 /// What pdb of every version answers in the same words.
@@ -274,4 +274,23 @@ worker.join()
         let oldest = lines.last().unwrap();
         assert!(oldest.ends_with(")<module>()"), "{lines:?}");
     });
+}
+
+/// No command of pdb is missing, whatever it is called.
+#[test]
+fn every_command_of_pdb_is_one_of_pmdb() {
+    let Some(python) = pythons().iter().max_by_key(|python| python.minor) else {
+        return;
+    };
+    let names = python.eval(
+        "import pdb; print(*sorted(name[3:] for name in dir(pdb.Pdb) if name.startswith('do_')))",
+    );
+    let names: Vec<&str> = names.split_whitespace().collect();
+    assert!(names.len() > 50, "{names:?}");
+    let fixture = waiting(python);
+    let input: String = names.iter().map(|name| format!("help {name}\n")).collect();
+    let told = pmdb_with_input(["attach", &fixture.pid().to_string()], &input);
+    assert!(!told.stdout.contains("***"), "{}", told.stdout);
+    let count = told.stdout.matches("Example: ").count();
+    assert_eq!(count, names.len(), "{}", told.stdout);
 }

@@ -241,6 +241,12 @@ pub fn may_be_suspended(pid: Pid) -> bool {
     Stat::of_process(pid).is_ok_and(|stat| stat.state == ThreadState::Stopped || stat.has_ended())
 }
 
+/// When a process was started that has not ended, in clock ticks since boot: that tells it from a later one with the same number.
+pub fn started(pid: Pid) -> Option<u64> {
+    let stat = Stat::of_process(pid).ok()?;
+    (!stat.has_ended()).then_some(stat.started)
+}
+
 /// What processor time the threads of a process have used, also those that have ended.
 pub fn processor_time(pid: Pid) -> Option<Duration> {
     Stat::of_process(pid).ok().map(|stat| stat::ticks(stat.cpu))

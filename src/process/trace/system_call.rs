@@ -37,7 +37,7 @@ impl Hold {
     }
 
     /// The same with bytes that the calls read or write: they lie where `calls` is told, and come back as the calls have left them.
-    pub(super) fn system_calls_on(
+    pub fn system_calls_on(
         &mut self,
         bytes: &mut [u8],
         calls: impl FnOnce(Addr) -> Vec<Call>,

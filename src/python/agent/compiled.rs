@@ -9,10 +9,9 @@ use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nix::libc;
-
-use super::furniture::{call, close, make, numbered_high};
+use super::furniture::{close, make_named_file, numbered_high};
 use super::kept;
+use super::remains::CODE_NAME;
 use crate::model::Addr;
 use crate::process::Process;
 use crate::process::live::runs_as_pmdb;
@@ -134,18 +133,13 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Nothing where the process may not have one. `page` is one that the process can read and nobody uses yet.
+    /// Nothing where the process may not have one.
     pub(super) fn bring(
         hold: &mut Hold,
-        page: Addr,
         interpreter: Interpreter,
         compiled: &Compiled,
     ) -> Option<Store> {
-        hold.write(page, b"pmdb\0").ok()?;
-        let flags = u64::from(libc::MFD_CLOEXEC);
-        let create = call(libc::SYS_memfd_create, [page.0, flags, 0, 0, 0, 0]);
-        let made = make(hold, "make a file", &[create]).ok()?;
-        let low = i32::try_from(*made.first()?).ok()?;
+        let low = make_named_file(hold, CODE_NAME).ok()??;
         let [end] = numbered_high(hold, [low]).unwrap_or([low]);
         let path = format!("/proc/{}/fd/{end}", hold.pid());
         let opened = OpenOptions::new().read(true).write(true).open(path);

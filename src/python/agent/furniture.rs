@@ -13,6 +13,7 @@ use nix::libc;
 use super::AgentError;
 use super::channel::Channel;
 use super::compiled::Store;
+use super::remains::{PAGE_NAME, Record};
 use super::script::Ends;
 use crate::model::{Addr, Pid};
 use crate::process::live::LiveProcess;
@@ -31,6 +32,8 @@ pub(super) const PAGE: u64 = 4096;
 /// Where the text of a helper thread lies in the page, and the data of its stub (`helper.rs`).
 pub(super) const HELPER_TEXT_AT: u64 = 1536;
 pub(super) const DATA_AT: u64 = 3072;
+/// Where it says whose page this is, and what belongs to it.
+pub(super) const RECORD_AT: u64 = 3584;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Furniture {
@@ -49,14 +52,15 @@ struct Pipes {
 }
 
 impl Furniture {
-    /// Puts everything into a process that is held. `source` is given the page, and what it returns waits in the pipe of commands; the file
+    /// Puts everything into a process that is held. What `source` gives waits in the pipe of commands; the file
     /// beside it is where the agent finds the rest.
     pub(super) fn bring(
         hold: &mut Hold,
-        source: impl FnOnce(&mut Hold, Addr) -> (String, Option<Store>),
+        source: impl FnOnce(&mut Hold) -> (String, Option<Store>),
     ) -> Result<(Furniture, Channel), AgentError> {
-        let text = make_page(hold, "map a page", libc::PROT_READ | libc::PROT_WRITE)?;
-        let (source, store) = source(hold, text);
+        let text = make_marked_page(hold)?;
+        hold.write(text.plus(RECORD_AT), &Record::default().bytes())?;
+        let (source, store) = source(hold);
         let store = store.map(|store| (store.end, store.inode));
         let pipes = Pipes::make(hold, text);
         let opened = pipes.and_then(|pipes| {
@@ -142,6 +146,11 @@ impl Furniture {
             libc::PROT_READ | libc::PROT_EXEC,
         )?;
         self.code = Some(code);
+        let record = Record {
+            pipes: [self.ends.commands_inode, self.ends.answers_inode],
+            code: Some(code),
+        };
+        hold.write(self.text.plus(RECORD_AT), &record.bytes())?;
         Ok(code)
     }
 
@@ -191,6 +200,13 @@ impl Pipes {
             commands: [end(0), end(4)],
             answers: [end(8), end(12)],
         };
+        let inode = |end| fs::metadata(format!("/proc/{}/fd/{end}", hold.pid()));
+        let inode = |end| inode(end).map_or(0, |about| about.ino());
+        let record = Record {
+            pipes: [inode(end(0)), inode(end(8))],
+            code: None,
+        };
+        hold.write(page.plus(RECORD_AT), &record.bytes())?;
         pipes.number_high(hold)?;
         Ok(pipes)
     }
@@ -303,8 +319,35 @@ pub(super) fn make_page(
     Ok(Addr(made.first().copied().unwrap_or(0).cast_unsigned()))
 }
 
+/// A page of which the list of mappings says that it is pmdb's, a private copy of a file without a place: so it is found if pmdb is killed. One
+/// without a name where the process may make no such file.
+fn make_marked_page(hold: &mut Hold) -> Result<Addr, AgentError> {
+    let action = "map a page";
+    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE);
+    let Some(file) = make_named_file(hold, PAGE_NAME)? else {
+        return make_page(hold, action, protection);
+    };
+    let file_number = file.cast_unsigned().into();
+    let (protection, flags) = (protection.cast_unsigned(), flags.cast_unsigned());
+    let map = [0, PAGE, protection.into(), flags.into(), file_number, 0];
+    let enlarge = call(libc::SYS_ftruncate, [file_number, PAGE, 0, 0, 0, 0]);
+    let made = make(hold, action, &[enlarge, call(libc::SYS_mmap, map)]);
+    close(hold, &[file]);
+    let page = made?.get(1).copied().unwrap_or(0);
+    Ok(Addr(page.cast_unsigned()))
+}
+
+/// A file without a place (memfd_create(2)); nothing if the process may not have one. The name ends in a zero byte.
+pub(super) fn make_named_file(hold: &mut Hold, name: &[u8]) -> Result<Option<i32>, AgentError> {
+    let flags = u64::from(libc::MFD_CLOEXEC);
+    let create = |name: Addr| call(libc::SYS_memfd_create, [name.0, flags, 0, 0, 0, 0]);
+    let made = hold.system_calls_on(&mut name.to_vec(), |name| vec![create(name)])?;
+    let file = made.first().and_then(|made| i32::try_from(*made).ok());
+    Ok(file.filter(|file| *file >= 0))
+}
+
 /// What fails here fails because the process is ending, and then there is nothing to take away.
-fn unmap(hold: &mut Hold, page: Addr) {
+pub(super) fn unmap(hold: &mut Hold, page: Addr) {
     let _ = hold.system_calls(&[call(libc::SYS_munmap, [page.0, PAGE, 0, 0, 0, 0])]);
 }
 

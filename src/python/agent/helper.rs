@@ -111,7 +111,7 @@ pub(super) fn hold_after_end<T: Send>(
     let deadline = Instant::now() + PATIENCE;
     loop {
         let done = custody.hold(pid, |hold| {
-            if is_free(hold, furniture)? {
+            if is_free(hold, furniture.text, furniture.code)? {
                 what(hold)
             } else {
                 Ok(None)
@@ -128,12 +128,12 @@ pub(super) fn hold_after_end<T: Send>(
 }
 
 /// Whether no thread runs the stub, nor is about to.
-fn is_free(hold: &Hold, furniture: &Furniture) -> Result<bool, AgentError> {
-    let Some(code) = furniture.code else {
+pub(super) fn is_free(hold: &Hold, text: Addr, code: Option<Addr>) -> Result<bool, AgentError> {
+    let Some(code) = code else {
         return Ok(true);
     };
     let mut done = [0; 4];
-    hold.read(furniture.text.plus(DATA_AT + DONE_AT), &mut done)?;
+    hold.read(text.plus(DATA_AT + DONE_AT), &mut done)?;
     let mut inside = false;
     for tid in hold.stopped().collect::<Vec<_>>() {
         inside |= hold.runs_in(tid, code, super::furniture::PAGE)?;

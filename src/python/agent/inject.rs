@@ -11,7 +11,7 @@ use super::ring::{Placed, Ring};
 use super::script::Runner;
 use super::unheard::Unheard;
 use super::wanted_stops::WantedStops;
-use super::{AgentError, script, unwind_filter};
+use super::{AgentError, remains, script, unwind_filter};
 use crate::model::{Addr, Pid, Tid};
 use crate::process::elf::{Elf, load_bias};
 use crate::process::trace::{Custody, Hold};
@@ -20,12 +20,12 @@ use crate::python::{Located, Look};
 
 /// The functions of CPython that the interpreter is made to call.
 #[derive(Debug, Clone, Copy)]
-struct Functions {
+pub(super) struct Functions {
     /// `PyRun_SimpleString`, of a text.
     run: Addr,
     /// `PyErr_CheckSignals`: takes the place of a call that is withdrawn. It may be called at any time, and gives back 0 unless
     /// a handler raised, which then would have been noticed anyway.
-    harmless: Addr,
+    pub(super) harmless: Addr,
 }
 
 /// An agent that was asked in, and what lies in the process on its behalf.
@@ -44,20 +44,26 @@ pub struct Injection {
     source_length: usize,
 }
 
-/// What tells whether an agent is in a process: an end of its pipe of commands.
+/// What tells whether something of pmdb is in a process: an end of its agent's pipe of commands, or what is marked as pmdb's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Foothold {
     pub pid: Pid,
-    /// The file descriptor in the process, and the inode of the pipe.
-    pub end: i32,
-    pub inode: u64,
+    /// The file descriptor in the process, and the inode of the pipe; nothing for a process that pmdb is just coming into.
+    pub end: Option<(i32, u64)>,
 }
 
 impl Foothold {
-    /// Whether the process still has the end of the pipe.
+    /// Whether there may be an agent: the process still has the end of the pipe.
+    pub fn has_agent(&self) -> bool {
+        self.end.is_some_and(|(end, inode)| {
+            let found = fs::metadata(format!("/proc/{}/fd/{end}", self.pid));
+            found.is_ok_and(|found| found.file_type().is_fifo() && found.ino() == inode)
+        })
+    }
+
+    /// Whether there is anything.
     pub fn is_there(&self) -> bool {
-        let found = fs::metadata(format!("/proc/{}/fd/{}", self.pid, self.end));
-        found.is_ok_and(|found| found.file_type().is_fifo() && found.ino() == self.inode)
+        self.has_agent() || remains::are_in(self.pid)
     }
 }
 
@@ -75,8 +81,7 @@ impl Heritage {
         let ends = self.furniture.ends;
         Foothold {
             pid,
-            end: ends.commands,
-            inode: ends.commands_inode,
+            end: Some((ends.commands, ends.commands_inode)),
         }
     }
 
@@ -141,13 +146,16 @@ impl Injection {
         // Made now, so that it has read nothing before the process stood still.
         let look = Look::new(process, located);
         let ring = look.pending_calls(pid)?;
+        if !ring.has_thread(hold, threads.len()) {
+            return Err(AgentError::NoMainThread { pid });
+        }
         let layout = look.layout();
         let mut source_length = 0;
-        let (mut furniture, channel) = Furniture::bring(hold, |hold, page| {
+        let (mut furniture, channel) = Furniture::bring(hold, |hold| {
             let program = script::Program::of(layout, wanted);
             let interpreter = Interpreter::at(process, functions.run, &program.parts);
             let store =
-                interpreter.and_then(|interpreter| Store::bring(hold, page, interpreter, compiled));
+                interpreter.and_then(|interpreter| Store::bring(hold, interpreter, compiled));
             let source = program.source(store.as_ref());
             source_length = source.read_at_once;
             (source.text, store)
@@ -221,8 +229,8 @@ impl Injection {
     /// The agent that a forked child has from its parent, as long as it has not made pipes of its own: it can be made to, by what else
     /// stops a process in which the agent is. Nothing if the program has closed what it needs, or it has been taken out.
     pub fn inherited(pid: Pid, custody: Custody, heritage: &Heritage) -> Option<Injection> {
-        let is_there = heritage.foothold(pid).is_there();
-        is_there.then(|| heritage.injection(pid, custody, heritage.furniture))
+        let has_agent = heritage.foothold(pid).has_agent();
+        has_agent.then(|| heritage.injection(pid, custody, heritage.furniture))
     }
 
     /// The same agent, which has made pipes of its own since.
@@ -399,23 +407,13 @@ impl Injection {
             let ring = look.pending_calls(self.pid)?;
             if self.waits_in(&look, &ring)? {
                 self.take_back(hold, &look, &ring)?;
-            } else if in_doubt && self.may_be_read(hold, process)? {
+            } else if in_doubt && may_be_read(hold, process, self.furniture.text)? {
                 return Ok(None);
             }
             let furniture = &self.furniture;
             furniture.take_away_pages(hold, with_code).map(Some)
         });
         taken.map(drop)
-    }
-
-    /// Whether the main thread has the address of the text anywhere: one that it is about to read it has.
-    fn may_be_read(&self, hold: &Hold, process: &dyn Process) -> Result<bool, AgentError> {
-        let main = Tid(self.pid.0);
-        if !hold.stopped().any(|tid| tid == main) {
-            return Ok(true);
-        }
-        let text = self.furniture.text;
-        Ok(hold.has_pointer(main, process, text..text.plus(furniture::PAGE))?)
     }
 
     /// Takes away everything after the agent has refused to start, or has said nothing at all.
@@ -455,6 +453,19 @@ impl Injection {
     }
 }
 
+/// Whether the main thread has the address of a text anywhere: one that it is about to read it has.
+pub(super) fn may_be_read(
+    hold: &Hold,
+    process: &dyn Process,
+    text: Addr,
+) -> Result<bool, AgentError> {
+    let main = Tid(hold.pid().0);
+    if !hold.stopped().any(|tid| tid == main) {
+        return Ok(true);
+    }
+    Ok(hold.has_pointer(main, process, text..text.plus(furniture::PAGE))?)
+}
+
 /// The number that a process has for itself: it may live in a pid namespace of its own.
 fn inner_pid(process: &dyn Process, pid: Pid) -> Pid {
     let threads = process.threads().unwrap_or_default();
@@ -475,7 +486,7 @@ fn place(
 }
 
 impl Functions {
-    fn of(process: &dyn Process, pid: Pid) -> Result<Functions, AgentError> {
+    pub(super) fn of(process: &dyn Process, pid: Pid) -> Result<Functions, AgentError> {
         let [run, harmless] =
             all_exported(process, pid, ["PyRun_SimpleString", "PyErr_CheckSignals"])?;
         Ok(Functions { run, harmless })

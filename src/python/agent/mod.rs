@@ -13,6 +13,7 @@ mod inject;
 mod kept;
 mod launch;
 mod message;
+pub mod remains;
 mod ring;
 mod script;
 mod unheard;

@@ -2,6 +2,8 @@
 //!
 //! `Py_AddPendingCall` (`Python/ceval.c`, 3.13+ `Python/ceval_gil.c`) is what is done here, without running it.
 
+use std::ops::Range;
+
 use super::AgentError;
 use crate::model::{Addr, Pid};
 use crate::process::trace::Hold;
@@ -29,6 +31,16 @@ const MOST_OF_CALL: usize = 200;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Placed {
     index: u64,
+}
+
+impl Ring {
+    /// Whether its main thread is one of the `count` of the process. In a child that another thread forked the interpreter takes its parent's for it until it
+    /// has cleaned up after the fork (`PyOS_AfterFork_Child`), or for ever if C code has forked.
+    pub(super) fn has_thread(&self, hold: &Hold, count: usize) -> bool {
+        // pthread_self(3) of glibc and musl is what the register holds. It may be one that has not stopped.
+        let is_main = |tid| hold.registers(tid).is_ok_and(|at| at.fs_base == self.main);
+        hold.stopped().count() < count || hold.stopped().any(is_main)
+    }
 }
 
 impl Look<'_> {
@@ -199,6 +211,27 @@ impl Look<'_> {
         // The slots that wait are those from `first` up to `next`, around the end.
         let from_first = |index: u64| (index + layout.slots).wrapping_sub(first) % layout.slots;
         Ok(!self.is_locked(ring)? && from_first(placed.index) < from_first(next))
+    }
+
+    /// Calls that have not been begun, of functions that are given something in a range.
+    pub(super) fn waiting_calls(
+        &self,
+        ring: &Ring,
+        range: &Range<Addr>,
+    ) -> Result<Vec<Placed>, AgentError> {
+        let layout = &self.layout().pending_calls;
+        let given = |index: u64| {
+            let slot = ring.start.plus(layout.calls + index * layout.slot);
+            self.memory.pointer(slot.plus(8)).map_err(LookError::from)
+        };
+        let mut found = Vec::new();
+        for index in 0..layout.slots {
+            let placed = Placed { index };
+            if range.contains(&given(index)?) && self.still_waits(ring, placed)? {
+                found.push(placed);
+            }
+        }
+        Ok(found)
     }
 
     /// Takes a call back if it has not been begun: the function in its place is replaced by a harmless one. Gives back
