@@ -163,7 +163,7 @@ fn sessions_with_python_that_computes() {
         let mut fixture = Fixture::python(python, "working.py", &[]);
         let commands = ["stop", "break 12, x == 3", "continue", "detach"];
         let first = 1 + usize::from(python.minor) % 16;
-        kill_sessions(&mut fixture, &commands, first, 16);
+        kill_sessions(&mut fixture, &commands, first, 29);
     });
 }
 
@@ -171,7 +171,7 @@ fn sessions_with_python_that_computes() {
 fn sessions_with_python_that_waits() {
     let Some(python) = any_python() else { return };
     let mut fixture = Fixture::python(python, "waiting.py", &["lock"]);
-    kill_sessions(&mut fixture, &["stop", "detach"], 2, 9);
+    kill_sessions(&mut fixture, &["stop", "detach"], 2, 17);
     fixture.write_line("go");
     assert_eq!(fixture.read_line(), "result 2 None");
 }

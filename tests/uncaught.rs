@@ -100,6 +100,26 @@ fn exceptions_are_stopped_at_before_they_are_lost() {
     });
 }
 
+/// By the thread that has raised it: other threads can be looked at meanwhile.
+#[test]
+fn the_frames_of_a_lost_exception_are_found_again() {
+    on_each_python(|python| {
+        let lines = [
+            "thread MainThread",
+            "p 'elsewhere'",
+            "thread picker",
+            "p local",
+            "p $_exception",
+        ];
+        let said = run(python, &commands(&lines), "thread").stderr;
+        let (first, back) = said.split_once("'elsewhere'\n").expect(&said);
+        assert!(first.contains("/threading.py("), "{said}");
+        let frame = back.lines().next().expect(&said);
+        assert!(frame.ends_with("losing.py(16)pick()"), "{said}");
+        assert!(back.contains("LookupError('index 5')"), "{said}");
+    });
+}
+
 #[track_caller]
 fn stops_at(python: &Python, (how, who, fate, printed): (&str, &str, &str, &str)) {
     let commands = [

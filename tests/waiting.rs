@@ -20,9 +20,9 @@ fn waiting(python: &support::Python, kind: &str) -> Fixture {
     fixture
 }
 
-/// A fixture whose main thread computes in C code and has the lock of the interpreter.
-fn computing(python: &support::Python) -> Fixture {
-    let fixture = Fixture::python(python, "waiting.py", &["match"]);
+/// A fixture whose main thread computes in C code: `match` has the lock of the interpreter, `hash` has not.
+fn computing(python: &support::Python, kind: &str) -> Fixture {
+    let fixture = Fixture::python(python, "waiting.py", &[kind]);
     // Coming to it takes a few thousandths of a second.
     fixture.wait_until_it_has_computed(10);
     fixture
@@ -121,13 +121,30 @@ fn it_is_left_waiting_as_it_was() {
     });
 }
 
+/// The thread that speaks for it is made by another thread, which waits.
+#[test]
+fn one_that_computes_without_the_lock_of_the_interpreter_is_spoken_for() {
+    on_each_python(|python| {
+        let mut fixture = computing(python, "hash");
+        let before = state(&mut fixture);
+        let mut prompt = attach(&fixture);
+        go_up_to_wait_for_it(&mut prompt);
+        assert_eq!(prompt.ask("p answer, kind"), ["(1, 'hash')"]);
+        assert_eq!(prompt.ask("(lambda: answer).__qualname__"), ["'<lambda>'"]);
+        let set = prompt.ask("break waiting.py:62").join("\n");
+        assert!(set.starts_with("Breakpoint 1 at"), "{set}");
+        assert_eq!(prompt.ask("detach")[0], "[the process goes on]");
+        becomes(&mut fixture, &before);
+    });
+}
+
 #[test]
 fn breakpoints_can_be_set_while_it_waits() {
     on_each_python(|python| {
         let mut fixture = waiting(python, "read");
         let before = state(&mut fixture);
         let mut prompt = attach(&fixture);
-        let set = prompt.ask("break waiting.py:59").join("\n");
+        let set = prompt.ask("break waiting.py:62").join("\n");
         assert!(set.starts_with("Breakpoint 1 at"), "{set}");
         fixture.write_line("go");
         let stop = prompt.ask("continue").join("\n");
@@ -166,7 +183,8 @@ fn if_pmdb_is_killed_it_comes_back_undisturbed() {
 #[test]
 fn one_that_keeps_the_lock_of_the_interpreter_can_only_be_looked_at() {
     on_each_python(|python| {
-        let (mut undisturbed, mut fixture) = (computing(python), computing(python));
+        let (mut undisturbed, mut fixture) =
+            (computing(python, "match"), computing(python, "match"));
         let mut prompt = Conversation::start(&["attach", &fixture.pid().to_string()]);
         let answer = prompt.ask("stop").join("\n");
         // For how long depends on what else the machine does.
@@ -193,7 +211,7 @@ fn one_that_keeps_the_lock_of_the_interpreter_can_only_be_looked_at() {
 #[test]
 fn waiting_for_one_that_does_not_come_can_be_given_up() {
     let Some(python) = any_python() else { return };
-    let fixture = computing(python);
+    let fixture = computing(python, "match");
     let ends = || {
         let folder = format!("/proc/{}/fd", fixture.pid());
         std::fs::read_dir(folder).expect("it lives").count()

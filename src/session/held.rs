@@ -97,21 +97,24 @@ impl From<AgentError> for SessionError {
 /// Whether the main thread sits in a system call, and not just because it wants the interpreter's lock: then it comes by itself
 /// when it is its turn.
 pub(super) fn waits_in_c(process: &dyn Process, located: &Located, pid: Pid) -> bool {
+    process.system_call(Tid(pid.0)).is_some() && is_in_c(process, located, pid)
+}
+
+/// Whether the main thread is in C code that has let go of the interpreter's lock: it waits in a system call, or computes.
+pub(super) fn is_in_c(process: &dyn Process, located: &Located, pid: Pid) -> bool {
     let main = Tid(pid.0);
-    if process.system_call(main).is_none() {
-        return false;
-    }
     let statuses = process.threads().unwrap_or_default();
     let (threads, _) = Look::new(process, located).threads(&statuses);
-    let is_about_python = threads.iter().any(|thread| {
-        let is_main = thread
-            .status
-            .as_ref()
-            .is_some_and(|status| status.tid == main);
-        // It may have got what it waited for meanwhile.
-        is_main && matches!(thread.gil, GilState::Waits | GilState::Holds)
+    let state = threads.iter().find_map(|thread| {
+        let is_main = thread.status.as_ref().map(|status| status.tid == main);
+        is_main.unwrap_or(false).then_some(thread.gil)
     });
-    !is_about_python
+    match state {
+        // It may have got what it waited for meanwhile.
+        Some(GilState::Waits | GilState::Holds) => false,
+        Some(GilState::Released) => true,
+        Some(GilState::Unknown) | None => process.system_call(main).is_some(),
+    }
 }
 
 impl Held {
@@ -319,7 +322,7 @@ impl Held {
         if !is_due {
             return Ok(());
         }
-        if !waits_in_c(process, located, self.pid) {
+        if !is_in_c(process, located, self.pid) {
             return Ok(self.injection.insist(process, located)?);
         }
         if self.injection.send_helper(process, located)? {

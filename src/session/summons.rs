@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::error::SessionError;
-use super::held::{BEFORE_ASKING_AGAIN, BEFORE_HELP, Held, WayIn, waits_in_c};
+use super::held::{BEFORE_ASKING_AGAIN, BEFORE_HELP, Held, WayIn, is_in_c};
 use super::inferior::Inferior;
 use super::look::Session;
 use super::running::{Quiet, Running};
@@ -99,7 +99,7 @@ impl Running {
         let process = &*inferior.process;
         if let Some(summons) = self.summons.get_mut(&pid) {
             let is_due = !summons.is_helped && summons.asked.elapsed() > BEFORE_HELP;
-            if is_due && waits_in_c(process, located, pid) {
+            if is_due && is_in_c(process, located, pid) {
                 summons.is_helped = summons.injection.send_helper(process, located)?;
             }
             if summons.asked.elapsed() > BEFORE_ASKING_AGAIN {

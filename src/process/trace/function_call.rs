@@ -19,6 +19,12 @@ use crate::model::{Addr, Tid};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Hold {
+    /// Whether a thread waits in a system call from which it can be called away.
+    pub fn may_be_borrowed(&self, tid: Tid) -> bool {
+        let is_stopped = self.stopped().any(|stopped| stopped == tid);
+        is_stopped && registers::general(tid).is_ok_and(|at| waiting::may_be_borrowed(&at))
+    }
+
     /// Makes a thread that waits in a system call call a function with four arguments, while all others run, since one of them may
     /// have a lock that the function needs. They are not held any more after that. What the function makes, such as a
     /// thread, gets no signals of the program.
@@ -30,10 +36,7 @@ impl Hold {
         function: Addr,
         arguments: [u64; 4],
     ) -> Result<bool, TraceError> {
-        if !self.stopped().any(|stopped| stopped == tid) {
-            return Ok(false);
-        }
-        if !waiting::may_be_borrowed(&registers::general(tid)?) {
+        if !self.may_be_borrowed(tid) {
             return Ok(false);
         }
         let detour = self.begin_detour(tid)?;

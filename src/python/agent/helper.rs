@@ -1,4 +1,4 @@
-//! A thread that pmdb makes inside of the process because its main thread waits in C code and does not come by.
+//! A thread that pmdb makes inside of the process because its main thread is in C code and does not come by.
 //!
 //! A thread that waits in the kernel calls `pthread_create` on a stub, which calls `PyGILState_Ensure`, `PyRun_SimpleString` and
 //! `PyGILState_Release`. The thread ends when the session lets the main thread go on.
@@ -127,8 +127,32 @@ pub(super) fn hold_after_end<T: Send>(
     }
 }
 
+/// Whether no thread will ever run the stub of a pmdb that was killed: the helper is done, or has never been made, and nobody is about to make it.
+pub(super) fn is_over(
+    hold: &Hold,
+    process: &dyn Process,
+    text: Addr,
+    code: Option<Addr>,
+) -> Result<bool, AgentError> {
+    let Some(stub) = code else {
+        return Ok(true);
+    };
+    let mut made = [0; 8];
+    hold.read(text.plus(DATA_AT + THREAD_AT), &mut made)?;
+    if made != [0; 8] {
+        return is_free(hold, text, code);
+    }
+    // `pthread_create` has been given the stub.
+    for tid in hold.stopped().collect::<Vec<_>>() {
+        if hold.has_pointer(tid, process, stub..stub.plus(super::furniture::PAGE))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Whether no thread runs the stub, nor is about to.
-pub(super) fn is_free(hold: &Hold, text: Addr, code: Option<Addr>) -> Result<bool, AgentError> {
+fn is_free(hold: &Hold, text: Addr, code: Option<Addr>) -> Result<bool, AgentError> {
     let Some(code) = code else {
         return Ok(true);
     };

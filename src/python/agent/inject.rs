@@ -338,7 +338,8 @@ impl Injection {
         look.withdraw(hold, ring, placed, self.functions.harmless)
     }
 
-    /// Makes a thread that speaks for the main thread while that waits in C code; false if it does not, or has come by.
+    /// Makes a thread that speaks for the main thread while that is in C code; false if no thread waits where it can be called away for that, or the main
+    /// thread has come by.
     ///
     /// If the main thread comes back, a call in the ring makes it wait for what the session decides.
     pub fn send_helper(
@@ -354,6 +355,14 @@ impl Injection {
             if look.makes_call(&ring)? {
                 return Ok(Some(false));
             }
+            // The main thread knows best that it waits.
+            let main = Tid(hold.pid().0);
+            let mut threads: Vec<Tid> = hold.stopped().collect();
+            threads.sort_by_key(|tid| *tid != main);
+            let borrowed = threads.into_iter().find(|tid| hold.may_be_borrowed(*tid));
+            let Some(borrowed) = borrowed else {
+                return Ok(Some(false));
+            };
             let inner = inner_pid(process, self.pid);
             let text = |runner| script::entrance(before.ends, self.source_length, inner, runner);
             self.helpers += 1;
@@ -374,9 +383,8 @@ impl Injection {
                     function,
                 )?);
             }
-            let main = Tid(self.pid.0);
             helper
-                .start(hold, main, &mut self.furniture, &stand_in)
+                .start(hold, borrowed, &mut self.furniture, &stand_in)
                 .map(Some)
         })?;
         Ok(sent.unwrap_or(false))

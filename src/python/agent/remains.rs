@@ -96,19 +96,22 @@ impl Record {
     }
 }
 
-/// The pipes that pipe2(2) has told of in a page, and that nobody has written down yet: both ends of both have the numbers that it says.
+/// The pipes that pipe2(2) has told of in a page, and that nobody has written down yet: two different numbers each, and both are ends of one pipe. Where there
+/// is but one so far, the page has zeros for the other.
 fn made_just_now(hold: &Hold, page: Addr) -> Result<[u64; 2], AgentError> {
     let mut bytes = [0; 16];
     hold.read(page, &mut bytes)?;
-    let pipe = |end: &[u8]| {
-        let number = i32::from_le_bytes(end.try_into().ok()?);
-        pipe_at(Path::new(&format!("/proc/{}/fd/{number}", hold.pid())))
+    let (one, other) = bytes.split_at(8);
+    let pipe = |ends: &[u8]| {
+        let (near, far) = ends.split_at(4);
+        let inode = |end: &[u8]| {
+            let number = i32::from_le_bytes(end.try_into().ok()?);
+            pipe_at(Path::new(&format!("/proc/{}/fd/{number}", hold.pid())))
+        };
+        let found = inode(near).filter(|found| near != far && inode(far) == Some(*found));
+        found.unwrap_or(0)
     };
-    let ends: Vec<Option<u64>> = bytes.chunks_exact(4).map(pipe).collect();
-    Ok(match ends[..] {
-        [Some(a), Some(b), Some(c), Some(d)] if a == b && c == d && a != c => [a, c],
-        _ => [0; 2],
-    })
+    Ok([pipe(one), pipe(other)])
 }
 
 /// The inode of the pipe that a link of `/proc/PID/fd` leads to.
@@ -180,7 +183,7 @@ pub fn clear(
                 is_needed |= !look.withdraw(hold, &ring, call, functions.harmless)?;
             }
             if is_needed
-                || !helper::is_free(hold, page, record.code)?
+                || !helper::is_over(hold, process, page, record.code)?
                 || may_be_read(hold, process, page)?
             {
                 is_all = false;

@@ -71,6 +71,24 @@ def __pmdb_outer__():
     return __pmdb_scope__
 """
 OWN_NAMES = ("__pmdb_show__", "__pmdb_back__")
+# How the qualified names begin of what is defined in it.
+WITHIN = "__pmdb_outer__.<locals>.__pmdb_scope__.<locals>."
+
+
+def at_the_top(code):
+    """The same code where functions and classes have the names that they would have without `SCOPE`."""
+    constants = []
+    for constant in code.co_consts:
+        if isinstance(constant, type(code)):
+            constant = at_the_top(constant)
+        elif isinstance(constant, str) and constant.startswith(WITHIN):
+            constant = constant[len(WITHIN):]
+        constants.append(constant)
+    changed = {"co_consts": tuple(constants)}
+    name = getattr(code, "co_qualname", "")
+    if name.startswith(WITHIN):
+        changed["co_qualname"] = name[len(WITHIN):]
+    return code.replace(**changed)
 
 
 def as_function(text, global_names, local_names, show, is_async=False):
@@ -103,6 +121,7 @@ def as_function(text, global_names, local_names, show, is_async=False):
     except SyntaxError:
         return None
     model = made["__pmdb_outer__"]()
+    code = at_the_top(model.__code__)
     cell = type(model.__closure__[0])
-    closure = tuple([cell(cells.get(name)) for name in model.__code__.co_freevars])
-    return type(model)(model.__code__, global_names, "__pmdb_scope__", None, closure)
+    closure = tuple([cell(cells.get(name)) for name in code.co_freevars])
+    return type(model)(code, global_names, "__pmdb_scope__", None, closure)
