@@ -291,6 +291,6 @@ fn every_command_of_pdb_is_one_of_pmdb() {
     let input: String = names.iter().map(|name| format!("help {name}\n")).collect();
     let told = pmdb_with_input(["attach", &fixture.pid().to_string()], &input);
     assert!(!told.stdout.contains("***"), "{}", told.stdout);
-    let count = told.stdout.matches("Example: ").count();
+    let count = told.stdout.matches("Usage: ").count();
     assert_eq!(count, names.len(), "{}", told.stdout);
 }
