@@ -108,6 +108,30 @@ impl<'p> LoadedModules<'p> {
         }
     }
 
+    /// All that have code, each once.
+    fn all(&self) -> impl Iterator<Item = LoadedModule> {
+        let mappings = self.process.code_mappings().into_iter();
+        mappings.filter_map(|mapping| self.find(mapping.start)?.module.clone().ok())
+    }
+
+    /// Whether a module is the program itself, and no library.
+    pub(super) fn is_program(&self, module: &LoadedModule) -> bool {
+        let program = self.process.identity().executable.as_deref();
+        let mappings = self.process.code_mappings();
+        let mapping = mappings.iter().find(|mapping| mapping.path() == program);
+        let code = mapping.and_then(|mapping| self.find(mapping.start));
+        let found = code.as_ref().and_then(|code| code.module.as_ref().ok());
+        found.is_some_and(|found| Arc::ptr_eq(&found.module, &module.module))
+    }
+
+    /// Where the process has a symbol that one of its modules exports.
+    pub(super) fn exported(&self, name: &str) -> Option<Addr> {
+        self.all().find_map(|loaded| {
+            let address = loaded.module.elf().view().ok()?.exported(name)?;
+            Some(loaded.bias.plus(address))
+        })
+    }
+
     /// The memory around an address that can be read as one.
     pub(super) fn extent(&self, address: Addr) -> Option<Range<Addr>> {
         self.process.extent(address)

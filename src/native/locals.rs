@@ -26,6 +26,7 @@ pub fn locals(
                 bias: loaded.bias,
                 register: &|register| frame.registers.get(register),
                 cfa: caller.and_then(frame_address),
+                thread_block: &|| modules.thread_block(loaded, memory, stack.thread_pointer),
             };
             Some(information.locals_at(loaded.svma(frame.executed()), &state, limits))
         })

@@ -17,6 +17,7 @@ mod source_frame;
 mod stack;
 mod symbol_names;
 mod symbols;
+mod thread_local;
 mod types;
 pub mod unhandled;
 mod unwind;

@@ -87,7 +87,8 @@ impl Module {
 
     /// The symbol of the function at an address.
     pub fn symbol(&self, address: Svma) -> Option<Symbol> {
-        let read = || SymbolTable::read(&self.elf, &self.segments);
+        let separate = || Some(self.debug_information()?.separate_file()?.clone());
+        let read = || SymbolTable::read(&self.elf, &self.segments, separate);
         self.symbols.get_or_init(read).find(address)
     }
 
@@ -95,6 +96,12 @@ impl Module {
     pub fn source_frames(&self, address: Svma) -> Vec<SourceFrame> {
         self.debug_information()
             .map_or(Vec::new(), |information| information.frames_at(address))
+    }
+
+    /// The files that have its symbols: its own, and the one that its debug information was moved to.
+    pub(super) fn symbol_files(&self) -> impl Iterator<Item = &Arc<Elf>> {
+        let separate = std::iter::once_with(|| self.debug_information()?.separate_file());
+        std::iter::once(&self.elf).chain(separate.flatten())
     }
 
     /// The functions of the debug information whose names suit, with their paths.

@@ -11,7 +11,7 @@ use super::loaded::{LoadedModule, LoadedModules};
 use super::locals::frame_address;
 use super::unwind::{NativeFrame, NativeStack};
 use super::values::{FrameState, Limits};
-use crate::model::{Addr, Local, LocalKind};
+use crate::model::{Absence, Addr, Local, LocalKind};
 use crate::process::{Memory, Process};
 
 /// With DWARF's numbers (System V ABI for x86-64, figure 3.36).
@@ -82,14 +82,24 @@ impl FrameScope<'_> {
         code.module.clone().ok()
     }
 
-    fn with_state<T>(&self, bias: Addr, use_it: impl FnOnce(&FrameState<'_>) -> T) -> T {
+    /// The frame, for what a module says.
+    fn with_state<T>(
+        &self,
+        of: Option<&LoadedModule>,
+        use_it: impl FnOnce(&FrameState<'_>) -> T,
+    ) -> T {
         let frame = self.frame();
         let caller = self.stack.frames.get(self.machine + 1);
         use_it(&FrameState {
             memory: self.memory,
-            bias,
+            bias: of.map_or(Addr::NULL, |of| of.bias),
             register: &|register| frame?.registers.get(register),
             cfa: caller.and_then(frame_address),
+            thread_block: &|| {
+                let of = of.ok_or(Absence::OptimizedOut)?;
+                self.modules
+                    .thread_block(of, self.memory, self.stack.thread_pointer)
+            },
         })
     }
 
@@ -98,7 +108,7 @@ impl FrameScope<'_> {
         let (frame, loaded) = (self.frame()?, self.loaded()?);
         let information = loaded.module.debug_information()?;
         let address = loaded.svma(frame.executed());
-        self.with_state(loaded.bias, |state| {
+        self.with_state(Some(&loaded), |state| {
             let mut frames = information.locals_at(address, state, limits);
             (self.inlined < frames.len()).then(|| frames.swap_remove(self.inlined))
         })
@@ -119,7 +129,7 @@ impl FrameScope<'_> {
         let executed = self.frame().map_or(Addr::NULL, NativeFrame::executed);
         let address = executed.minus(bias.0).0;
         let symbol = |name: &str| self.symbol(own.as_ref(), name);
-        let mut refused = match self.with_state(bias, |frame| {
+        let mut refused = match self.with_state(own.as_ref(), |frame| {
             let around = Around {
                 frame,
                 address,
@@ -140,7 +150,7 @@ impl FrameScope<'_> {
             let Some(information) = other.module.debug_information() else {
                 continue;
             };
-            let answered = self.with_state(other.bias, |frame| {
+            let answered = self.with_state(Some(&other), |frame| {
                 let around = Around {
                     frame,
                     address: 0,
@@ -154,7 +164,7 @@ impl FrameScope<'_> {
                 answered => return answered,
             }
         }
-        let last = self.with_state(bias, |frame| {
+        let last = self.with_state(own.as_ref(), |frame| {
             let around = Around {
                 frame,
                 address,

@@ -7,6 +7,7 @@ use object::SymbolKind;
 use super::dwarf::demangled;
 use super::symbols::without_version;
 use super::{Module, Svma};
+use crate::process::elf::ElfSymbol;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SymbolSort {
@@ -47,10 +48,9 @@ fn sort(kind: SymbolKind) -> Option<SymbolSort> {
 impl Module {
     /// One of exactly this name, as the linker has it or demangled.
     pub(super) fn symbol_named(&self, wanted: &str) -> Option<FoundSymbol> {
-        let view = self.elf().view().ok()?;
         let is_path = wanted.contains("::");
-        let mut symbols = view.all_symbols();
-        symbols.find_map(|symbol| {
+        let mut views = self.symbol_files().filter_map(|file| file.view().ok());
+        let of = |symbol: ElfSymbol<'_>| {
             let sort = sort(symbol.kind)?;
             let name = std::str::from_utf8(symbol.name).ok()?;
             let is_wanted = without_version(name) == wanted
@@ -59,16 +59,19 @@ impl Module {
                 address: Svma(symbol.address),
                 is_function: sort == SymbolSort::Function,
             })
-        })
+        };
+        views.find_map(|view| view.all_symbols().find_map(of))
     }
 
     /// Those whose demangled names suit, by address; at most so many.
     pub fn symbols_that(&self, most: usize, suits: impl Fn(&str) -> bool) -> Vec<NamedSymbol> {
-        let Ok(view) = self.elf().view() else {
-            return Vec::new();
-        };
         let mut seen = HashSet::new();
-        let symbols = view.all_symbols().filter_map(|symbol| {
+        let views: Vec<_> = self
+            .symbol_files()
+            .filter_map(|file| file.view().ok())
+            .collect();
+        let all = views.iter().flat_map(|view| view.all_symbols());
+        let symbols = all.filter_map(|symbol| {
             let sort = sort(symbol.kind)?;
             let name = String::from_utf8_lossy(symbol.name);
             let name = demangled(without_version(&name));

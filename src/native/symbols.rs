@@ -63,7 +63,12 @@ struct Names {
 }
 
 impl SymbolTable {
-    pub(super) fn read(elf: &Arc<Elf>, segments: &[LoadSegment]) -> SymbolTable {
+    /// `separate` gives the file that the debug information was moved to, with the symbols that nobody links with.
+    pub(super) fn read(
+        elf: &Arc<Elf>,
+        segments: &[LoadSegment],
+        separate: impl FnOnce() -> Option<Arc<Elf>>,
+    ) -> SymbolTable {
         let mut table = SymbolTable::default();
         let Ok(view) = elf.view() else {
             return table;
@@ -71,6 +76,11 @@ impl SymbolTable {
         table.add(elf, &view, [".symtab", ".strtab"], segments);
         if table.entries.is_empty() {
             table.add(elf, &view, [".dynsym", ".dynstr"], segments);
+            if let Some(separate) = separate()
+                && let Ok(view) = separate.view()
+            {
+                table.add(&separate, &view, [".symtab", ".strtab"], segments);
+            }
             if let Some(debug) = debug_data(&view).map(Arc::new)
                 && let Ok(view) = debug.view()
             {

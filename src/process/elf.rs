@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 
 use memmap2::Mmap;
-use object::elf::{PF_R, PF_W, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
+use object::elf::{PF_R, PF_W, PF_X, PT_GNU_EH_FRAME, PT_LOAD, PT_TLS};
 use object::read::elf::{ElfFile64, ProgramHeader, SectionHeader, Sym, VersionTable};
 use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, SymbolKind};
 use thiserror::Error;
@@ -91,6 +91,13 @@ pub struct LoadSegment {
     /// As linked.
     pub address: u64,
     pub executable: bool,
+}
+
+/// What each thread gets of a module's thread-local variables (`PT_TLS`). Bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThreadLocalImage {
+    pub size: u64,
+    pub alignment: u64,
 }
 
 impl Elf {
@@ -272,6 +279,16 @@ impl<'f> ElfView<'f> {
                 executable: header.p_flags(LittleEndian) & PF_X == PF_X,
             })
             .collect()
+    }
+
+    /// Nothing if the module has no thread-local variables.
+    pub fn thread_local_image(&self) -> Option<ThreadLocalImage> {
+        let mut headers = self.elf.elf_program_headers().iter();
+        let header = headers.find(|header| header.p_type(LittleEndian) == PT_TLS)?;
+        Some(ThreadLocalImage {
+            size: header.p_memsz(LittleEndian),
+            alignment: header.p_align(LittleEndian),
+        })
     }
 
     fn loaded(

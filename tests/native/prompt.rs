@@ -98,6 +98,8 @@ fn expressions_of_rust() {
     prompt.check(&[
         ("argument + 1", "12346"),
         ("argument - 20000", "-7655"),
+        ("PER_THREAD", "Cell { value: 12346 }"),
+        ("values::PER_THREAD.value.value + 1", "12347"),
         ("/x argument", "0x3039"),
         ("/t argument & 0b111", "1"),
         ("words.len() * 2", "4"),
@@ -220,6 +222,8 @@ fn expressions_of_cpp_are_as_gdb_has_them() {
     let expressions = [
         "argument + 1",
         "argument - 100000",
+        "per_thread",
+        "per_thread + 1",
         "(char)argument",
         "(char)200 == -56",
         "(unsigned char)300",
@@ -245,6 +249,7 @@ fn expressions_of_cpp_are_as_gdb_has_them() {
         "numbers[1] * 2",
         "'a' + 1",
         "sizeof(Point)",
+        "sizeof(point_t)",
         "*(int *)&point",
         "/x argument",
         "/x either.bytes",
@@ -317,6 +322,7 @@ fn expressions_on_damaged_memory_end_with_a_value_or_a_sentence() {
                 bias: Addr(0),
                 register,
                 cfa: None,
+                thread_block: &|| Err(pmdb::model::Absence::OptimizedOut),
             };
             let around = Around {
                 frame: &frame,

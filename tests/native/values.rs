@@ -115,6 +115,7 @@ impl Waiting {
             bias: Addr(0),
             register: &register,
             cfa: self.cfa.map(Addr),
+            thread_block: &|| Err(pmdb::model::Absence::OptimizedOut),
         };
         let information = open(program);
         let mut locals = information.locals_at(Svma(self.registers[0] - 1), &frame, limits);

@@ -102,8 +102,10 @@ impl DebugInformation {
             roots,
         };
         let kept = Kept::default();
+        let own = file.clone();
         let file = open_debug_file(file, &mut origin)?;
         let owner = Owner {
+            is_separate: !Arc::ptr_eq(&own, &file),
             kept,
             problems: Problems::default(),
             origin,
@@ -145,6 +147,7 @@ impl DebugInformation {
     /// One that says nothing: what needs none can be answered all the same.
     pub fn none() -> DebugInformation {
         let owner = Owner {
+            is_separate: false,
             kept: Kept::default(),
             problems: Problems::default(),
             origin: Origin {
@@ -213,6 +216,12 @@ impl DebugInformation {
             let range = units.find_map(|unit| unit.lines().range_around(address.0))?;
             Some((Svma(range.begin), Svma(range.end)))
         })
+    }
+
+    /// The file that it is in, if that is not the module's own.
+    pub(in crate::native) fn separate_file(&self) -> Option<&Arc<Elf>> {
+        let owner = self.parsed.borrow_owner();
+        owner.is_separate.then_some(&owner.file)
     }
 
     /// What was found damaged or missing so far.

@@ -24,6 +24,8 @@ pub struct Owner {
     pub origin: Origin,
     /// The file that has the debug information.
     pub file: Arc<Elf>,
+    /// Whether that is another one than the module.
+    pub is_separate: bool,
 }
 
 pub struct Module<'a> {
@@ -96,6 +98,19 @@ impl<'a> Module<'a> {
             file: &self.main,
             unit,
         }))
+    }
+
+    /// Whether the file has the symbol that an entry was linked by; also if that is not known.
+    pub fn is_linked(&self, at: EntryRef<'_, 'a>) -> bool {
+        let name = at.read().ok().and_then(|entry| {
+            let name = entry.attr_value(gimli::DW_AT_linkage_name)?;
+            at.within.text(name)
+        });
+        let (Some(name), Ok(view)) = (name, self.owner.file.view()) else {
+            return true;
+        };
+        view.all_symbols()
+            .any(|symbol| symbol.name == name.as_bytes())
     }
 
     /// The name of an entry, with its path.

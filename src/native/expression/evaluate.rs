@@ -95,8 +95,15 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
                 self.size_as_number(&kind)
             }
             E::SizeOf(of) => {
-                let datum = self.evaluate(of)?;
-                let kind = self.target_of(&datum);
+                let kind = match (self.evaluate(of), &**of) {
+                    (Ok(datum), _) => self.target_of(&datum),
+                    // What is no variable may be a type, as a `typedef` whose name does not say so.
+                    (Err(error @ ExpressionError::NoSuchName { .. }), E::Path(names)) => {
+                        let named = super::TypeName::Named(names.join("::"));
+                        self.resolve(&named).map_err(|_| error)?
+                    }
+                    (Err(error), _) => return Err(error),
+                };
                 self.size_as_number(&kind)
             }
         }

@@ -23,6 +23,9 @@ const HALVES: [(&str, u16); 8] = [
     ("sp", 7),
 ];
 
+/// Statics inside of what `thread_local!` makes, with std of Rust 1.70 to 1.95.
+const THREAD_LOCALS: [&str; 3] = ["__RUST_STD_INTERNAL_VAL", "VAL", "__KEY"];
+
 impl<'s, 'a> Evaluator<'_, 's, 'a> {
     pub fn register(&self, name: &str) -> Evaluated<'s, 'a> {
         let unknown = || ExpressionError::NoSuchRegister {
@@ -119,7 +122,9 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
                 found = Some((rank, at));
             }
         }
-        let (_, at) = found?;
+        let at = found
+            .map(|(_, at)| at)
+            .or_else(|| self.thread_local(names))?;
         let variable = variable(at, module)?;
         let locator = Locator {
             frame: self.around.frame,
@@ -133,6 +138,21 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
         Some(match located {
             Ok(found) if is_left_out(&found) => Err(Absence::OptimizedOut.into()),
             located => located,
+        })
+    }
+
+    /// What a `thread_local!` of Rust keeps for each thread: the macro puts it into closures of a constant of that name.
+    fn thread_local(&self, names: &[String]) -> Option<EntryRef<'s, 'a>> {
+        let (module, wanted) = (self.writer.module, names.join("::"));
+        let inner = THREAD_LOCALS.iter();
+        let mut candidates = inner.flat_map(|inner| module.named(Sort::Static, inner));
+        candidates.find(|at| {
+            let path = module.full_name(*at).unwrap_or_default();
+            let (outer, _) = path.split_once("::{").unwrap_or_default();
+            let before = outer.strip_suffix(&wanted);
+            let is_wanted = before.is_some_and(|it| it.is_empty() || it.ends_with("::"));
+            // There is a closure for each way in which it could have to be dropped, of which the linker has kept one.
+            is_wanted && module.is_linked(*at)
         })
     }
 

@@ -61,6 +61,8 @@ pub struct NativeStack {
     pub frames: Vec<NativeFrame>,
     /// Why it ends early, if it does.
     pub broken: Option<Broken>,
+    /// What the thread knows itself by (`fs_base`); null if it has no such thing yet.
+    pub thread_pointer: Addr,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +126,11 @@ pub fn unwind(thread: &Registers, modules: &LoadedModules<'_>, memory: &Memory<'
             is_signal_frame: false,
         });
     };
-    NativeStack { frames, broken }
+    NativeStack {
+        frames,
+        broken,
+        thread_pointer: Addr(thread.fs_base),
+    }
 }
 
 impl std::fmt::Display for Broken {

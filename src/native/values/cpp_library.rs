@@ -53,6 +53,9 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 self.write_hash_table(value, name.ends_with("map"), text)?;
             }
             "list" => self.write_linked_list(value, text)?,
+            "deque" => self.write_cpp_deque(value, text)?,
+            "variant" => self.write_cpp_variant(value, text)?,
+            "function" => self.write_cpp_function(value, text)?,
             name @ ("unique_ptr" | "shared_ptr") => self.write_owner(value, name, text)?,
             "optional" => {
                 let engaged = self.number_in(kind, storage, "_M_engaged")? & 0xff;

@@ -26,6 +26,8 @@ pub struct FrameState<'f> {
     pub register: &'f dyn Fn(Register) -> Option<u64>,
     /// The canonical frame address: what the stack pointer was before the call.
     pub cfa: Option<Addr>,
+    /// Where the thread has the thread-local variables of the module.
+    pub thread_block: &'f dyn Fn() -> Result<Addr, Absence>,
 }
 
 /// An expression, and what it is evaluated on.
@@ -233,10 +235,9 @@ impl<'a> Locator<'_, '_, 'a> {
                 }
                 // What the caller put there is in the caller's frame, of which this one knows nothing.
                 EvaluationResult::RequiresEntryValue(_) => return Err(Absence::OptimizedOut),
-                EvaluationResult::RequiresTls(_) => {
-                    return Err(Absence::Unsupported {
-                        what: "thread-local variables".into(),
-                    });
+                EvaluationResult::RequiresTls(offset) => {
+                    let block = (self.frame.thread_block)()?;
+                    evaluation.resume_with_tls(block.plus(offset).0)
                 }
                 _ => {
                     return Err(Absence::Unsupported {

@@ -3,6 +3,7 @@
 //! They are decoded from what the debug information says of their types. What a library's container looks like inside is told by the names of its members
 //! (`rust_library`, `cpp_library`), not by a version of the compiler: one that looks otherwise is shown with its plain members.
 
+mod cpp_blocks;
 mod cpp_library;
 mod format;
 mod location;
