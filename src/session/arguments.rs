@@ -2,7 +2,7 @@
 //! `#` begins no comment, and `\$` between double quotes stays as it is.
 
 /// `Lib/shlex.py` of CPython 3.14, `shlex.read_token()` in POSIX mode with `whitespace_split`. Fails with the words of its `ValueError`.
-pub(super) fn split(text: &str) -> Result<Vec<String>, &'static str> {
+pub fn split(text: &str) -> Result<Vec<String>, &'static str> {
     let mut words = Vec::new();
     // A word may be empty, between quotes.
     let mut word: Option<String> = None;

@@ -67,6 +67,7 @@ pub use api::{
     LevelLeft, Lines, Listing, ListingLine, NativeQuestion, ProcessEntry, ProcessState, Progress,
     Request, Response, Resume, StackListing, Stop, StoppedProcess, Summary, ThreadEntry,
 };
+pub use arguments::split as split_words;
 pub use breakpoints::{Breakpoint, BreakpointRequest, Change, Place, Scope, Watch};
 pub use error::{SessionError, ended_with, starting_again};
 pub use launched::Program;

@@ -493,3 +493,49 @@ exceptions 9
         assert_eq!(lines[14], "*** No exception with that number");
     });
 }
+
+#[test]
+fn shared_memory_is_looked_at_from_the_prompt() {
+    const PROGRAM: &str = "\
+import mmap, struct, sys
+shared = mmap.mmap(-1, 1 << 12)
+shared[:80] = struct.pack('10d', *range(10))
+print('ready', flush=True)
+sys.stdin.readline()
+";
+    let Some(python) = any_python() else { return };
+    let fixture = Fixture::python_text(python, PROGRAM, &[]);
+    let pid = fixture.pid().to_string();
+    let answer = pmdb(["attach", &pid, "-c", "shm"]);
+    let listed = &answer.succeeded().stdout;
+    let name = listed
+        .split_whitespace()
+        .find(|word| word.starts_with("anonymous:"));
+    let name = name.expect(listed);
+    let show = format!("shm show {name} --as f64 '[2:6]'");
+    let find = format!("shm find {name} --as f64 7");
+    let watch = format!("shm watch {name}");
+    let words = [
+        "attach",
+        &pid,
+        "-c",
+        &show,
+        "-c",
+        &find,
+        "-c",
+        "shm show nothing-like-it",
+    ];
+    let answer = pmdb(words);
+    let text = &answer.stdout;
+    for expected in [
+        "[2., 3., 4., 5.]",
+        "[7]",
+        "there is no shared memory called nothing-like-it",
+    ] {
+        assert!(text.contains(expected), "{expected}: {answer:#?}");
+    }
+    let refused = pmdb(["attach", &pid, "-c", &watch, "-c", "shm show"]);
+    for expected in ["type it into a shell, as pmdb shm", "required"] {
+        assert!(refused.stdout.contains(expected), "{refused:#?}");
+    }
+}

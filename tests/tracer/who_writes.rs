@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd;
 use serde_json::{Value, json};
 
-use crate::support::{Fixture, PATIENCE, Python, any_python, on_each_python, pmdb};
+use crate::support::{Fixture, PATIENCE, Python, any_python, on_each_python, pmdb, skip};
 
 const PROCESSES: u64 = 4;
 const THREADS: u64 = 4;
@@ -247,6 +247,44 @@ fn those_who_write_go_on_if_the_watcher_is_killed() {
         }
         writing.has_done(COUNT);
     }
+}
+
+#[test]
+fn a_process_without_rights_is_watched_by_root() {
+    const PROGRAM: &str = "\
+import mmap, os, sys
+os.setgroups([])
+os.setresuid(65534, 65534, 65534)
+shared = mmap.mmap(-1, 1 << 16)
+print('ready', flush=True)
+for line in sys.stdin:
+    shared[int(line)] = 7
+    print(len(os.listdir('/proc/self/fd')), flush=True)
+";
+    let Some(python) = any_python() else { return };
+    if !nix::unistd::geteuid().is_root() || std::fs::File::open("/dev/userfaultfd").is_err() {
+        return skip(
+            "a watch of a process of another user",
+            "it takes root and /dev/userfaultfd",
+        );
+    }
+    let mut fixture = Fixture::python_text(python, PROGRAM, &[]);
+    fixture.write_line("1");
+    let descriptors = fixture.read_line();
+    let census: Value = pmdb(["shm", "--json", &fixture.pid().to_string()])
+        .succeeded()
+        .json();
+    let name = census["segments"][0]["name"].as_str().expect("text");
+    let (mut watching, begun) = Watching::start(&["watch", name]);
+    assert_eq!(begun["engine"], "protection", "{begun:#}");
+    fixture.write_line("50000");
+    assert_eq!(fixture.read_line(), descriptors);
+    let write = watching.next();
+    assert_eq!(write["event"], "written", "{write:#}");
+    assert_eq!(write["pid"], fixture.pid(), "{write:#}");
+    assert_eq!(write["elements"][0]["offset"], 50_000, "{write:#}");
+    watching.signal(Signal::SIGINT);
+    watching.rest();
 }
 
 /// The mappings of a segment in a process that the kernel tells of writes to: `uw` among the flags (proc_pid_smaps(5)).

@@ -10,7 +10,7 @@ mod program;
 mod ps;
 mod run;
 mod selection;
-mod shm;
+pub(in crate::faces) mod shm;
 mod snapshot;
 mod stack;
 

@@ -27,6 +27,7 @@ pub enum Action {
     Processes,
     Process,
     NextFailure,
+    SharedMemory,
     Hold,
     Release,
     Alias,

@@ -8,7 +8,9 @@ use super::commands::{self, Action, Command, NativeAction};
 use super::help;
 use super::native::native_question;
 use super::run::{Repl, Trouble};
-use crate::session::{FrameStep, Lines, Request, Response};
+use crate::faces::cli::shm;
+use crate::model::Pid;
+use crate::session::{FrameStep, Lines, ProcessState, Request, Response, split_words};
 
 /// Columns of `pp`, as `pprint` has.
 const PRETTY_WIDTH: usize = 80;
@@ -119,6 +121,7 @@ impl Repl {
                 self.forget_stop();
                 return self.show_what_happened(out).map(drop);
             }
+            Action::SharedMemory => return self.shared_memory(arguments, out),
             Action::Hold => return self.hold(arguments, out),
             Action::Release => return self.release(arguments, out),
             Action::Alias => return self.alias(arguments, out),
@@ -169,6 +172,25 @@ impl Repl {
             Response::Exceptions(entries) => writer.exceptions(entries),
             Response::Breakpoints(list) => writer.breakpoints(list),
         }
+    }
+
+    /// As `pmdb shm` answers, and without a process of those of this session.
+    fn shared_memory(&mut self, arguments: &str, out: &mut dyn Write) -> Result<(), Trouble> {
+        let words = split_words(arguments).map_err(|why| Trouble::Words(why.to_string()))?;
+        let pids: Vec<Pid> = match self.session.ask(Request::Processes)? {
+            Response::Processes(entries) => entries
+                .iter()
+                .filter(|entry| !matches!(entry.state, ProcessState::Ended | ProcessState::Core))
+                .filter_map(|entry| entry.report.pid)
+                .collect(),
+            _ => Vec::new(),
+        };
+        if pids.is_empty() && words.is_empty() {
+            let why = "No process of this session lives: shm tells of what is shared now";
+            return Err(Trouble::Words(why.to_string()));
+        }
+        let text = shm::answer(&words, &pids).map_err(Trouble::Words)?;
+        out.write_all(&text).map_err(Trouble::Output)
     }
 
     /// `frame 2 of 0..5`, and the frame.

@@ -10,6 +10,7 @@ mod function_call;
 mod hold;
 mod kernel;
 mod lending;
+mod lent_device;
 mod memory;
 mod protection;
 mod registers;

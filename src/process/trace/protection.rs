@@ -81,8 +81,8 @@ pub enum ProtectError {
     #[error(transparent)]
     Trace(#[from] TraceError),
     #[error(
-        "process {pid} may not make a userfaultfd(2): it has not the capability CAP_SYS_PTRACE, and vm.unprivileged_userfaultfd is 0 \
-         (sysctl vm.unprivileged_userfaultfd=1 permits it), or its seccomp filter forbids it"
+        "process {pid} may not make a userfaultfd(2), and pmdb may not open /dev/userfaultfd for it: run pmdb as root, or permit it to all with \
+         sysctl vm.unprivileged_userfaultfd=1"
     )]
     NotPermitted { pid: Pid },
     #[error(
@@ -158,7 +158,10 @@ impl WriteProtection {
         )?;
         let number = match made {
             0.. => made.cast_unsigned(),
-            _ => return Err(refused(pid, made)),
+            _ => match hold.userfaultfd_by_device(flags)? {
+                Ok(number) => number,
+                Err(_) => return Err(refused(pid, made)),
+            },
         };
         let taken = take(pid, number);
         call(hold, libc::SYS_close, number)?;
@@ -300,7 +303,7 @@ fn refused(pid: Pid, result: i64) -> ProtectError {
 }
 
 /// A descriptor of another process, as one of pmdb's.
-fn take(pid: Pid, number: u64) -> Result<OwnedFd, Errno> {
+pub(super) fn take(pid: Pid, number: u64) -> Result<OwnedFd, Errno> {
     // SAFETY: the calls take numbers, and give a descriptor that is nobody else's.
     unsafe {
         let process = libc::syscall(libc::SYS_pidfd_open, pid.0, 0);

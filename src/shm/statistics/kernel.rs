@@ -129,10 +129,9 @@ pub(super) fn block(numbers: &[f64], start: u64, least_normal: f64) -> Partial {
         || swept.least_magnitude == 0.0
         || !swept.sum.is_finite()
     {
-        let zeros = numbers.iter().filter(|&&number| number == 0.0);
-        partial.zero = zeros.count() as u64;
-        let small = |number: &&f64| number.abs() < least_normal && **number != 0.0;
-        partial.subnormal = numbers.iter().filter(small).count() as u64;
+        let (zero, small) = small(numbers, least_normal);
+        partial.zero = zero;
+        partial.subnormal = small.saturating_sub(zero);
     }
     if partial.zero < partial.count {
         let is_set = |&number: &f64| number != 0.0;
@@ -184,6 +183,41 @@ fn squares(numbers: &[f64], mean: f64) -> f64 {
         return unsafe { squares_avx2(numbers, mean) };
     }
     squares_any(numbers, mean)
+}
+
+/// How many are zero, and how many are zero or smaller than the least normal number. Of a least normal number of 0 only the zeros.
+fn small(numbers: &[f64], least_normal: f64) -> (u64, u64) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        // SAFETY: the processor has just been asked for what the function is compiled for.
+        return unsafe { small_avx2(numbers, least_normal) };
+    }
+    small_any(numbers, least_normal)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn small_avx2(numbers: &[f64], least_normal: f64) -> (u64, u64) {
+    small_any(numbers, least_normal)
+}
+
+/// Without a branch: zeros come in any order.
+#[inline(always)]
+fn small_any(numbers: &[f64], least_normal: f64) -> (u64, u64) {
+    let mut zero = [0_u64; LANES];
+    let mut below = [0_u64; LANES];
+    let (rows, rest) = numbers.as_chunks::<LANES>();
+    for row in rows {
+        for lane in 0..LANES {
+            zero[lane] += u64::from(row[lane] == 0.0);
+            below[lane] += u64::from(row[lane].abs() < least_normal);
+        }
+    }
+    for (lane, &number) in rest.iter().enumerate() {
+        zero[lane] += u64::from(number == 0.0);
+        below[lane] += u64::from(number.abs() < least_normal);
+    }
+    (zero.iter().sum(), below.iter().sum())
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -2,9 +2,9 @@
 
 use clap::ColorChoice;
 
-use super::print_json;
+use super::json;
+use crate::faces::cli::Failure;
 use crate::faces::cli::stack::{palette, pid};
-use crate::faces::cli::{Failure, print};
 use crate::faces::render::segments::write_segments;
 use crate::faces::render::table::line_width;
 use crate::model::Pid;
@@ -30,7 +30,17 @@ pub(super) struct Arguments {
     color: ColorChoice,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+impl Arguments {
+    /// Of these processes, if no others were said.
+    pub(super) fn or_of(mut self, pids: &[Pid]) -> Arguments {
+        if self.pids.is_empty() && !self.all {
+            self.pids = pids.to_vec();
+        }
+        self
+    }
+}
+
+pub(super) fn answer(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
     let options = ShmOptions {
         pids: arguments.pids.clone(),
         tree: arguments.tree,
@@ -38,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let report = segments(&options).map_err(|error| Failure::Operation(vec![error.to_string()]))?;
     if arguments.json {
-        return print_json(&report);
+        return json(&report);
     }
     let mut text = Vec::new();
     let palette = palette(arguments.color);
@@ -49,5 +59,5 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         palette,
         line_width(),
     )?;
-    print(&text)
+    Ok(text)
 }

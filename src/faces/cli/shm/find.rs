@@ -2,11 +2,11 @@
 
 use clap::ColorChoice;
 
-use super::print_json;
+use super::json;
 use super::progress::watched;
 use super::show::{Elements, failure};
+use crate::faces::cli::Failure;
 use crate::faces::cli::stack::palette;
-use crate::faces::cli::{Failure, print};
 use crate::faces::render::segment_hits::write_hits;
 use crate::session::shm::find;
 
@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     color: ColorChoice,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(super) fn answer(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
     let options = arguments
         .elements
         .options(&arguments.name, arguments.slice.as_deref());
@@ -51,9 +51,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let found = watched(|progress| find(&options, sought, arguments.limit, progress))
         .map_err(|error| failure(&error))?;
     if arguments.json {
-        return print_json(&found);
+        return json(&found);
     }
     let mut text = Vec::new();
     write_hits(&mut text, &found, palette(arguments.color))?;
-    print(&text)
+    Ok(text)
 }

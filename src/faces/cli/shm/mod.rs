@@ -12,10 +12,14 @@ mod remove;
 mod show;
 mod watch;
 
-use clap::Subcommand;
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use super::{Failure, print};
+use crate::model::Pid;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,25 +65,72 @@ enum Action {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
-        None => census::run(&arguments.census),
-        Some(Action::Show(arguments)) => show::run(arguments),
-        Some(Action::Find(arguments)) => find::run(arguments),
-        Some(Action::Plot(arguments)) => plot::run(arguments),
+        None => print(&census::answer(&arguments.census)?),
+        Some(Action::Show(arguments)) => print(&show::answer(arguments)?),
+        Some(Action::Find(arguments)) => print(&find::answer(arguments)?),
+        Some(Action::Plot(arguments)) => print(&plot::answer(arguments)?),
         Some(Action::Leaks(arguments)) => leaks::run(arguments),
         Some(Action::Rm(arguments)) => remove::run(arguments),
         Some(Action::Watch(arguments)) => watch::run(arguments),
         Some(Action::Diff(arguments)) => watch::diff(arguments),
         Some(Action::Races(arguments)) => races::run(arguments),
         Some(Action::Edit(arguments)) => edit::run(arguments),
-        Some(Action::Where(arguments)) => place::run(arguments),
+        Some(Action::Where(arguments)) => print(&place::answer(arguments)?),
     }
+}
+
+/// `shm …` as it is typed at the prompt.
+#[derive(Parser)]
+#[command(name = "shm", no_binary_name = true, disable_version_flag = true)]
+struct Typed {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+/// What `shm` with these words answers at the prompt: of these processes, if the words name none.
+pub(in crate::faces) fn answer(words: &[String], pids: &[Pid]) -> Result<Vec<u8>, String> {
+    let words = words.iter().map(OsString::from);
+    let typed = Typed::try_parse_from(words);
+    let arguments = match typed {
+        Ok(typed) => typed.arguments,
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            return Ok(error.to_string().into_bytes());
+        }
+        Err(error) => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            return Err(first.trim_start_matches("error: ").to_string());
+        }
+    };
+    let answer = match arguments.action {
+        None => census::answer(&arguments.census.or_of(pids)),
+        Some(Action::Show(arguments)) => show::answer(&arguments),
+        Some(Action::Find(arguments)) => find::answer(&arguments),
+        Some(Action::Plot(arguments)) => plot::answer(&arguments),
+        Some(Action::Where(arguments)) => place::answer(&arguments),
+        Some(_) => {
+            return Err(
+                "it is no command of the prompt: type it into a shell, as pmdb shm …".to_string(),
+            );
+        }
+    };
+    answer.map_err(|failure| match failure {
+        Failure::Usage(text) => text.trim_start_matches("pmdb: ").to_string(),
+        Failure::Operation(sentences) => sentences.join("; "),
+        Failure::Output(error) => error.to_string(),
+        _ => "it failed".to_string(),
+    })
 }
 
 /// Prints an answer as JSON.
 fn print_json(answer: &impl Serialize) -> Result<(), Failure> {
+    print(&json(answer)?)
+}
+
+fn json(answer: &impl Serialize) -> Result<Vec<u8>, Failure> {
     let mut text = Vec::new();
     serde_json::to_writer_pretty(&mut text, answer)
         .map_err(|error| Failure::Output(error.into()))?;
     text.push(b'\n');
-    print(&text)
+    Ok(text)
 }

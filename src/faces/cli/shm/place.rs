@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use clap::ColorChoice;
 
-use super::print_json;
+use super::json;
+use crate::faces::cli::Failure;
 use crate::faces::cli::stack::palette;
-use crate::faces::cli::{Failure, print};
 use crate::faces::render::palette::{Palette, Role};
 use crate::faces::render::printable::one_line;
 use crate::faces::render::set_label::compress;
@@ -34,15 +34,15 @@ pub(super) struct Arguments {
     color: ColorChoice,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(super) fn answer(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
     let found = contents(&arguments.name)
         .map_err(|why| Failure::Operation(vec![one_line(&why).into_owned()]))?;
     if arguments.json {
-        return print_json(&found);
+        return json(&found);
     }
     let mut text = Vec::new();
     write_contents(&mut text, &found, palette(arguments.color))?;
-    print(&text)
+    Ok(text)
 }
 
 fn write_contents(

@@ -9,8 +9,8 @@ use terminal_size::{Height, Width, terminal_size};
 
 use super::progress::watched;
 use super::show::{Elements, failure};
+use crate::faces::cli::Failure;
 use crate::faces::cli::stack::palette;
-use crate::faces::cli::{Failure, print};
 use crate::faces::render::palette::Palette;
 use crate::faces::render::plot::{Depth, Drawing, shades, write_plot};
 use crate::session::shm::{Canvas, Plot, plot};
@@ -64,7 +64,7 @@ enum DepthName {
     Ascii,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(super) fn answer(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
     let Some(_) = arguments.elements.dtype() else {
         let text = "pmdb: what is drawn are numbers: say of what type with --as";
         return Err(Failure::Usage(text.to_string()));
@@ -106,7 +106,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let plot =
         watched(|progress| plot(&options, canvas, progress)).map_err(|error| failure(&error))?;
     if let Some(path) = &arguments.png {
-        return write_png(path, &plot, arguments.log).map_err(|error| {
+        let written = write_png(path, &plot, arguments.log);
+        return written.map(|()| Vec::new()).map_err(|error| {
             Failure::Operation(vec![format!("cannot write {}: {error}", path.display())])
         });
     }
@@ -117,7 +118,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let mut text = Vec::new();
     write_plot(&mut text, &plot, drawing, palette)?;
-    print(&text)
+    Ok(text)
 }
 
 /// What the terminal says of itself.

@@ -2,10 +2,10 @@
 
 use clap::{ColorChoice, ValueEnum};
 
-use super::print_json;
+use super::json;
 use super::progress::watched;
+use crate::faces::cli::Failure;
 use crate::faces::cli::stack::palette;
-use crate::faces::cli::{Failure, print};
 use crate::faces::render::printable::one_line;
 use crate::faces::render::segment_view::write_shown;
 use crate::session::shm::{Order, ShowError, ShowOptions, show};
@@ -130,7 +130,7 @@ pub(super) fn failure(error: &ShowError) -> Failure {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(super) fn answer(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
     let slice = arguments.slice.as_deref();
     if slice.is_some() && arguments.elements.dtype.is_none() {
         let text = "pmdb: a slice is of elements: say of what type with --as";
@@ -146,9 +146,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let shown = watched(|progress| show(&options, progress)).map_err(|error| failure(&error))?;
     if arguments.json {
-        return print_json(&shown);
+        return json(&shown);
     }
     let mut text = Vec::new();
     write_shown(&mut text, &shown, palette(arguments.color))?;
-    print(&text)
+    Ok(text)
 }

@@ -62,6 +62,19 @@ With a number: goes to the frames of its traceback; `thread` leads back.",
         action: Action::Processes,
     },
     Command {
+        name: "shm",
+        short: &[],
+        arguments: "[show | find | plot | where] [arguments]",
+        help: "\
+Lists the shared memory of the processes of this session: what it is, how large, who else maps it. With more words
+it answers as `pmdb shm` does: `shm show NAME --as f64 '[10:20]'` shows elements with their statistics, `shm find`
+finds some, `shm plot` draws them, and `shm where NAME` says which variables lie in it.",
+        example: "shm show psm_3f2a --as f64 '[10:20]'",
+        operand: Operand::None,
+        group: Group::Processes,
+        action: Action::SharedMemory,
+    },
+    Command {
         name: "proc",
         short: &[],
         arguments: "pid | name",
