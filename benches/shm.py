@@ -62,8 +62,10 @@ def arming(pmdb, rounds, mib=64, workers=2):
         answers = [subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout for _ in range(rounds)]
         return [json.loads(answer.splitlines()[0])["armed_us"] for answer in answers], workers + 1
     finally:
-        for child, sink in children:
+        # Those that were forked later have the ends of the earlier ones, too.
+        for _, sink in children:
             os.close(sink)
+        for child, _ in children:
             os.waitpid(child, 0)
         segment.close()
         segment.unlink()

@@ -132,9 +132,16 @@ impl Follower {
     /// Guards whole pages of a followed process, beside those that are. It is stopped for a moment the first time.
     pub fn guard(&mut self, pid: Pid, ranges: &[GuardedRange]) -> Result<(), ProtectError> {
         if !self.guards.by_process.contains_key(&pid) {
-            let guard = self.hold(pid, WriteProtection::of)??;
-            // A step ends with a trap.
-            self.have_survive(pid)?;
+            // A step ends with a trap. Where it cannot be made to survive one, it is guarded all the same.
+            let (guard, survives) = self.hold(pid, |hold| {
+                let guard = WriteProtection::of(hold);
+                let survives = guard.is_ok() && hold.survive_traps().unwrap_or(false);
+                (guard, survives)
+            })?;
+            if survives {
+                self.watchpoints.note_surviving(pid);
+            }
+            let guard = guard?;
             self.guards
                 .add(pid, guard)
                 .map_err(|errno| ProtectError::Unsupported { errno })?;

@@ -63,6 +63,11 @@ pub(super) struct Watchpoints {
 }
 
 impl Watchpoints {
+    /// It has got a handler with which it survives the end of pmdb.
+    pub fn note_surviving(&mut self, pid: Pid) {
+        self.surviving.insert(pid);
+    }
+
     pub fn forget_thread(&mut self, tid: Tid) {
         self.armed.remove(&tid);
     }
@@ -110,7 +115,7 @@ impl Follower {
     }
 
     /// Has a process survive a trap that comes when pmdb was killed. Where it cannot be made to, it is watched all the same.
-    pub(super) fn have_survive(&mut self, pid: Pid) -> Result<(), TraceError> {
+    fn have_survive(&mut self, pid: Pid) -> Result<(), TraceError> {
         if !self.watchpoints.surviving.contains(&pid)
             && let Ok(true) = self.hold(pid, Hold::survive_traps)?
         {
