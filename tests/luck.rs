@@ -1,6 +1,8 @@
 //! Bad luck of a process that is debugged: its main thread ends, it closes all files, executes another program, lives in other
 //! namespaces, or as somebody else. Each ends in a clear line and a living target.
 
+#[path = "luck/commands.rs"]
+mod commands;
 #[path = "luck/kept_code.rs"]
 mod kept_code;
 #[path = "luck/libraries.rs"]

@@ -6,7 +6,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Stdio};
 
-use support::{Answer, Python, any_python, fixture_path, on_each_python, pmdb_alone};
+use support::{
+    Answer, Fixture, Python, any_python, fixture_path, on_each_python, pmdb, pmdb_alone,
+};
 
 fn run(python: &Python, options: &[&str], how: &str) -> Answer {
     run_fixture(python, "losing.py", options, how)
@@ -361,6 +363,45 @@ fn a_step_stops_once_where_an_exception_is_raised_and_goes_on_with_it() {
             rest = &rest[at + part.len()..];
         }
         assert_eq!(said.matches("nobody will catch it").count(), 1, "{said}");
+    });
+}
+
+/// A worker that waits until somebody is there who could tell of what it loses.
+const BEFORE_PMDB: &str = "\
+import multiprocessing, sys, threading, time
+def work(n):
+    while '_pmdb_agent' not in vars(sys):
+        time.sleep(0.01)
+    return [10, 20][n]
+if __name__ == '__main__':
+    pool = multiprocessing.get_context('fork').Pool(2)
+    answer = pool.apply_async(work, (5,))
+    print('ready', flush=True)
+    try:
+        answer.get()
+    except IndexError:
+        print('told', flush=True)
+    pool.terminate()
+";
+
+#[test]
+fn a_family_that_runs_already_stops_where_it_loses_an_exception() {
+    on_each_python(|python| {
+        let mut fixture = Fixture::python_text(python, BEFORE_PMDB, &[]);
+        let pid = fixture.pid().to_string();
+        let words = ["attach", &pid, "--tree", "-c", "c", "-c", "p n", "-c", "c"];
+        let said = pmdb(words).stdout;
+        for part in [
+            ") raised IndexError: list index out of range\n",
+            "multiprocessing.pool hands it to the parent",
+            "work()\n",
+            "\n5\n",
+            "[pmdb] all of them have ended; 3 processes\n",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert_eq!(fixture.read_line(), "told");
+        assert!(fixture.wait().success());
     });
 }
 

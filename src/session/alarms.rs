@@ -112,6 +112,19 @@ impl Armourer {
         alarms
     }
 
+    /// For a process that runs already.
+    pub fn join(&self, pid: Pid) -> Alarms {
+        let mut alarms = self.begin(pid);
+        if let Ok(process) = LiveProcess::open(pid) {
+            // What it has loaded before its dynamic linker was watched.
+            let memory = Memory::new(&process);
+            if alarms.libraries.linker_calls(&memory).is_some() {
+                self.read_libraries(pid, &mut alarms, &process, &memory);
+            }
+        }
+        alarms
+    }
+
     /// Of a forked child, which has the tripwires of its parent.
     pub fn inherited(&self, child: Pid, parent: &Alarms) -> Alarms {
         if !parent.purposes.is_empty()

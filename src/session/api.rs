@@ -21,6 +21,8 @@ pub enum Request {
     Processes,
     /// Take the Python processes of a command into the list that have not stopped yet.
     Discover,
+    /// If the session is about a family of processes: follow them, with all that they make, from now on.
+    Follow,
     /// By its place in the list of processes, from 0.
     SelectProcess {
         index: usize,
@@ -476,8 +478,8 @@ pub struct LevelLeft {
 /// What has become of a command and the processes that it made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// How the command itself ended: `exit code 1`.
-    pub how: String,
+    /// How the command itself ended: `exit code 1`. Nothing of processes that have run before pmdb came.
+    pub how: Option<String>,
     /// How many processes there were, and how many of them still run.
     pub processes: usize,
     pub running: usize,

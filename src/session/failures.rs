@@ -105,6 +105,7 @@ impl Failures {
             death,
             by_family,
             answers_shell,
+            ..
         } = departure;
         let crash = self.crashes.remove(&pid);
         self.exits.remove(&pid);

@@ -17,8 +17,8 @@ use super::heirs::Heirs;
 use super::tree::{Departure, Happening, Standstill};
 use crate::model::{Pid, Tid};
 use crate::process::Registers;
-use crate::process::live::kernel_name;
 use crate::process::live::memory_group::MemoryGroup;
+use crate::process::live::{age, kernel_name};
 use crate::process::trace::{
     Birth, Custody, End, Orders, Sender as SignalSender, TraceError, TraceEvent, Tracer,
 };
@@ -54,7 +54,8 @@ enum Stage {
 }
 
 pub(super) struct Following {
-    root: Pid,
+    /// The command itself, if it is about one.
+    root: Option<Pid>,
     orders: Orders,
     teller: Sender<Happening>,
     /// What the agents stop for.
@@ -62,18 +63,22 @@ pub(super) struct Following {
     members: BTreeMap<Pid, Member>,
     memory_kills: MemoryKills,
     heirs: Heirs,
+    /// Processes that an agent has come into while they ran.
+    hosts: Heirs,
     /// If failures of native code are to stop processes.
     armourer: Option<Armourer>,
     keyboard_is_ours: Arc<AtomicBool>,
 }
 
 impl Following {
+    #[expect(clippy::too_many_arguments, reason = "each is of another type")]
     pub fn new(
-        root: Pid,
+        root: Option<Pid>,
+        members: &[Pid],
         orders: Orders,
         teller: Sender<Happening>,
         wishes: Wishes,
-        heirs: Heirs,
+        [heirs, hosts]: [Heirs; 2],
         watched: Option<Watched>,
         keyboard_is_ours: Arc<AtomicBool>,
     ) -> Following {
@@ -86,18 +91,34 @@ impl Following {
             members: BTreeMap::new(),
             memory_kills: MemoryKills::begin(),
             heirs,
+            hosts,
             armourer,
             keyboard_is_ours,
         };
-        following.add(root, kernel_name(root), Stage::Foreign);
+        for &pid in members {
+            following.add(pid, kernel_name(pid), Stage::Foreign);
+        }
         following
     }
 
     /// Until the tracer ends.
     pub fn run(mut self, tracer: &Tracer) {
+        if self.root.is_none() {
+            self.watch_those_that_run();
+        }
         while let Ok(event) = tracer.events().recv() {
             // It fails for a process that was killed meanwhile, whose end is told next.
             let _ = self.take(&event);
+        }
+    }
+
+    /// They have begun without pmdb.
+    fn watch_those_that_run(&mut self) {
+        for (&pid, member) in &mut self.members {
+            member.alarms = self.armourer.as_ref().map(|it| it.join(pid));
+            member.runs_shell = runs_shell(pid);
+            let age = age(pid).unwrap_or_default();
+            member.born = member.born.checked_sub(age).unwrap_or(member.born);
         }
     }
 
@@ -149,11 +170,17 @@ impl Following {
                 birth,
             } => {
                 let (parent, of) = (self.members.get(&parent), parent);
-                let stage = match parent.map(|parent| &parent.stage) {
+                // The last that came in.
+                let heritage = self
+                    .hosts
+                    .of(of)
+                    .or(match parent.map(|parent| &parent.stage) {
+                        Some(Stage::Accompanied(heritage)) => Some(*heritage),
+                        _ => None,
+                    });
+                let stage = match heritage {
                     // Until it executes another program it has but borrowed the memory of its parent (vfork(2)).
-                    Some(Stage::Accompanied(heritage)) if birth != Birth::Vfork => {
-                        Stage::Accompanied(*heritage)
-                    }
+                    Some(heritage) if birth != Birth::Vfork => Stage::Accompanied(heritage),
                     _ => Stage::Foreign,
                 };
                 if let Stage::Accompanied(heritage) = &stage {
@@ -174,6 +201,7 @@ impl Following {
             }
             TraceEvent::Executed { pid, .. } => {
                 self.heirs.remove(pid);
+                self.hosts.remove(pid);
                 let arrival =
                     Arrival::begin(&self.orders, pid, Purpose::Watch(self.wishes.clone()))?;
                 self.begin(pid, Stage::Arriving(arrival));
@@ -297,9 +325,11 @@ impl Following {
             .get(&pid)
             .is_some_and(|member| matches!(member.stage, Stage::Accompanied(_)));
         let is_of_interest = match end {
-            End::Exited { .. } => is_python || pid == self.root,
+            End::Exited { .. } => is_python || Some(pid) == self.root,
             End::Killed { signal, .. } => {
-                signal != libc::SIGTERM || pid == self.root || !self.is_by_family(sender.as_ref())
+                signal != libc::SIGTERM
+                    || Some(pid) == self.root
+                    || !self.is_by_family(sender.as_ref())
             }
         };
         if !is_of_interest {
@@ -332,6 +362,7 @@ impl Following {
 
     fn ended(&mut self, pid: Pid, end: End, sender: Option<SignalSender>) {
         self.heirs.remove(pid);
+        self.hosts.remove(pid);
         let by_family = self.is_by_family(sender.as_ref());
         let member = self.members.remove(&pid);
         let lived = member
@@ -351,6 +382,7 @@ impl Following {
         };
         self.tell(Happening::Ended(Departure {
             pid,
+            is_last: self.members.is_empty(),
             name,
             end,
             lived,
@@ -378,10 +410,11 @@ impl Following {
                     Sprung::Foreign => self.orders.go_on(tid, true),
                     Sprung::Loaded => {
                         let alarms = self.armourer.as_ref().map(|it| it.begin(pid));
+                        let going_on = arrival.go_on(&self.orders);
                         if let Some(member) = self.members.get_mut(&pid) {
                             member.alarms = alarms;
                         }
-                        self.orders.go_on(tid, false)
+                        going_on
                     }
                     Sprung::Arrived(arrived) => {
                         self.arrived(pid, *arrived);

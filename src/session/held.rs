@@ -11,8 +11,8 @@ use crate::model::{GilState, Pid, ThreadState, Tid};
 use crate::process::trace::{Custody, TraceError};
 use crate::process::{Process, ThreadStatus, live};
 use crate::python::agent::{
-    AgentError, Answer, Channel, Command, Compiled, Event, Foothold, Injection, Message, Resume,
-    WantedStops, remains,
+    AgentError, Answer, Channel, Command, Compiled, Event, Foothold, Heritage, Injection, Message,
+    Resume, WantedStops, remains,
 };
 use crate::python::{Located, Look};
 
@@ -277,6 +277,15 @@ impl Held {
 
     pub fn custody(&self) -> Custody {
         self.injection.custody()
+    }
+
+    /// Somebody follows the process from now on.
+    pub fn be_followed(&mut self, custody: Custody) {
+        self.injection.be_followed(custody);
+    }
+
+    pub fn heritage(&self) -> Heritage {
+        self.injection.heritage()
     }
 
     /// An agent that stops the program by itself, at the first line of its main program.

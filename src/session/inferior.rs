@@ -24,7 +24,7 @@ use crate::process::live::ending::Ending;
 use crate::process::live::mark::Mark;
 use crate::process::trace::Custody;
 use crate::process::{Process, ProcessError, Source};
-use crate::python::agent::remains;
+use crate::python::agent::{WantedStops, remains};
 use crate::python::locate::{Effort, Locator};
 use crate::python::{Located, Look, PythonError, PythonThread, locate};
 
@@ -298,6 +298,21 @@ impl Inferior {
         }
     }
 
+    /// Somebody follows it from now on, and an agent that comes in stops for what is wanted of those that are followed.
+    pub(super) fn be_followed(&mut self, custody: &Custody, wanted: WantedStops) {
+        self.custody = custody.clone();
+        self.way_in = WayIn {
+            custody: custody.clone(),
+            wanted: WantedStops {
+                while_running: true,
+                ..wanted
+            },
+        };
+        if let Some(held) = &mut self.held {
+            held.be_followed(custody.clone());
+        }
+    }
+
     /// Looks at it again: what happened since the last time.
     pub fn refresh(&mut self, interrupted: &AtomicBool) -> Result<Vec<Event>, SessionError> {
         if self.ended || (self.is_core() && self.is_read()) {
@@ -389,10 +404,12 @@ impl Inferior {
         let opened = Inferior::open(&self.target, &Locator::default());
         let launched = self.launched.take();
         let breakpoints = self.breakpoints.list().len();
+        let custody = self.custody.clone();
         *self = opened.map_err(|error| SessionError::NotOpened {
             why: error.to_string(),
         })?;
         self.launched = launched;
+        self.custody = custody;
         let now = match &self.python {
             Ok(located) => located.name(),
             Err(why) => why.clone(),

@@ -27,6 +27,8 @@ pub struct SessionOptions {
     pub limits: Limits,
     /// Lines of source come with what their pieces are.
     pub syntax: bool,
+    /// The targets are a family: with [`Request::Follow`] they are followed with all that they make.
+    pub is_family: bool,
 }
 
 /// A set of processes, one of which has the focus.
@@ -39,6 +41,8 @@ pub struct Session {
     pub(super) interrupted: Arc<AtomicBool>,
     /// If it is about a command with all its processes.
     pub(super) running: Option<Running>,
+    /// If that may become a session about a family of processes.
+    pub(super) is_family: bool,
     /// Of several processes that were let go or asked to stop together, those that have not come to a stop.
     pub(super) under_way: Vec<Pid>,
 }
@@ -54,7 +58,10 @@ impl Session {
         let mut refused = Vec::new();
         for target in targets {
             match Inferior::open(target, &locator) {
-                Ok(inferior) => inferiors.push(inferior),
+                Ok(mut inferior) => {
+                    inferior.way_in.wanted.while_running = options.is_family;
+                    inferiors.push(inferior);
+                }
                 Err(error) => {
                     let why = error.to_string();
                     refused.push((target.clone(), SessionError::NotOpened { why }));
@@ -72,6 +79,7 @@ impl Session {
             limits: options.limits,
             interrupted: Arc::default(),
             running: None,
+            is_family: options.is_family,
             under_way: Vec::new(),
         });
         (session, refused)
@@ -93,6 +101,7 @@ impl Session {
             limits: options.limits,
             interrupted,
             running: None,
+            is_family: options.is_family,
             under_way: Vec::new(),
         })
     }
@@ -148,6 +157,9 @@ impl Session {
         }
         if self.running.is_some() && request == Request::Wait {
             return self.wait_for_any().map(|()| Response::Done);
+        }
+        if request == Request::Follow {
+            return self.join().map(|()| Response::Done);
         }
         if request == Request::NextFailure {
             return self.next_failure().map(|()| Response::Done);
@@ -205,6 +217,7 @@ impl Session {
                 Response::Done
             }
             Request::Discover
+            | Request::Follow
             | Request::NextFailure
             | Request::Hold
             | Request::ResumeSeveral { .. }

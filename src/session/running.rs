@@ -91,8 +91,100 @@ impl Session {
         selection: Selection,
         interrupted: Arc<AtomicBool>,
     ) -> Result<Session, SessionError> {
-        let running = Running {
-            tree: Tree::start(program, &selection)?,
+        let tree = Tree::start(program, &selection)?;
+        Ok(Session {
+            focus: 0,
+            inferiors: Vec::new(),
+            events: Vec::new(),
+            library: Library::new(options.syntax),
+            limits: options.limits,
+            interrupted,
+            running: Some(Running::of(tree, selection)),
+            is_family: false,
+            under_way: Vec::new(),
+        })
+    }
+
+    /// Follows the processes of a family that runs already: from now on each of them, and each that they make, stops where something goes wrong in it.
+    pub(super) fn join(&mut self) -> Result<(), SessionError> {
+        if self.running.is_some() || !self.is_family {
+            return Ok(());
+        }
+        let selection = Selection::default();
+        let living = self.inferiors.iter().filter(|one| !one.ended);
+        let living: Vec<Pid> = living.filter_map(|one| one.report.pid).collect();
+        let (tree, refused) = Tree::join(&living, &selection)?;
+        let is_followed = |pid: Pid| !refused.iter().any(|(other, _)| *other == pid);
+        let locator = Locator::default();
+        for pid in tree.processes() {
+            let is_known = |one: &Inferior| one.report.pid == Some(pid) && !one.ended;
+            if !self.inferiors.iter().any(is_known)
+                && let Ok(inferior) = Inferior::open(&Target::Live(pid), &locator)
+            {
+                self.inferiors.push(inferior);
+            }
+        }
+        for inferior in &mut self.inferiors {
+            if let Some(pid) = inferior.report.pid.filter(|&pid| is_followed(pid)) {
+                inferior.be_followed(&tree.custody(), selection.wanted());
+                if let Some(held) = &inferior.held {
+                    tree.note_agent(pid, held.heritage());
+                }
+            }
+        }
+        let refused = refused.into_iter().map(|(pid, why)| {
+            let why = why.to_string();
+            Event::Unaccompanied { pid, why }
+        });
+        self.events.extend(refused);
+        self.running = Some(Running::of(tree, selection));
+        self.accompany_all();
+        Ok(())
+    }
+
+    /// Brings agents into those that have none, which go on at once.
+    fn accompany_all(&mut self) {
+        let focused = self.focus;
+        for index in 0..self.inferiors.len() {
+            let is_meant = |one: &Inferior| {
+                !one.ended && !one.stands_still() && one.held.is_none() && one.located().is_ok()
+            };
+            if self.interrupted.load(Ordering::Relaxed) {
+                break;
+            }
+            if !self.inferiors.get(index).is_some_and(is_meant) {
+                continue;
+            }
+            self.focus = index;
+            let held = self.hold_focused();
+            let Some(inferior) = self.inferiors.get_mut(index) else {
+                continue;
+            };
+            // What it stops for is its request alone.
+            let going_on = held.and_then(|_| match inferior.stands_still() {
+                true => inferior.resume(Resume::Continue),
+                false => Ok(()),
+            });
+            if let (Err(why), Some(pid)) = (going_on, inferior.report.pid) {
+                let why = why.to_string();
+                self.events.push(Event::Unaccompanied { pid, why });
+            }
+        }
+        self.focus = focused;
+    }
+
+    /// Whether it follows processes that have run before pmdb came.
+    pub fn has_joined(&self) -> bool {
+        self.running
+            .as_ref()
+            .is_some_and(|it| it.tree.root.is_none())
+    }
+}
+
+impl Running {
+    fn of(tree: Tree, selection: Selection) -> Running {
+        Running {
+            tree,
             locator: Locator::default(),
             quiet: Vec::new(),
             summons: BTreeMap::new(),
@@ -111,19 +203,11 @@ impl Session {
             selection,
             later: Breakpoints::default(),
             has_failed: false,
-        };
-        Ok(Session {
-            focus: 0,
-            inferiors: Vec::new(),
-            events: Vec::new(),
-            library: Library::new(options.syntax),
-            limits: options.limits,
-            interrupted,
-            running: Some(running),
-            under_way: Vec::new(),
-        })
+        }
     }
+}
 
+impl Session {
     /// Whether it follows a command with all its processes.
     pub fn is_about_a_command(&self) -> bool {
         self.running.is_some()
@@ -385,7 +469,9 @@ impl Session {
     }
 
     fn ended(&mut self, departure: Departure) {
-        let Departure { pid, end, .. } = departure;
+        let Departure {
+            pid, end, is_last, ..
+        } = departure;
         // What the agent said before it ended.
         self.listen();
         let stood = (self.inferiors.iter())
@@ -415,13 +501,13 @@ impl Session {
         running.shown_before.remove(&pid);
         running.stepping = running.stepping.filter(|(other, _)| *other != pid);
         running.ended += 1;
-        let is_root = pid == running.tree.root;
+        let is_root = Some(pid) == running.tree.root;
         running.failures.ended(departure, is_root);
-        if is_root {
+        if is_root || (is_last && running.tree.root.is_none()) {
             running.end = Some(end);
             let still = running.tree.processes().len();
             self.events.push(Event::Finished(Summary {
-                how: describe(end),
+                how: is_root.then(|| describe(end)),
                 processes: running.ended + still,
                 running: still,
                 failures: running.failures.told().to_vec(),
@@ -485,10 +571,23 @@ impl Session {
         }
     }
 
+    /// Processes that have run before pmdb came go on when it leaves.
+    fn leave_all(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.quiet.clear();
+            running.aside.drain(..).for_each(|aside| aside.let_go());
+        }
+        self.inferiors.iter_mut().for_each(Inferior::let_crash);
+    }
+
     /// Ends all processes of the command. Gives back its exit code if it has ended by itself.
     pub(super) fn end_command(&mut self) -> Option<i32> {
         let taken = self.take_happenings();
         let running = self.running.as_mut()?;
+        if running.tree.root.is_none() {
+            self.leave_all();
+            return None;
+        }
         if let Some(end) = running.end {
             return Some(end.exit_code());
         }

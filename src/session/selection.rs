@@ -113,6 +113,7 @@ impl Selection {
             except: self.except.clone(),
             catchers: self.catchers.clone(),
             places: Vec::new(),
+            while_running: false,
         }
     }
 

@@ -13,7 +13,7 @@ use super::look::Session;
 use super::running::{Quiet, Running};
 use crate::model::Pid;
 use crate::process::trace::TraceError;
-use crate::python::agent::{AgentError, Injection};
+use crate::python::agent::{AgentError, Injection, WantedStops};
 
 /// How long a child may take to be heard of.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -87,7 +87,11 @@ impl Running {
     fn way_in(&self) -> WayIn {
         WayIn {
             custody: self.tree.custody(),
-            wanted: self.selection.wanted(),
+            wanted: WantedStops {
+                // A command has had an agent before, which the user has sent away.
+                while_running: self.tree.root.is_none(),
+                ..self.selection.wanted()
+            },
         }
     }
 

@@ -64,10 +64,18 @@ impl Session {
         let inferior = self.inferiors.get_mut(self.focus);
         let inferior = inferior.ok_or(SessionError::NoSuchProcess)?;
         inferior.may_run()?;
-        match is_asked {
-            true => Ok(Vec::new()),
-            false => inferior.hold(&self.interrupted),
+        if is_asked {
+            return Ok(Vec::new());
         }
+        let was_there = inferior.held.is_some();
+        let events = inferior.hold(&self.interrupted)?;
+        if !was_there
+            && let (Some(running), Some(held)) = (&self.running, &inferior.held)
+            && let Some(pid) = inferior.report.pid
+        {
+            running.tree.note_agent(pid, held.heritage());
+        }
+        Ok(events)
     }
 
     /// Waits a moment for those that are under way.

@@ -16,11 +16,13 @@ use nix::libc;
 use super::alarms::{NativeFailure, Watched};
 use super::error::SessionError;
 use super::following::{BELL, Following};
+use super::guardian;
 use super::heirs::Heirs;
 use super::selection::{Selection, StopKind};
+use super::stack::families;
 use crate::model::{Pid, Tid};
 use crate::process::trace::{Custody, End, Fault, Interests, Orders, Program, TraceError, Tracer};
-use crate::python::agent::{AgentError, Channel, Injection, Wishes};
+use crate::python::agent::{AgentError, Channel, Heritage, Injection, Wishes};
 use crate::waits::Death;
 
 /// What the session must know of.
@@ -68,9 +70,14 @@ pub(super) enum Happening {
     Ended(Departure),
 }
 
+/// Processes that cannot be followed, and why.
+pub(super) type Refused = Vec<(Pid, TraceError)>;
+
 /// The end of a process.
 pub(super) struct Departure {
     pub pid: Pid,
+    /// No other one is followed any more.
+    pub is_last: bool,
     /// Of the program that it executed last, as the kernel has it: 15 bytes.
     pub name: String,
     pub end: End,
@@ -126,61 +133,114 @@ impl Standstill {
     }
 }
 
-/// The command, on its way.
+/// The command, on its way; or processes that run already, with those that they make.
 pub(super) struct Tree {
-    pub root: Pid,
+    /// Nothing if it is no command.
+    pub root: Option<Pid>,
     orders: Orders,
     happenings: Receiver<Happening>,
     thread: Option<JoinHandle<()>>,
     heirs: Heirs,
+    /// Processes that an agent has come into while they ran.
+    hosts: Heirs,
     /// Somebody is at the prompt: Ctrl-C in the terminal, which all its processes would get, is for pmdb alone.
     pub keyboard_is_ours: Arc<AtomicBool>,
     /// What the agents get that come from now on.
     pub wishes: Wishes,
 }
 
+fn not_opened(why: impl ToString) -> SessionError {
+    SessionError::NotOpened {
+        why: why.to_string(),
+    }
+}
+
+fn interests(signals: impl Into<BTreeSet<i32>>, selection: &Selection) -> Interests {
+    Interests {
+        exec: true,
+        signals: signals.into(),
+        crashes: true,
+        exits: selection.has(StopKind::Exit),
+    }
+}
+
 impl Tree {
     pub fn start(program: Program, selection: &Selection) -> Result<Tree, SessionError> {
-        let failed = |error: TraceError| SessionError::NotOpened {
-            why: error.to_string(),
-        };
-        let interests = Interests {
-            exec: true,
-            signals: BTreeSet::from([libc::SIGTRAP, BELL, libc::SIGINT]),
-            crashes: true,
-            exits: selection.has(StopKind::Exit),
-        };
-        let tracer = Tracer::start(interests).map_err(failed)?;
+        let signals = [libc::SIGTRAP, BELL, libc::SIGINT];
+        let tracer = Tracer::start(interests(signals, selection)).map_err(not_opened)?;
+        let root = tracer.launch(program).map_err(not_opened)?;
+        Tree::of(tracer, Some(root), &[root], selection)
+    }
+
+    /// Follows processes that run already, with what they have made meanwhile. Those that cannot be followed come second, with why.
+    pub fn join(pids: &[Pid], selection: &Selection) -> Result<(Tree, Refused), SessionError> {
+        // Their terminal is another one: its Ctrl-C is theirs.
+        let signals = [libc::SIGTRAP, BELL];
+        let tracer = Tracer::start(interests(signals, selection)).map_err(not_opened)?;
+        let mut refused: Refused = Vec::new();
+        let mut followed: Vec<Pid> = Vec::new();
+        // A shell may have pmdb itself in its family.
+        let is_ours = |pid: Pid| pid.0 == std::process::id() || guardian::is_one(pid.0);
+        let mut left = pids.to_vec();
+        left.retain(|pid| !is_ours(*pid));
+        // What one makes that is followed is followed, too.
+        while !left.is_empty() {
+            for &pid in &left {
+                match tracer.follow(pid) {
+                    Ok(()) => followed.push(pid),
+                    Err(why) => refused.push((pid, why)),
+                }
+            }
+            left = families(&followed).unwrap_or_default();
+            left.retain(|pid| {
+                !followed.contains(pid)
+                    && !refused.iter().any(|(other, _)| other == pid)
+                    && !is_ours(*pid)
+            });
+        }
+        Ok((Tree::of(tracer, None, &followed, selection)?, refused))
+    }
+
+    fn of(
+        tracer: Tracer,
+        root: Option<Pid>,
+        members: &[Pid],
+        selection: &Selection,
+    ) -> Result<Tree, SessionError> {
         let orders = tracer.orders().clone();
-        let root = tracer.launch(program).map_err(failed)?;
         let (teller, happenings) = mpsc::channel();
         let keyboard_is_ours = Arc::new(AtomicBool::new(false));
         let wishes = Wishes::new(selection.wanted());
-        let heirs = Heirs::default();
+        let (heirs, hosts) = (Heirs::default(), Heirs::default());
         let following = Following::new(
             root,
+            members,
             orders.clone(),
             teller,
             wishes.clone(),
-            heirs.clone(),
+            [heirs.clone(), hosts.clone()],
             Watched::of(selection),
             keyboard_is_ours.clone(),
         );
         let thread = std::thread::Builder::new()
             .name("tree".to_string())
             .spawn(move || following.run(&tracer))
-            .map_err(|error| SessionError::NotOpened {
-                why: error.to_string(),
-            })?;
+            .map_err(not_opened)?;
         Ok(Tree {
             root,
             orders,
             happenings,
             thread: Some(thread),
             heirs,
+            hosts,
             keyboard_is_ours,
             wishes,
         })
+    }
+
+    /// An agent has come into a process that was running: those that it forks have a copy of it.
+    pub fn note_agent(&self, pid: Pid, heritage: Heritage) {
+        self.hosts.add(pid, heritage);
     }
 
     /// Those that are followed.

@@ -262,6 +262,65 @@ fn killing_pmdb_puts_the_code_back_also_in_forked_children() {
 }
 
 #[test]
+fn a_family_that_runs_already_is_followed_once_it_goes_on() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::process::Stdio;
+    let program = rust_program("panicking", "plain", &["-g"]);
+    let mut shell = Command::new("sh")
+        .args(["-c", "\"$0\" woken; echo it ended with $?"])
+        .arg(&program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(shell.stdout.take().unwrap()).lines();
+    let worker: u32 = lines.next().unwrap().unwrap().parse().unwrap();
+    let before = machine_code(worker);
+    let root = shell.id().to_string();
+    let mut pmdb = Command::new(env!("CARGO_BIN_EXE_pmdb"))
+        .args([
+            "attach", &root, "--tree", "-c", "c", "-c", "where", "-c", "p index", "-c", "c",
+        ])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begin = std::time::Instant::now();
+    while machine_code(worker) == before {
+        assert!(begin.elapsed() < PATIENCE, "nothing watches it");
+        std::thread::yield_now();
+    }
+    shell.stdin.take().unwrap().write_all(b"x").unwrap();
+    let mut said = String::new();
+    pmdb.stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    pmdb.wait().unwrap();
+    let place = format!(
+        "({worker}) panicked at {}:",
+        fixture_path("panicking.rs").display()
+    );
+    for part in [
+        place.replacen('(', "(pid ", 1).as_str(),
+        "index out of bounds: the len is 3 but the index is 7",
+        "nobody will catch it: the program ends with it",
+        "panicking::item()",
+        "\n7\n",
+        "[pmdb] all of them have ended; 2 processes\n",
+        "and ended with exit code 101 after ",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    assert_eq!(rest, ["a destructor has run", "it ended with 101"]);
+    shell.wait().unwrap();
+}
+
+#[test]
 fn threads_that_panic_are_named() {
     let program = rust_program("panicking", "plain", &["-g"]);
     let answer = run(&program, &["thread"], &["--batch"]);

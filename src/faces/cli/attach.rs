@@ -87,19 +87,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Target::Live(pid) => arguments.pids.contains(pid),
         Target::Core { .. } => true,
     };
-    prompt(&targets, named, &arguments.prompt)
+    prompt(&targets, arguments.tree, named, &arguments.prompt)
 }
 
 /// Talks about the targets. A target that the user named and that cannot be read is a failure; the others are looked
-/// at all the same.
+/// at all the same. `is_family`: with all that they make, once one of them goes on.
 pub(super) fn prompt(
     targets: &[Target],
+    is_family: bool,
     named: impl Fn(&Target) -> bool,
     arguments: &PromptArguments,
 ) -> Result<(), Failure> {
     let commands = arguments.commands()?;
     let palette = palette(arguments.color);
-    let options = session_options(arguments, palette);
+    let options = SessionOptions {
+        is_family,
+        ..session_options(arguments, palette)
+    };
     let (session, refused) = Session::open(targets, options);
     let mut failures: Vec<String> = refused
         .iter()
@@ -159,6 +163,7 @@ pub(super) fn session_options(arguments: &PromptArguments, palette: Palette) -> 
             ..Limits::default()
         },
         syntax: palette == Palette::Ansi,
+        is_family: false,
     }
 }
 

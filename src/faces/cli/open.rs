@@ -29,5 +29,5 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let targets = in_files(&arguments.files, arguments.exe.as_ref());
-    prompt(&targets, |_| true, &arguments.prompt)
+    prompt(&targets, false, |_| true, &arguments.prompt)
 }

@@ -26,6 +26,9 @@ impl Repl {
         arguments: &str,
         out: &mut dyn Write,
     ) -> Result<(), Trouble> {
+        if control == Control::Continue {
+            self.session.ask(Request::Follow)?;
+        }
         match control {
             Control::Detach => {
                 self.session.ask(Request::Release)?;
@@ -185,10 +188,17 @@ impl Repl {
             }
             if interrupted.swap(false, Ordering::Relaxed)
                 && deadline.is_none()
-                && (!self.session.is_about_a_command() || self.session.keeps_some())
+                && (!self.session.is_about_a_command()
+                    || self.session.has_joined()
+                    || self.session.keeps_some())
                 && !self.session.shares_keyboard()
             {
-                self.session.ask(Request::Hold)?;
+                let held = self.session.ask(Request::Hold);
+                if held.is_err() && self.session.has_joined() {
+                    // The one that has the focus has ended, or is no Python.
+                    return Ok(self.writer(out).line("[all of them go on]")?);
+                }
+                held?;
                 deadline = Some(Instant::now() + PATIENCE);
             }
             if !is_told && deadline.is_none() && begin.elapsed() > BEFORE_TELLING {

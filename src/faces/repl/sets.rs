@@ -127,6 +127,7 @@ impl Repl {
         chosen: &[usize],
         out: &mut dyn Write,
     ) -> Result<(), Trouble> {
+        self.session.ask(Request::Follow)?;
         let stopped = stopped(entries, chosen)?;
         self.forget_stop();
         for index in stopped {

@@ -54,10 +54,11 @@ impl Writer<'_> {
     /// `[pmdb] the command ended with exit code 1; 9 processes, 2 failed:` and those that did, the first marked.
     pub fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         let processes = count(summary.processes, "process", "processes");
-        let mut text = format!(
-            "[pmdb] the command has ended with {}; {processes}",
-            summary.how
-        );
+        let how = match &summary.how {
+            Some(how) => format!("the command has ended with {how}"),
+            None => "all of them have ended".to_string(),
+        };
+        let mut text = format!("[pmdb] {how}; {processes}");
         if summary.running > 0 {
             let verb = if summary.running == 1 { "runs" } else { "run" };
             text += &format!(", of which {} still {verb}", summary.running);

@@ -252,6 +252,12 @@ pub fn processor_time(pid: Pid) -> Option<Duration> {
     Stat::of_process(pid).ok().map(|stat| stat::ticks(stat.cpu))
 }
 
+/// How long ago a process was started.
+pub fn age(pid: Pid) -> Option<Duration> {
+    let started = stat::time_of(Stat::of_process(pid).ok()?.started)?;
+    Some(started.elapsed().unwrap_or_default())
+}
+
 /// Whether a process has pmdb's root, so that both mean the same by a path; nothing if it cannot be known.
 pub fn has_root_of_pmdb(pid: Pid) -> Option<bool> {
     root::is_pmdbs_root(Tid(pid.0))

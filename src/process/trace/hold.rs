@@ -11,6 +11,7 @@ use nix::sys::ptrace::{self, Options};
 use nix::unistd;
 
 use super::TraceError;
+use super::detour::Detour;
 use super::kernel::{self, Resume, Status};
 use super::registers;
 use super::way_back::WayBack;
@@ -64,6 +65,8 @@ pub struct Hold {
     threads: BTreeMap<Tid, Stop>,
     release: Release,
     pub(super) way_back: Option<WayBack>,
+    /// If one of the threads is on its way.
+    pub(super) detour: Option<Detour>,
     /// ptrace binds the tracees to this thread.
     not_send: PhantomData<*const ()>,
 }
@@ -99,6 +102,7 @@ impl Hold {
             threads: BTreeMap::new(),
             release: Release::Detach,
             way_back: None,
+            detour: None,
             not_send: PhantomData,
         };
         for _ in 0..MOST_ROUNDS {
@@ -134,6 +138,7 @@ impl Hold {
             threads: threads.collect(),
             release,
             way_back: None,
+            detour: None,
             not_send: PhantomData,
         }
     }

@@ -30,10 +30,24 @@ impl Hold {
     /// Makes system calls in the name of one of the threads, one after the other; what each returns comes back, a negative
     /// errno included. The thread then stands where it stood, also if it was in the middle of something.
     pub fn system_calls(&mut self, calls: &[Call]) -> Result<Vec<i64>, TraceError> {
-        let detour = self.begin_any_detour()?;
-        let results = calls.iter().map(|call| make(&detour, call)).collect();
-        self.end_detour(detour)?;
-        results
+        self.on_one_detour(|hold| {
+            let detour = hold.detour.iter();
+            let all = detour.flat_map(|detour| calls.iter().map(move |call| make(detour, call)));
+            all.collect()
+        })?
+    }
+
+    /// Does something that makes system calls, for all of which one thread is on one detour: it stands where it stood only when all is done.
+    pub fn on_one_detour<T>(&mut self, what: impl FnOnce(&mut Hold) -> T) -> Result<T, TraceError> {
+        if self.detour.is_some() {
+            return Ok(what(self));
+        }
+        self.detour = Some(self.begin_any_detour()?);
+        let answer = what(self);
+        if let Some(detour) = self.detour.take() {
+            self.end_detour(detour)?;
+        }
+        Ok(answer)
     }
 
     /// The same with bytes that the calls read or write: they lie where `calls` is told, and come back as the calls have left them.

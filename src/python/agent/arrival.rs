@@ -23,6 +23,8 @@ const MAIN: &str = "Py_RunMain";
 pub struct Arrival {
     pid: Pid,
     waiting: Option<(Stage, Trap)>,
+    /// Where its interpreter will be ready, until it goes on to there.
+    main: Option<Addr>,
     purpose: Purpose,
 }
 
@@ -44,6 +46,9 @@ enum Stage {
     Ready,
 }
 
+/// The agent, or why it could not be brought in.
+pub type Arrived = Result<(Injection, Channel), AgentError>;
+
 /// What SIGTRAP meant.
 pub enum Sprung {
     /// Nothing to us: it is the program's.
@@ -51,23 +56,26 @@ pub enum Sprung {
     /// The libraries of the program are loaded, and it is about to begin; it goes on when it is let.
     Loaded,
     /// The agent is in, or could not be brought in.
-    Arrived(Box<Result<(Injection, Channel), AgentError>>),
+    Arrived(Box<Arrived>),
 }
 
 impl Arrival {
     /// For a process that stands still before the first instruction of a program. It goes on.
     pub fn begin(orders: &Orders, pid: Pid, purpose: Purpose) -> Result<Arrival, TraceError> {
-        let tid = Tid(pid.0);
-        let waiting = match entry_point(pid) {
-            Some(entry) => Some((Stage::Loaded, set(orders, tid, entry)?)),
-            None => None,
-        };
-        orders.go_on(tid, false)?;
+        let trap = go_on_to(orders, Tid(pid.0), entry_point(pid))?;
         Ok(Arrival {
             pid,
-            waiting,
+            waiting: trap.map(|trap| (Stage::Loaded, trap)),
+            main: None,
             purpose,
         })
+    }
+
+    /// Lets it go on when its libraries are loaded.
+    pub fn go_on(&mut self, orders: &Orders) -> Result<(), TraceError> {
+        let trap = go_on_to(orders, Tid(self.pid.0), self.main.take())?;
+        self.waiting = trap.map(|trap| (Stage::Ready, trap));
+        Ok(())
     }
 
     /// For a thread that is about to get SIGTRAP. Once the agent is in, it has gone on.
@@ -78,26 +86,27 @@ impl Arrival {
         let Some((stage, trap)) = self.waiting else {
             return Ok(Sprung::Foreign);
         };
-        if !orders.ask(|follower| trap.is_sprung(follower))?? {
-            return Ok(Sprung::Foreign);
-        }
-        self.waiting = None;
         match stage {
             Stage::Loaded => {
-                if let Some(main) = main_function(self.pid) {
-                    self.waiting = Some((Stage::Ready, set(orders, tid, main)?));
+                if !orders.ask(|follower| trap.is_sprung(follower))?? {
+                    return Ok(Sprung::Foreign);
                 }
+                self.waiting = None;
+                self.main = main_function(self.pid);
                 Ok(Sprung::Loaded)
             }
-            Stage::Ready => Ok(Sprung::Arrived(Box::new(self.enter(orders, tid)?))),
+            Stage::Ready => match self.enter(orders, tid, trap)? {
+                None => Ok(Sprung::Foreign),
+                Some(arrived) => {
+                    self.waiting = None;
+                    Ok(Sprung::Arrived(Box::new(arrived)))
+                }
+            },
         }
     }
 
-    fn enter(
-        &self,
-        orders: &Orders,
-        tid: Tid,
-    ) -> Result<Result<(Injection, Channel), AgentError>, TraceError> {
+    /// Nothing if it is not the trap that the thread has come to.
+    fn enter(&self, orders: &Orders, tid: Tid, trap: Trap) -> Result<Option<Arrived>, TraceError> {
         let pid = self.pid;
         match &self.purpose {
             Purpose::StopAtEntry(wishes) => {
@@ -105,7 +114,10 @@ impl Arrival {
                 let compiled = &wishes.compiled;
                 let enter =
                     |hold: &mut Hold| enter(hold, Custody::Nobody, runner, &wanted, compiled);
-                orders.ask(|follower| follower.hold_and_release(pid, tid, enter))?
+                orders.ask(|follower| match trap.is_sprung(follower)? {
+                    true => follower.hold_and_release(pid, tid, enter).map(Some),
+                    false => Ok(None),
+                })?
             }
             Purpose::Watch(wishes) => {
                 let wanted = wishes.now();
@@ -113,14 +125,23 @@ impl Arrival {
                 let runner = Runner::BeforeMainProgramInTree;
                 let compiled = &wishes.compiled;
                 let enter = |hold: &mut Hold| enter(hold, custody, runner, &wanted, compiled);
-                orders.ask(|follower| follower.hold_standing(pid, tid, enter))?
+                orders.ask(|follower| match trap.is_sprung(follower)? {
+                    true => follower.hold_standing(pid, tid, enter).map(Some),
+                    false => Ok(None),
+                })?
             }
         }
     }
 }
 
-fn set(orders: &Orders, tid: Tid, address: Addr) -> Result<Trap, TraceError> {
-    orders.ask(|follower| Trap::set(follower, tid, address))?
+/// Lets a thread go on that stands still after an event, to the next place if there is one.
+fn go_on_to(orders: &Orders, tid: Tid, place: Option<Addr>) -> Result<Option<Trap>, TraceError> {
+    orders.ask(|follower| {
+        let trap = place.map(|place| Trap::set(follower, tid, place));
+        let trap = trap.transpose()?;
+        follower.go_on(tid, false)?;
+        Ok(trap)
+    })?
 }
 
 /// Where the program begins, once the loader has brought its libraries: `AT_ENTRY` of getauxval(3).

@@ -151,24 +151,28 @@ impl Injection {
         }
         let layout = look.layout();
         let mut source_length = 0;
-        let (mut furniture, channel) = Furniture::bring(hold, |hold| {
-            let program = script::Program::of(layout, wanted);
-            let interpreter = Interpreter::at(process, functions.run, &program.parts);
-            let store =
-                interpreter.and_then(|interpreter| Store::bring(hold, interpreter, compiled));
-            let source = program.source(store.as_ref());
-            source_length = source.read_at_once;
-            (source.text, store)
-        })?;
+        let brought = hold.on_one_detour(|hold| {
+            let brought = Furniture::bring(hold, |hold| {
+                let program = script::Program::of(layout, wanted);
+                let interpreter = Interpreter::at(process, functions.run, &program.parts);
+                let store =
+                    interpreter.and_then(|interpreter| Store::bring(hold, interpreter, compiled));
+                let source = program.source(store.as_ref());
+                source_length = source.read_at_once;
+                (source.text, store)
+            })?;
+            let function = match runner {
+                // Without `sys.monitoring` nothing is foreseen.
+                Runner::BeforeMainProgramInTree if layout.thread.tracing.is_none() => {
+                    unwind_filter::bring(hold, process, layout)
+                }
+                _ => Ok(None),
+            };
+            Ok::<_, AgentError>((brought, function))
+        });
+        let ((mut furniture, channel), function) = brought??;
         let inner = inner_pid(process, pid);
         let text = script::entrance(furniture.ends, source_length, inner, runner);
-        let function = match runner {
-            // Without `sys.monitoring` nothing is foreseen.
-            Runner::BeforeMainProgramInTree if layout.thread.tracing.is_none() => {
-                unwind_filter::bring(hold, process, layout)
-            }
-            _ => Ok(None),
-        };
         let placed = function.and_then(|function| {
             furniture.filter = function.map(|(page, _)| page);
             let function = function.map_or(functions.run, |(_, entrance)| entrance);
@@ -242,6 +246,11 @@ impl Injection {
     /// Who holds the process still when that is needed.
     pub fn custody(&self) -> Custody {
         self.custody.clone()
+    }
+
+    /// Somebody follows the process from now on, who holds it then.
+    pub fn be_followed(&mut self, custody: Custody) {
+        self.custody = custody;
     }
 
     /// Whether job control has stopped a process that pmdb follows.

@@ -80,13 +80,13 @@ impl Launch {
                 }
                 TraceEvent::Executed { pid: of, .. } => orders.go_on(Tid(of.0), false)?,
                 TraceEvent::Signal { tid, .. } => {
-                    let sprung = match &mut arrival {
-                        Some(arrival) => arrival.trapped(&orders, tid)?,
-                        None => Sprung::Foreign,
+                    let Some(arrival) = &mut arrival else {
+                        orders.go_on(tid, true)?;
+                        continue;
                     };
-                    match sprung {
+                    match arrival.trapped(&orders, tid)? {
                         Sprung::Foreign => orders.go_on(tid, true)?,
-                        Sprung::Loaded => orders.go_on(tid, false)?,
+                        Sprung::Loaded => arrival.go_on(&orders)?,
                         Sprung::Arrived(arrived) => {
                             let (injection, channel) = (*arrived)?;
                             let launch = Launch {

@@ -22,6 +22,8 @@ pub struct WantedStops {
     pub catchers: Vec<Catcher>,
     /// Breakpoints that the user has set for all processes.
     pub places: Vec<WantedBreakpoint>,
+    /// Also if the agent comes into a program that runs already.
+    pub while_running: bool,
 }
 
 /// The same for all processes of a command: what the agents get that come from now on.
@@ -60,6 +62,7 @@ impl Default for WantedStops {
             except: Vec::new(),
             catchers: Vec::new(),
             places: Vec::new(),
+            while_running: false,
         }
     }
 }
@@ -93,7 +96,7 @@ impl WantedStops {
             tuple([file, function, argument, caller, fate].map(|text| literal(text)))
         };
         format!(
-            "WANTED = {{\"exceptions\": {}, \"breakpoints\": {}, \"exits\": {}, \"except\": {}, \"catchers\": {}, \"places\": {}}}\n",
+            "WANTED = {{\"exceptions\": {}, \"breakpoints\": {}, \"exits\": {}, \"except\": {}, \"catchers\": {}, \"places\": {}, \"while_running\": {}}}\n",
             truth(self.exceptions),
             truth(self.breakpoints),
             truth(self.exits),
@@ -101,6 +104,7 @@ impl WantedStops {
             tuple(self.catchers.iter().map(row)),
             // As it comes in a command: with the names of JSON.
             literal(&serde_json::to_string(&self.places).unwrap_or_default()),
+            truth(self.while_running),
         )
     }
 }
@@ -131,7 +135,8 @@ mod tests {
             ..WantedStops::default()
         };
         let expected = "WANTED = {\"exceptions\": True, \"breakpoints\": False, \"exits\": False, \
-            \"except\": (\"a\\\"b\\\\\\n\u{2028}é\", ), \"catchers\": (), \"places\": \"[]\"}\n";
+            \"except\": (\"a\\\"b\\\\\\n\u{2028}é\", ), \"catchers\": (), \"places\": \"[]\", \
+            \"while_running\": False}\n";
         assert_eq!(wanted.in_python(), expected);
     }
 }

@@ -425,6 +425,8 @@ def begin(commands, answers, kept, session):
             return
         other.leave()
     agent = Agent(channel, session)
+    if WANTED["while_running"]:
+        agent.accompany()
     # So that the session finds it again while the program runs and nothing else refers to it.
     sys.__dict__[OWN_NAME] = agent
     channel.send({"event": "hello"})

@@ -1,0 +1,137 @@
+//! Bad luck of the processes of a command: there are very many of them, they become somebody else, want to be traced by others, or pmdb is killed.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::support::{Python, Terminal, any_python, pmdb_alone, skip};
+
+/// As a keyboard sends it.
+const CTRL_C: &str = "\x03";
+
+/// Runs a piece of Python to its end.
+fn run(python: &Python, program: &str) -> crate::support::Answer {
+    let path = python.path.display().to_string();
+    pmdb_alone(["run", "--batch", "--", &path, "-c", program], "")
+}
+
+/// Runs one at whose stops there is a prompt.
+fn in_terminal(python: &Python, program: &str) -> Terminal {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+    command.args(["run", "--"]).arg(&python.path);
+    command.args(["-u", "-c", program]);
+    Terminal::start(command)
+}
+
+#[test]
+fn thousands_of_short_lived_processes_are_no_hindrance() {
+    let python = any_python().expect("there is a Python");
+    let program = "\
+import os, subprocess
+for _ in range(1900):
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+some = [subprocess.Popen(['true']) for _ in range(99)]
+print(sum(one.wait() for one in some))
+";
+    let answer = run(python, program);
+    let told = "[pmdb] the command has ended with exit code 0; 2000 processes\n";
+    assert_eq!(
+        (answer.stdout.as_str(), answer.stderr.as_str()),
+        ("0\n", told)
+    );
+}
+
+#[test]
+fn who_becomes_somebody_else_or_hides_itself_still_stops() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip("another user", "only root can become another user");
+    }
+    let python = any_python().expect("there is a Python");
+    for before in [
+        "os.setgid(65534); os.setuid(65534)",
+        // PR_SET_DUMPABLE
+        "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)",
+        // PTRACE_TRACEME, which is refused to those who are traced.
+        "assert ctypes.CDLL(None).ptrace(0, 0, 0, 0) == -1",
+    ] {
+        let program = format!(
+            "\
+import ctypes, os
+if os.fork() == 0:
+    {before}
+    [][len('seen')]
+print(os.wait()[1] >> 8)
+"
+        );
+        let answer = run(python, &program);
+        assert_eq!(answer.stdout, "1\n", "{before}: {answer:#?}");
+        let told = ") raised IndexError: list index out of range\n";
+        assert!(answer.stderr.contains(told), "{before}: {answer:#?}");
+    }
+}
+
+#[test]
+fn ctrl_c_again_and_again_is_the_programs_while_it_runs() {
+    let python = any_python().expect("there is a Python");
+    let program = "\
+import signal, time
+got = []
+signal.signal(signal.SIGINT, lambda *_: got.append(1) or print('got', len(got)))
+print('waiting')
+while len(got) < 3:
+    time.sleep(0.01)
+";
+    let mut terminal = in_terminal(python, program);
+    terminal.wait_for("waiting");
+    for number in 1..=3 {
+        terminal.type_keys(CTRL_C);
+        terminal.wait_for(&format!("got {number}"));
+    }
+    terminal.wait_for("ended with exit code 0");
+    assert!(terminal.wait().success());
+}
+
+#[test]
+fn all_processes_live_when_pmdb_is_killed() {
+    let python = any_python().expect("there is a Python");
+    let program = "\
+import os, sys, threading
+print('begun', flush=True)
+if os.fork() == 0:
+    breakpoint()
+    os.write(1, b'the one that stood goes on\\n')
+    os._exit(0)
+os.wait()
+sys.stdin.read()
+print('and its parent', flush=True)
+";
+    let mut pmdb = Command::new(env!("CARGO_BIN_EXE_pmdb"))
+        .args([
+            "run",
+            "-c",
+            "p print('it stands', flush=True)",
+            "-c",
+            "p __import__('time').sleep(1000)",
+            "--",
+        ])
+        .arg(&python.path)
+        .args(["-c", program])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it can be started");
+    let said = BufReader::new(pmdb.stderr.take().expect("a pipe"));
+    let mut said = said.lines().map_while(Result::ok);
+    assert!(said.any(|line| line == "it stands"));
+    pmdb.kill().expect("it is there");
+    drop(pmdb.stdin.take());
+    let lines = BufReader::new(pmdb.stdout.take().expect("a pipe")).lines();
+    let lines: Vec<String> = lines.map_while(Result::ok).collect();
+    assert_eq!(
+        lines,
+        ["begun", "the one that stood goes on", "and its parent"]
+    );
+    pmdb.wait().expect("it was started");
+}
