@@ -630,10 +630,17 @@ fn failures_are_written_down() {
     );
     assert_eq!(answer.code, Some(1), "{answer:?}");
     let written = fs::read_dir(folder.path().join("crashes")).expect("it was made");
-    let written: Vec<_> = written.map(|entry| entry.expect("a file").path()).collect();
-    let [snapshot] = &written[..] else {
+    let mut written: Vec<_> = written.map(|entry| entry.expect("a file").path()).collect();
+    written.sort();
+    let [page, snapshot] = &written[..] else {
         panic!("{written:?}: {answer:?}");
     };
+    assert_eq!(page, &snapshot.with_extension("html"));
+    let page = fs::read_to_string(page).expect("text");
+    assert!(
+        page.contains("ValueError: 41") && page.ends_with("</html>\n"),
+        "{page}"
+    );
     let said = format!(
         "crashes/{}",
         snapshot.file_name().expect("a name").to_string_lossy()
@@ -654,4 +661,59 @@ fn failures_are_written_down() {
         stack.succeeded().stdout.contains("ValueError: 41"),
         "{stack:?}"
     );
+    assert_reports(snapshot);
+}
+
+/// Everything that a snapshot of `raise ValueError(number)` tells.
+fn assert_reports(snapshot: &Path) {
+    let report = |form: &str| {
+        let words = ["--report".as_ref(), form.as_ref()];
+        let answer = support::pmdb(
+            ["open".as_ref(), snapshot.as_os_str()]
+                .into_iter()
+                .chain(words),
+        );
+        answer.succeeded();
+        answer.stdout
+    };
+    let failure = "it has raised ValueError: 41";
+    let text = report("text");
+    for expected in [failure, "raise ValueError(number)", "number = 41", "PATH="] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&report("json")).expect("JSON");
+    let first = &json["processes"][0];
+    assert_eq!(first["failure"], failure);
+    let exception = &first["report"]["threads"][0]["exceptions"][0];
+    let frame = &exception["frames"][0];
+    assert_eq!(frame["locals"][0]["value"], "41", "{first}");
+    let (file, line) = (frame["file"].as_str().expect("a file"), &frame["line"]);
+    let source = &first["lines"][file][line.to_string()];
+    assert_eq!(source, "    raise ValueError(number)");
+
+    let page = report("html");
+    assert!(page.starts_with("<!doctype html>") && page.contains("width=device-width"));
+    for expected in [
+        "What failed first",
+        failure,
+        "<mark><i>    2</i>     raise ValueError(number)",
+        "<code>41</code>",
+        "Timeline",
+        "PATH",
+    ] {
+        assert!(page.contains(expected), "{expected}: {page}");
+    }
+    // It loads and runs nothing.
+    for never in [
+        "<script", "<link", "<img", "src=", "href=", "url(", "@import", "onload",
+    ] {
+        assert!(!page.contains(never), "{never}");
+    }
+    let count = |text: &str| page.matches(text).count();
+    for tag in [
+        "details", "section", "table", "div", "ol", "pre", "p", "svg",
+    ] {
+        let opened = count(&format!("<{tag}>")) + count(&format!("<{tag} "));
+        assert_eq!(opened, count(&format!("</{tag}>")), "{tag}");
+    }
 }

@@ -4,6 +4,8 @@
 //! same type, and a value that could not be had is a value with a reason ([`Absence`]), never a guess.
 
 mod absence;
+mod dump_diff;
+mod dump_report;
 mod exception;
 mod frame;
 mod ids;
@@ -17,6 +19,8 @@ mod value;
 mod watch;
 
 pub use absence::Absence;
+pub use dump_diff::{DUMP_DIFF_SCHEMA, DumpDiff, Presence, ProcessDiff, ThreadDiff, ValueChange};
+pub use dump_report::{DUMP_REPORT_SCHEMA, DumpReport, DumpedProcess, SegmentOutline};
 pub use exception::{Exception, ExceptionState};
 pub use frame::{ColumnRange, Frame, Language, Local, LocalKind};
 pub use ids::{Addr, BuildId, Pid, Tid};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::{SourceFile, Sources};
-use super::stack::milliseconds;
-use crate::model::{Exception, Frame, ProcessReport};
+use super::stack::{frames_of_report, milliseconds};
+use crate::model::ProcessReport;
 use crate::process::core::sources::{KeptSource, pack};
 
 /// What is kept of the sources of one process, and of all that go into one file: bytes.
@@ -65,29 +65,6 @@ fn kept(name: &str, file: &SourceFile) -> KeptSource {
 
 /// The names of the files that something shown of a process is in.
 fn files_of(report: &ProcessReport) -> BTreeSet<&str> {
-    let mut files = BTreeSet::new();
-    for thread in &report.threads {
-        add_frames(&thread.frames, &mut files);
-        for exception in &thread.exceptions {
-            add_exception(exception, &mut files);
-        }
-    }
-    for event_loop in &report.event_loops {
-        for task in &event_loop.tasks {
-            add_frames(&task.frames, &mut files);
-        }
-    }
-    files
-}
-
-fn add_frames<'r>(frames: &'r [Frame], files: &mut BTreeSet<&'r str>) {
-    files.extend(frames.iter().filter_map(|frame| frame.file.as_deref()));
-}
-
-fn add_exception<'r>(exception: &'r Exception, files: &mut BTreeSet<&'r str>) {
-    add_frames(&exception.frames, files);
-    let linked = exception.cause.iter().chain(&exception.context);
-    for other in linked.map(|other| &**other).chain(&exception.members) {
-        add_exception(other, files);
-    }
+    let frames = frames_of_report(report).into_iter();
+    frames.filter_map(|frame| frame.file.as_deref()).collect()
 }

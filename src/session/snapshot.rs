@@ -30,7 +30,7 @@ use crate::process::still::{self, Captured, CapturedThread, SharedMemory};
 use crate::process::trace::Custody;
 use crate::process::{Mappings, Process, ReadMemory, ThreadStatus};
 pub use crate::snapshot::SnapshotError;
-use crate::snapshot::{Contents, Draft, Written, secrets, write};
+use crate::snapshot::{Contents, Draft, Written, secrets, write, write_new};
 
 /// Who makes them.
 const MAKER: &str = concat!("pmdb ", env!("CARGO_PKG_VERSION"));
@@ -72,21 +72,22 @@ pub struct Taken {
 
 /// Writes a snapshot of a process. It goes on as it was.
 pub fn take(pid: Pid, path: &Path, options: SnapshotOptions) -> Result<Taken, SnapshotError> {
-    take_in(&Custody::Nobody, pid, path, options, None)
+    take_in(&Custody::Nobody, pid, options, None, |contents| {
+        write(path, contents)
+    })
 }
 
 /// The same of a process that somebody may trace already. `cause` is why.
 pub(super) fn take_in(
     custody: &Custody,
     pid: Pid,
-    path: &Path,
     options: SnapshotOptions,
     cause: Option<CauseFacts>,
+    write: impl FnOnce(&Contents<'_>) -> Result<Written, SnapshotError> + Send,
 ) -> Result<Taken, SnapshotError> {
     let mut room = options.room(&[pid]);
     if options.full {
         let mut sources = KeptSources::default();
-        let write = |contents: &Contents<'_>| write(path, contents);
         return take_all(
             custody,
             pid,
@@ -102,7 +103,7 @@ pub(super) fn take_in(
     let mut sources = KeptSources::default();
     snapshot.note_sources(&mut sources);
     snapshot.sources = sources.packed();
-    let written = write(path, &snapshot.contents(&room))?;
+    let written = write(&snapshot.contents(&room))?;
     Ok(snapshot.taken(written))
 }
 
@@ -485,6 +486,9 @@ fn facts(
     }
 }
 
+/// Snapshots of one process in a folder.
+const MOST_NAMES: usize = 100_000;
+
 fn is_nearly_full(folder: &Path) -> bool {
     /// What has to stay free on a disk that nobody watches: one part of so many.
     const PART: u64 = 20;
@@ -529,9 +533,8 @@ impl Session {
                 folder.display()
             ));
         }
-        let names = (1..).map(|number| folder.join(format!("{pid}-{number}.pmdb")));
-        let path = names.into_iter().find(|path| !path.exists());
-        let path = path.ok_or("the folder is full")?;
+        let names = (1..MOST_NAMES).map(|number| folder.join(format!("{pid}-{number}.pmdb")));
+        let names = names.filter(|path| path.symlink_metadata().is_err());
         let custody = match &self.running {
             Some(running) => running.tree.custody(),
             None => Custody::Nobody,
@@ -543,7 +546,9 @@ impl Session {
             shared: SnapshotOptions::SHARED,
         };
         let cause = inferior.and_then(|inferior| self.cause_of(inferior));
-        take_in(&custody, pid, &path, options, cause).map_err(|error| error.to_string())?;
-        Ok(path)
+        let taken = take_in(&custody, pid, options, cause, |contents| {
+            write_new(names, contents)
+        });
+        Ok(taken.map_err(|error| error.to_string())?.written.path)
     }
 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::native_stack::{self, Walked};
 use super::tasks::add_tasks;
 use super::who;
-use crate::model::{Addr, Exception, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
+use crate::model::{Addr, Exception, Frame, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
 use crate::native::{LoadedModules, ParsedModules, values};
 use crate::process::core::{CoreOptions, CoreProcess, bundle};
 use crate::process::family::ProcessTable;
@@ -113,7 +113,7 @@ pub fn stacks(targets: &[Target], options: &StackOptions) -> Report {
     Report::new(processes)
 }
 
-fn refused(target: &Target, error: String) -> ProcessReport {
+pub(super) fn refused(target: &Target, error: String) -> ProcessReport {
     let (pid, core) = match target {
         Target::Live(pid) => (Some(*pid), None),
         Target::Core { path, .. } => (None, Some(path.display().to_string())),
@@ -200,7 +200,7 @@ fn note_of_lost_pages(before: usize) -> Option<String> {
     })
 }
 
-fn look_at(
+pub(super) fn look_at(
     process: &dyn Process,
     locator: &Locator,
     parsed: &ParsedModules,
@@ -360,6 +360,24 @@ pub(super) fn read_threads(
         report.error = Some(format!("not everything was read: {limit}"));
     }
     evaluations
+}
+
+/// The frames of all threads, tracebacks and tasks.
+pub(super) fn frames_of_report(report: &ProcessReport) -> Vec<&Frame> {
+    let mut frames = Vec::new();
+    let mut exceptions: Vec<&Exception> = Vec::new();
+    for thread in &report.threads {
+        frames.extend(&thread.frames);
+        exceptions.extend(&thread.exceptions);
+    }
+    while let Some(exception) = exceptions.pop() {
+        frames.extend(&exception.frames);
+        let linked = exception.cause.iter().chain(&exception.context);
+        exceptions.extend(linked.map(|other| &**other).chain(&exception.members));
+    }
+    let tasks = report.event_loops.iter().flat_map(|one| &one.tasks);
+    frames.extend(tasks.flat_map(|task| &task.frames));
+    frames
 }
 
 /// Adds an exception to those of the thread that has raised it, if that does not show it by itself.

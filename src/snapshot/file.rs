@@ -44,6 +44,19 @@ pub fn write(path: &Path, contents: &Contents<'_>) -> Result<Written, SnapshotEr
     Ok(written)
 }
 
+/// The same under the first of the names that no file has. Another pmdb may take one meanwhile: of containers that write into one folder each
+/// has a process 7.
+pub fn write_new(
+    mut names: impl Iterator<Item = PathBuf>,
+    contents: &Contents<'_>,
+) -> Result<Written, SnapshotError> {
+    let first = names.next().unwrap_or_default();
+    let mut draft = Draft::begin(&first)?;
+    let mut written = draft.put(contents)?;
+    written.path = draft.finish_as(std::iter::once(first).chain(names))?;
+    Ok(written)
+}
+
 /// A file that is not there yet under its own name. Only its owner can read it; dropping it leaves nothing behind.
 pub struct Draft {
     path: PathBuf,
@@ -160,13 +173,7 @@ impl Draft {
 
     /// Gives the file its name, once it is on the disk.
     pub fn finish(self) -> Result<(), SnapshotError> {
-        // Behind a bundle are two empty blocks; a core ends where it ends.
-        let sealed = match self.is_bundle {
-            true => self.file.as_file().set_len(self.end + 2 * BLOCK),
-            false => Ok(()),
-        };
-        let synced = sealed.and_then(|()| self.file.as_file().sync_all());
-        synced.map_err(|error| self.failed(error, self.end))?;
+        self.seal()?;
         let Draft {
             path, folder, file, ..
         } = self;
@@ -174,9 +181,45 @@ impl Draft {
             path: path.clone(),
             error: error.error,
         })?;
-        // The name is on the disk once its folder is; where that cannot be had, it comes there by itself.
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        sync_folder(&folder);
         Ok(())
+    }
+
+    /// The same with the first name that no file has, which it gives.
+    fn finish_as(self, names: impl Iterator<Item = PathBuf>) -> Result<PathBuf, SnapshotError> {
+        self.seal()?;
+        let (folder, mut file, mut path) = (self.folder, self.file, self.path);
+        let mut refusal = io::ErrorKind::AlreadyExists.into();
+        for name in names {
+            path = name;
+            match file.persist_noclobber(&path) {
+                Ok(_) => {
+                    sync_folder(&folder);
+                    return Ok(path);
+                }
+                Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
+                    (file, refusal) = (refused.file, refused.error);
+                }
+                Err(refused) => {
+                    refusal = refused.error;
+                    break;
+                }
+            }
+        }
+        Err(SnapshotError::Write {
+            path,
+            error: refusal,
+        })
+    }
+
+    fn seal(&self) -> Result<(), SnapshotError> {
+        // Behind a bundle are two empty blocks; a core ends where it ends.
+        let sealed = match self.is_bundle {
+            true => self.file.as_file().set_len(self.end + 2 * BLOCK),
+            false => Ok(()),
+        };
+        let synced = sealed.and_then(|()| self.file.as_file().sync_all());
+        synced.map_err(|error| self.failed(error, self.end))
     }
 
     fn failed(&self, error: io::Error, needed: u64) -> SnapshotError {
@@ -196,6 +239,11 @@ impl Draft {
             free,
         }
     }
+}
+
+/// A name is on the disk once its folder is; where that cannot be had, it comes there by itself.
+fn sync_folder(folder: &Path) {
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 fn free(folder: &Path) -> Option<u64> {

@@ -15,7 +15,7 @@ mod segments;
 use std::ops::Range;
 
 pub use error::SnapshotError;
-pub use file::{Draft, Written, write};
+pub use file::{Draft, Written, write, write_new};
 
 use crate::model::{Addr, SnapshotFacts};
 use crate::process::live::circumstances::Circumstances;

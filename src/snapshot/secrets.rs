@@ -31,14 +31,38 @@ pub fn is_secret(name: &str, value: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word)) || has_password(value)
 }
 
-/// `postgres://user:password@host/`.
 fn has_password(value: &str) -> bool {
-    let Some((_, rest)) = value.split_once("://") else {
-        return false;
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let user = authority.rsplit_once('@').map(|(user, _)| user);
-    user.is_some_and(|user| user.contains(':'))
+    password(value).is_some()
+}
+
+/// Of `postgres://user:password@host/`.
+fn password(value: &str) -> Option<&str> {
+    let (_, rest) = value.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password)
+}
+
+/// What `%40` stands for; nothing if there is nothing like it in the text, or it stands for no text.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, later)) = rest.split_first() {
+        let digits = later.get(..2).filter(|_| byte == b'%');
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = &later[2..];
+            }
+            None => {
+                bytes.push(byte);
+                rest = later;
+            }
+        }
+    }
+    let decoded = String::from_utf8(bytes).ok()?;
+    (decoded != text).then_some(decoded)
 }
 
 /// The environment as it is told.
@@ -52,14 +76,21 @@ pub fn masked(circumstances: &Circumstances) -> Vec<Variable> {
         .collect()
 }
 
-/// The values that are looked for, the longest first: one may be the beginning of another.
-fn values(circumstances: &Circumstances) -> Vec<&str> {
-    let secrets = circumstances
-        .environment
-        .iter()
-        .filter(|(name, value)| is_secret(name, value))
-        .map(|(_, value)| value.as_str());
-    let mut secrets: Vec<&str> = secrets.filter(|value| value.len() >= SHORTEST).collect();
+/// The values that are looked for, the longest first: one may be the beginning of another. Of an address also its password alone, as a program
+/// passes it on, with what stands for special characters in it and without.
+fn values(circumstances: &Circumstances) -> Vec<String> {
+    let mut secrets = Vec::new();
+    for (name, value) in &circumstances.environment {
+        if is_secret(name, value) {
+            // A plain word would be found where it is none: `postgres` as the name of a module.
+            let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
+            let password = password(value).filter(|password| !is_word(password));
+            secrets.extend(password.and_then(decoded));
+            secrets.extend(password.map(str::to_owned));
+            secrets.push(value.clone());
+        }
+    }
+    secrets.retain(|value| value.len() >= SHORTEST);
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets
 }
@@ -67,8 +98,8 @@ fn values(circumstances: &Circumstances) -> Vec<&str> {
 /// Puts a mask over the secrets in a text that is told of the process: an argument, the name of a file.
 pub fn mask_text(text: &mut String, circumstances: &Circumstances) {
     for secret in values(circumstances) {
-        if text.contains(secret) {
-            *text = text.replace(secret, &char::from(MASK).to_string().repeat(secret.len()));
+        if text.contains(&secret) {
+            *text = text.replace(&secret, &char::from(MASK).to_string().repeat(secret.len()));
         }
     }
 }
@@ -137,6 +168,27 @@ mod tests {
         ] {
             assert!(!is_secret(name, value), "{name}");
         }
+    }
+
+    #[test]
+    fn the_password_of_an_address_is_looked_for_alone() {
+        let circumstances = Circumstances {
+            environment: vec![
+                ("DB".to_owned(), "pg://me:p%40ssword@db/x".to_owned()),
+                ("SHORT".to_owned(), "pg://me:abc@db/x".to_owned()),
+            ],
+            ..Circumstances::default()
+        };
+        let expected = [
+            "pg://me:p%40ssword@db/x",
+            "pg://me:abc@db/x",
+            "p%40ssword",
+            "p@ssword",
+        ];
+        assert_eq!(values(&circumstances), expected);
+        let mut text = "--password p@ssword".to_owned();
+        mask_text(&mut text, &circumstances);
+        assert_eq!(text, "--password ********");
     }
 
     #[test]

@@ -450,6 +450,63 @@ fn sources_are_inside() {
     }
 }
 
+#[test]
+fn two_snapshots_are_compared() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let program = "
+import sys, threading
+def idle(reason):
+    threading.Event().wait()
+def serve(turn, label):
+    print('ready', flush=True)
+    for line in sys.stdin:
+        turn += int(line)
+        print('done', flush=True)
+        if turn > 40:
+            idle('over')
+threading.Thread(target=idle, args=('nothing',), name='quiet', daemon=True).start()
+serve(1, 'kept')
+";
+    let mut fixture = Fixture::python_text(python, program, &[]);
+    let pid = fixture.pid().to_string();
+    let files = ["one", "two", "three"].map(|name| folder.path().join(name));
+    let files = files.map(|file| file.display().to_string());
+    for (file, line) in files.iter().zip(["4", "50", "0"]) {
+        pmdb(["snapshot", &pid, "-o", file]).succeeded();
+        if line != "0" {
+            fixture.write_line(line);
+            assert_eq!(fixture.read_line(), "done");
+        }
+    }
+    drop(fixture);
+    let told = pmdb(["diff", &files[0], &files[1], "--json"]).json();
+    let threads = told["processes"][0]["threads"].as_array().unwrap();
+    let changed = |thread: &Value| thread["changes"].as_array().unwrap().clone();
+    let turn: Vec<Value> = threads.iter().flat_map(changed).collect();
+    let named = |name: &str| turn.iter().find(|change| change["name"] == name);
+    let turned = named("turn").unwrap_or_else(|| panic!("{told}"));
+    assert_eq!(
+        (&turned["before"], &turned["after"]),
+        (&Value::from("1"), &Value::from("5"))
+    );
+    assert!(
+        named("label").is_none() && named("reason").is_none(),
+        "{told}"
+    );
+    let text = pmdb(["diff", &files[1], &files[2]]);
+    let text = &text.succeeded().stdout;
+    for expected in [
+        "1 of 2 threads have moved",
+        "is where it was",
+        "serve: turn was 5",
+        "idle at",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+    pmdb(["diff", &files[0], "/dev/null"]).failed_with("not a regular file");
+}
+
 fn assert_bundles_can_be_damaged(path: &Path) {
     let mut bundle = Damaged::open(path);
     let look = |what: &str| {

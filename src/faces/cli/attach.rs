@@ -48,7 +48,7 @@ pub(super) struct PromptArguments {
     scripts: Vec<PathBuf>,
     /// Characters of a value that are shown.
     #[arg(long, value_name = "CHARS", default_value_t = Limits::default().characters)]
-    limit: usize,
+    pub(super) limit: usize,
     /// When to use colours.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(super) color: ColorChoice,

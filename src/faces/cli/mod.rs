@@ -3,11 +3,13 @@
 mod attach;
 mod catchers;
 mod completions;
+mod diff;
 mod doctor;
 mod failure;
 mod open;
 mod program;
 mod ps;
+mod report;
 mod run;
 mod selection;
 pub(in crate::faces) mod shm;
@@ -35,6 +37,7 @@ Examples:
   pmdb attach 4242
   pmdb open core.4242
   pmdb snapshot 4242 -o stuck.pmdb
+  pmdb diff before.pmdb after.pmdb
   pmdb run python3 train.py
   pmdb completions bash > ~/.local/share/bash-completion/completions/pmdb
 
@@ -56,6 +59,7 @@ enum Command {
     Attach(attach::Arguments),
     Open(open::Arguments),
     Snapshot(snapshot::Arguments),
+    Diff(diff::Arguments),
     Doctor(doctor::Arguments),
     Run(run::Arguments),
     Completions(completions::Arguments),
@@ -70,6 +74,7 @@ impl Command {
             Command::Attach(arguments) => attach::run(&arguments),
             Command::Open(arguments) => open::run(&arguments),
             Command::Snapshot(arguments) => snapshot::run(&arguments),
+            Command::Diff(arguments) => diff::run(&arguments),
             Command::Doctor(arguments) => doctor::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),

@@ -2,10 +2,12 @@
 
 mod colours;
 pub mod command;
+pub mod diff;
 pub mod exception;
 pub mod fold;
 pub mod frame;
 pub mod heading;
+pub mod html;
 pub mod label;
 pub mod merge;
 pub mod palette;
@@ -28,6 +30,7 @@ pub mod state;
 pub mod table;
 pub mod task_forest;
 pub mod tasks;
+pub mod time;
 pub mod watch;
 
 #[cfg(test)]

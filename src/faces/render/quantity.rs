@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `0.31s`, `12s`, `2m03s`, `3h05m`, `2d04h`.
-pub(super) fn duration(milliseconds: u64) -> String {
+pub fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     let two = |large: u64, small: u64, units: [char; 2]| {
         format!("{large}{}{small:02}{}", units[0], units[1])

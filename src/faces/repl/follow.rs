@@ -1,7 +1,7 @@
 //! A conversation about a command that runs: there is a prompt whenever something stops in one of its processes.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::attendant::SharedRepl;
 use super::prompt::{catch_interrupts, prompt};
@@ -9,7 +9,10 @@ use super::run::{Ending, Queued, Repl, Trouble};
 use super::script::{Options, Outcome, answers, end, terminal};
 use super::termination;
 use crate::faces::complaint::Unheeded;
+use crate::faces::render::html;
 use crate::model::Language;
+use crate::session::dump_report::dump_report;
+use crate::session::stack::{Limits, in_files};
 use crate::session::{FrameStep, Request, Response, Resume, Session};
 
 /// How a command is followed beside that.
@@ -76,6 +79,21 @@ pub fn follow(session: Session, options: &Options, following: Following) -> io::
         outcome.exit_code = Some(TERMINATED);
     }
     Ok(outcome)
+}
+
+/// Writes what a snapshot tells as a page of HTML beside it. As the snapshot itself, only its owner can read it.
+fn write_page(snapshot: &Path) -> io::Result<PathBuf> {
+    let targets = in_files(&[snapshot.to_path_buf()], None);
+    let page = html::page(&dump_report(&targets, Limits::default()));
+    let path = snapshot.with_extension("html");
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".pmdb-")
+        .suffix(".part")
+        .tempfile_in(folder)?;
+    file.write_all(page.as_bytes())?;
+    file.persist(&path).map_err(|error| error.error)?;
+    Ok(path)
 }
 
 impl Repl {
@@ -147,7 +165,14 @@ impl Repl {
             Ok(path) => {
                 snapshots.most = left;
                 let line = format!("[pmdb] snapshot: pmdb open {}", path.display());
-                self.writer(out).line(&line)
+                self.writer(out).line(&line)?;
+                match write_page(&path) {
+                    Ok(page) => {
+                        let line = format!("[pmdb] report: {}", page.display());
+                        self.writer(out).line(&line)
+                    }
+                    Err(error) => self.writer(out).problem(&format!("no report: {error}")),
+                }
             }
             Err(why) => self.writer(out).problem(&format!("no snapshot: {why}")),
         }

@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use memmap2::Mmap;
+use rustc_hash::FxHashMap;
 
 use self::address_space::{Absent, AddressSpace, Content, Region};
 use self::backing_files::BackingFile;
@@ -73,6 +74,18 @@ pub struct CoreProcess {
     condition: Condition,
     /// If pmdb has made it: what it noted.
     snapshot: Option<SnapshotFacts>,
+    /// Where among the threads of `notes` and of `snapshot` a thread is: of garbage there may be hundreds of thousands.
+    notes_by_tid: FxHashMap<Tid, usize>,
+    facts_by_tid: FxHashMap<Tid, usize>,
+}
+
+/// The place of each thread; of several with one number the first.
+fn by_tid(tids: impl Iterator<Item = Tid>) -> FxHashMap<Tid, usize> {
+    let mut places = FxHashMap::default();
+    for (place, tid) in tids.enumerate() {
+        places.entry(tid).or_insert(place);
+    }
+    places
 }
 
 /// In what condition the core file itself is.
@@ -99,11 +112,11 @@ impl CoreProcess {
 
     fn facts_of(&self, tid: Tid) -> Option<&ThreadFacts> {
         let threads = &self.snapshot.as_ref()?.threads;
-        threads.iter().find(|thread| thread.tid == tid)
+        threads.get(*self.facts_by_tid.get(&tid)?)
     }
 
     fn thread(&self, tid: Tid) -> Option<&ThreadNote> {
-        self.notes.threads.iter().find(|thread| thread.tid == tid)
+        self.notes.threads.get(*self.notes_by_tid.get(&tid)?)
     }
 
     /// The file that the core is in.

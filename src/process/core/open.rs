@@ -21,7 +21,7 @@ use super::mapped_files::MappedFiles;
 use super::notes::Notes;
 use super::own_notes;
 use super::signal::FatalSignal;
-use super::{Condition, CoreOptions, CoreProcess};
+use super::{Condition, CoreOptions, CoreProcess, by_tid};
 use crate::model::ThreadState;
 use crate::process::mapped::{map, map_part};
 use crate::process::user::user;
@@ -59,6 +59,9 @@ impl CoreProcess {
         let stack = InitialStack::find(&core, &space, &auxiliary).unwrap_or_default();
         let executable = executable(&mapped, &auxiliary);
 
+        let notes_by_tid = by_tid(notes.threads.iter().map(|thread| thread.tid));
+        let noted = snapshot.iter().flat_map(|snapshot| &snapshot.threads);
+        let facts_by_tid = by_tid(noted.map(|thread| thread.tid));
         let mut process = CoreProcess {
             identity: Identity {
                 source: Source::Core(path.to_path_buf()),
@@ -82,6 +85,8 @@ impl CoreProcess {
             stack,
             sysroot: options.sysroot,
             condition,
+            notes_by_tid,
+            facts_by_tid,
             snapshot,
         };
         if let Some(path) = options.executable {

@@ -100,7 +100,9 @@ fn shared(core: &CoreProcess, snapshot: &SnapshotFacts) -> Vec<String> {
             ));
         }
         let writers = segment.writers_beside(own);
-        if segment.kept > 0 && !writers.is_empty() {
+        // Semaphores are there to be written to by all.
+        let is_semaphore = segment.path.starts_with("/dev/shm/sem.");
+        if segment.kept > 0 && !writers.is_empty() && !is_semaphore {
             let pids: Vec<String> = writers.iter().map(Pid::to_string).collect();
             written.push(format!("{} (process {})", segment.path, listed(&pids)));
         }
