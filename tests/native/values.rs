@@ -14,7 +14,7 @@ use pmdb::process::{Memory, ReadError, ReadMemory};
 
 use crate::frames::open;
 use crate::support::mutate::Random;
-use crate::support::native::{cpp_program, rust_program};
+use crate::support::native::{cpp_program, llvm_program, rust_program};
 use crate::support::{gcore_of, pmdb};
 
 /// The registers that a program says, in their order.
@@ -274,6 +274,15 @@ fn variables_of_cpp_are_as_they_say() {
         };
         let waiting = Waiting::start(&program);
         assert_same(variant, &waiting, &waiting.locals(&program, &WIDE));
+    }
+}
+
+#[test]
+fn variables_of_llvms_library_are_as_they_say() {
+    let arguments = ["-fno-pie", "-no-pie", "-O0", "-g"];
+    if let Some(program) = llvm_program("values", "cpp-values-llvm", &arguments) {
+        let waiting = Waiting::start(&program);
+        assert_same("llvm", &waiting, &waiting.locals(&program, &WIDE));
     }
 }
 

@@ -33,6 +33,27 @@ pub fn cpp_program(name: &str, variant: &str, arguments: &[&str]) -> Option<Path
     program
 }
 
+/// The same made by clang++ with LLVM's C++ library; none, which is said, where they are not.
+pub fn llvm_program(name: &str, variant: &str, arguments: &[&str]) -> Option<PathBuf> {
+    let library = ["-std=c++17", "-stdlib=libc++"];
+    let mut check = Command::new("clang++");
+    check.args(library).args([
+        "-fsyntax-only",
+        "-x",
+        "c++",
+        "-include",
+        "vector",
+        "/dev/null",
+    ]);
+    if !check.output().is_ok_and(|output| output.status.success()) {
+        skip("LLVM's C++ library", "there is no clang++ with libc++");
+        return None;
+    }
+    let mut command = Command::new("clang++");
+    command.args(library).args(arguments);
+    built(command, name, variant, fixture_path(&format!("{name}.cc")))
+}
+
 /// `None` if the compiler cannot be started.
 fn built(mut command: Command, name: &str, variant: &str, source: PathBuf) -> Option<PathBuf> {
     let mut built = BUILT

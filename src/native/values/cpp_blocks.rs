@@ -56,7 +56,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         let count = blocks
             .checked_mul(room)
             .and_then(|whole| whole.checked_add(in_last)?.checked_sub(skipped))
-            .filter(|count| *count <= MOST)
+            .filter(|count| *count <= MOST && skipped <= room)
             .ok_or_else(|| garbage("number of blocks", blocks))?;
         self.write_list(("{", "}"), count, text, |index, text| {
             let place = skipped + index;

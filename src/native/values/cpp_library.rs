@@ -29,7 +29,12 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         }
         // `string` and the like are typedefs; the inline namespace `__cxx11` tells old strings from new ones.
         let name = kind.own_name(self.module).unwrap_or_default();
-        let in_std = kind.path(self.module).starts_with("std::");
+        let path = kind.path(self.module);
+        let in_std = path.starts_with("std::");
+        // The inline namespace of LLVM's library.
+        if path.starts_with("std::__1::") {
+            return self.write_llvm_library(without_parameters(&name), value, text);
+        }
         match without_parameters(&name) {
             _ if !in_std => return Ok(false),
             "basic_string" => self.write_cpp_string(value, text)?,
@@ -139,7 +144,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// `["a"] = 1` of a map, or the key alone of a set.
-    fn write_cpp_entry(
+    pub(super) fn write_cpp_entry(
         &self,
         element: EntryRef<'s, 'a>,
         is_map: bool,
@@ -260,6 +265,17 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         let (pointer, at) = self
             .find_that(kind, storage, member, is_pointer)
             .ok_or_else(lacks)?;
+        self.write_held(name, &pointer, &at, depth, text)
+    }
+
+    pub(super) fn write_held(
+        &self,
+        name: &str,
+        pointer: &Type<'s, 'a>,
+        at: &Storage,
+        depth: usize,
+        text: &mut Text,
+    ) -> Written {
         let Shape::Pointer { to, .. } = pointer.shape else {
             return Err(lacks());
         };
@@ -275,7 +291,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
 }
 
 /// The next node in order: the leftmost one on the right, or the first one up that this one is left of.
-fn successor(
+pub(super) fn successor(
     node: Addr,
     link: &dyn Fn(Addr, u64) -> Result<Addr, Absence>,
     parent: u64,

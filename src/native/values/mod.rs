@@ -6,6 +6,7 @@
 mod cpp_blocks;
 mod cpp_library;
 mod format;
+mod llvm_library;
 mod location;
 mod members;
 mod numbers;

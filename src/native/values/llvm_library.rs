@@ -1,0 +1,330 @@
+//! Values of the C++ library of LLVM (libc++), told by their names and by those of their members, as versions 14 to 19 have them.
+
+use super::cpp_library::successor;
+use super::storage::Storage;
+use super::strings::{MOST, garbage};
+use super::text::Text;
+use super::{Shown, Stop, Writer, Written};
+use crate::model::Addr;
+use crate::native::dwarf::EntryRef;
+use crate::native::types::{Shape, Type};
+
+/// Where the links of a node of a tree are: `__left_`, `__right_`, `__parent_`. Bytes.
+const LEFT: u64 = 0;
+const RIGHT: u64 = 8;
+const PARENT: u64 = 16;
+/// A block of a deque has so many bytes, or elements where those are large (`__deque_block_size`).
+const BLOCK: u64 = 4096;
+const LARGE: u64 = 256;
+const LARGE_PER_BLOCK: u64 = 16;
+/// Bases inside bases that are looked through for an allocator.
+const DEEPEST_BASE: usize = 6;
+/// The same of a variant, for its index.
+const DEEPEST_VARIANT: usize = 32;
+
+impl<'s, 'a> Writer<'_, 's, 'a> {
+    /// Writes a value of the library; `false` if it is none that is known here.
+    pub(super) fn write_llvm_library(
+        &self,
+        name: &str,
+        value: Shown<'_, 's, 'a>,
+        text: &mut Text,
+    ) -> Result<bool, Stop> {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
+        match name {
+            "basic_string" => self.write_llvm_string(value, text)?,
+            "basic_string_view" => {
+                let either = |one, other| {
+                    let name = if self.find(kind, storage, one).is_some() {
+                        one
+                    } else {
+                        other
+                    };
+                    self.number_in(kind, storage, name)
+                };
+                let (data, length) = (either("__data_", "__data")?, either("__size_", "__size")?);
+                self.write_string(Addr(data), length, text)?;
+            }
+            "vector" => {
+                let (begin, element) = self.typed_pointer(kind, storage, "__begin_")?;
+                let (end, _) = self.typed_pointer(kind, storage, "__end_")?;
+                let size = self.size_at(element).unwrap_or(0);
+                let bytes = end.0.wrapping_sub(begin.0);
+                if size == 0 || bytes > MOST || !bytes.is_multiple_of(size) {
+                    return Err(garbage("length in bytes", bytes).into());
+                }
+                self.write_list(("{", "}"), bytes / size, text, |index, text| {
+                    let at = Storage::Memory(begin.plus(index * size));
+                    self.write_within(Some(element), &at, depth, text)
+                })?;
+            }
+            "array" => {
+                let found = self.member_at(kind, storage, "__elems_");
+                let (elements, at) = found.ok_or_else(lacks)?;
+                self.write(&elements, &at, depth, text)?;
+            }
+            name @ ("map" | "multimap" | "set" | "multiset") => {
+                self.write_llvm_tree(value, name.ends_with("map"), text)?;
+            }
+            name @ ("unordered_map" | "unordered_multimap" | "unordered_set"
+            | "unordered_multiset") => {
+                self.write_llvm_hash_table(value, name.ends_with("map"), text)?;
+            }
+            "list" => {
+                let element = kind.parameter("_Tp", self.module).ok_or_else(lacks)?;
+                let count = self.count_in(kind, storage, "__size_alloc_")?;
+                let mut node = self.pointer_in(kind, storage, "__next_")?;
+                self.write_list(("{", "}"), count, text, |index, text| {
+                    if index > 0 {
+                        let next = self.memory.pointer(node.plus(8));
+                        node = next.map_err(|error| error.absence())?;
+                    }
+                    // Behind the links to the previous and the next one.
+                    self.write_within(Some(element), &Storage::Memory(node.plus(16)), depth, text)
+                })?;
+            }
+            "deque" => self.write_llvm_deque(value, text)?,
+            name @ ("unique_ptr" | "shared_ptr") => {
+                let is_pointer = |kind: &Type<'s, 'a>| matches!(kind.shape, Shape::Pointer { .. });
+                let found = self.find_that(kind, storage, "__ptr_", is_pointer);
+                let found = found.or_else(|| self.find_that(kind, storage, "__value_", is_pointer));
+                let (pointer, at) = found.ok_or_else(lacks)?;
+                self.write_held(name, &pointer, &at, depth, text)?;
+            }
+            "optional" => {
+                if self.number_in(kind, storage, "__engaged_")? & 0xff == 0 {
+                    text.push("nullopt")?;
+                } else {
+                    let (value, at) = self.find(kind, storage, "__val_").ok_or_else(lacks)?;
+                    self.write(&value, &at, depth, text)?;
+                }
+            }
+            "variant" => self.write_llvm_variant(value, text)?,
+            "function" => {
+                let is_pointer = |kind: &Type<'s, 'a>| matches!(kind.shape, Shape::Pointer { .. });
+                let found = self.find_that(kind, storage, "__f_", is_pointer);
+                let (_, at) = found.ok_or_else(lacks)?;
+                let callee = at.pointer(self.memory)?;
+                match callee.is_null() {
+                    true => text.push("nullptr")?,
+                    false => text.push(&format!("function({callee})"))?,
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// A pointer, and the type of what it points to.
+    fn typed_pointer(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        name: &str,
+    ) -> Result<(Addr, EntryRef<'s, 'a>), Stop> {
+        let (pointer, at) = self.find(kind, storage, name).ok_or_else(lacks)?;
+        let Shape::Pointer { to: Some(to), .. } = pointer.shape else {
+            return Err(lacks());
+        };
+        Ok((at.pointer(self.memory)?, to))
+    }
+
+    /// A number that shares its place with an empty allocator in a pair up to version 18, or is alone as `__size_`.
+    fn count_in(&self, kind: &Type<'s, 'a>, storage: &Storage, pair: &str) -> Result<u64, Stop> {
+        match self.find(kind, storage, pair) {
+            Some((pair, at)) => self.number_in(&pair, &at, "__value_"),
+            None => self.number_in(kind, storage, "__size_"),
+        }
+    }
+
+    /// The lowest bit of the first byte tells a long string, whose text is elsewhere; the others are the length of a short one.
+    fn write_llvm_string(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {
+        let Shown { kind, storage, .. } = value;
+        let (short, at_short) = self.find(kind, storage, "__s").ok_or_else(lacks)?;
+        let first = at_short.unsigned(self.memory, 1)? as u64;
+        if first & 1 == 0 {
+            let (_, at) = self
+                .member_at(&short, &at_short, "__data_")
+                .ok_or_else(lacks)?;
+            return self.write_string(at.address().ok_or_else(lacks)?, first >> 1, text);
+        }
+        let (long, at_long) = self.find(kind, storage, "__l").ok_or_else(lacks)?;
+        let data = self.pointer_in(&long, &at_long, "__data_")?;
+        let length = self.number_in(&long, &at_long, "__size_")?;
+        self.write_string(data, length, text)
+    }
+
+    /// What a container allocates: its nodes. No member is of that type, so it is taken from the allocator, which is a base.
+    fn node(&self, kind: &Type<'s, 'a>) -> Option<Type<'s, 'a>> {
+        let mut level = vec![Type::read(kind.at, self.module)?];
+        for _ in 0..DEEPEST_BASE {
+            let mut next = Vec::new();
+            for kind in level {
+                let name = kind.own_name(self.module).unwrap_or_default();
+                if name.starts_with("allocator<")
+                    && let Some(node) = kind.parameter("_Tp", self.module)
+                    && let Some(node) = Type::read(node, self.module)
+                    && node
+                        .own_name(self.module)
+                        .is_some_and(|name| name.contains("_node<"))
+                {
+                    return Some(node);
+                }
+                let members = kind.members().iter();
+                next.extend(members.filter_map(|it| Type::read(it.kind?, self.module)));
+            }
+            level = next;
+        }
+        None
+    }
+
+    fn write_llvm_entry(
+        &self,
+        (node, at): (&Type<'s, 'a>, Addr),
+        is_map: bool,
+        depth: usize,
+        text: &mut Text,
+    ) -> Written {
+        let found = self.find(node, &Storage::Memory(at), "__value_");
+        let (value, at) = found.ok_or_else(lacks)?;
+        let inner = ["__cc_", "__cc"];
+        let pair = inner.iter().find_map(|name| self.find(&value, &at, name));
+        let (value, at) = pair.filter(|_| is_map).unwrap_or((value, at));
+        self.write_cpp_entry(value.at, is_map, &at, depth, text)
+    }
+
+    fn write_llvm_tree(&self, value: Shown<'_, 's, 'a>, is_map: bool, text: &mut Text) -> Written {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
+        let (tree, at_tree) = self.member_at(kind, storage, "__tree_").ok_or_else(lacks)?;
+        let count = self.count_in(&tree, &at_tree, "__pair3_")?;
+        let node_type = self.node(&tree).ok_or_else(lacks)?;
+        let mut node = self.pointer_in(&tree, &at_tree, "__begin_node_")?;
+        let link = |node: Addr, offset: u64| {
+            let link = self.memory.pointer(node.plus(offset));
+            link.map_err(|error| error.absence())
+        };
+        self.write_list(("{", "}"), count, text, |index, text| {
+            if index > 0 {
+                node = successor(node, &link, PARENT, LEFT, RIGHT)?;
+            }
+            self.write_llvm_entry((&node_type, node), is_map, depth, text)
+        })
+    }
+
+    fn write_llvm_hash_table(
+        &self,
+        value: Shown<'_, 's, 'a>,
+        is_map: bool,
+        text: &mut Text,
+    ) -> Written {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
+        let (table, at_table) = self
+            .member_at(kind, storage, "__table_")
+            .ok_or_else(lacks)?;
+        let count = self.count_in(&table, &at_table, "__p2_")?;
+        let node_type = self.node(&table).ok_or_else(lacks)?;
+        let first = ["__p1_", "__first_node_"];
+        let first = first
+            .iter()
+            .find_map(|name| self.member_at(&table, &at_table, name));
+        let (first, at_first) = first.ok_or_else(lacks)?;
+        let mut node = self.pointer_in(&first, &at_first, "__next_")?;
+        self.write_list(("{", "}"), count, text, |index, text| {
+            if index > 0 {
+                node = self.memory.pointer(node).map_err(|error| error.absence())?;
+            }
+            self.write_llvm_entry((&node_type, node), is_map, depth, text)
+        })
+    }
+
+    fn write_llvm_deque(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
+        let element = kind.parameter("_Tp", self.module).ok_or_else(lacks)?;
+        let size = self
+            .size_at(element)
+            .filter(|size| *size > 0)
+            .ok_or_else(lacks)?;
+        let (map, at_map) = self.find(kind, storage, "__map_").ok_or_else(lacks)?;
+        let blocks = self.pointer_in(&map, &at_map, "__begin_")?;
+        let start = self.number_in(kind, storage, "__start_")?;
+        let (whole, at) = self.find(kind, storage, "__size_").ok_or_else(lacks)?;
+        let count = match self.find(&whole, &at, "__value_") {
+            Some((kind, at)) => at.unsigned(self.memory, kind.size.unwrap_or(8).min(8))? as u64,
+            None => at.unsigned(self.memory, 8)? as u64,
+        };
+        let room = if size < LARGE {
+            BLOCK / size
+        } else {
+            LARGE_PER_BLOCK
+        };
+        if count > MOST || start > MOST {
+            return Err(garbage("length", count.max(start)).into());
+        }
+        self.write_list(("{", "}"), count, text, |index, text| {
+            let place = start + index;
+            let block = self.memory.pointer(blocks.plus(place / room * 8));
+            let block = block.map_err(|error| error.absence())?;
+            let at = Storage::Memory(block.plus(place % room * size));
+            self.write_within(Some(element), &at, depth, text)
+        })
+    }
+
+    fn write_llvm_variant(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {
+        let Shown {
+            kind,
+            storage,
+            depth,
+        } = value;
+        let whole = ["__impl", "__impl_"];
+        let whole = whole
+            .iter()
+            .find_map(|name| self.member_at(kind, storage, name));
+        let (mut kind, mut storage) = whole.ok_or_else(lacks)?;
+        // Each way in which it can be copied or moved is one more base around.
+        for _ in 0..DEEPEST_VARIANT {
+            if self.member_at(&kind, &storage, "__index").is_some() {
+                break;
+            }
+            let base = kind.members().first().ok_or_else(lacks)?;
+            let (at, offset) = (base.kind.ok_or_else(lacks)?, base.offset);
+            kind = Type::read(at, self.module).ok_or_else(lacks)?;
+            storage = storage.at(offset);
+        }
+        let (kind, storage) = (&kind, &storage);
+        let (index_kind, at_index) = self.find(kind, storage, "__index").ok_or_else(lacks)?;
+        let size = index_kind.size.unwrap_or(4).clamp(1, 8);
+        let index = at_index.unsigned(self.memory, size)? as u64;
+        if index == u64::MAX >> (64 - 8 * size) {
+            return Ok(text.push("valueless")?);
+        }
+        let (mut kind, mut at) = self.find(kind, storage, "__data").ok_or_else(lacks)?;
+        for _ in 0..index {
+            let rest = self.member_at(&kind, &at, "__tail");
+            (kind, at) = rest.ok_or_else(|| garbage("index", index))?;
+        }
+        let first = self.member_at(&kind, &at, "__head");
+        let (first, at) = first.ok_or_else(|| garbage("index", index))?;
+        let (held, at) = self.member_at(&first, &at, "__value").ok_or_else(lacks)?;
+        self.write(&held, &at, depth, text)
+    }
+}
+
+fn lacks() -> Stop {
+    Stop::OtherLayout
+}
