@@ -56,11 +56,12 @@ impl Hold {
         bytes: &mut [u8],
         calls: impl FnOnce(Addr) -> Vec<Call>,
     ) -> Result<Vec<i64>, TraceError> {
-        let detour = self.begin_any_detour()?;
-        let place = Addr(detour.stack.minus(bytes.len() as u64).0 & !(ALIGNMENT - 1));
-        let results = self.calls_on(&detour, place, bytes, calls);
-        self.end_detour(detour)?;
-        results
+        self.on_one_detour(|hold| {
+            let failed = TraceError::NoPlaceForACall { pid: hold.pid };
+            let detour = hold.detour.as_ref().ok_or(failed)?;
+            let place = Addr(detour.stack.minus(bytes.len() as u64).0 & !(ALIGNMENT - 1));
+            hold.calls_on(detour, place, bytes, calls)
+        })?
     }
 
     fn calls_on(
