@@ -112,7 +112,7 @@ fn every_field_of_an_answer_is_documented() {
         documented: documented(),
         seen: BTreeSet::new(),
     };
-    assert_eq!(walk.documented.len(), 21);
+    assert_eq!(walk.documented.len(), 22);
     let walk = std::cell::RefCell::new(&mut walk);
     on_each_python(|python| {
         let fixture = Fixture::python_text(python, PROGRAM, &[]);

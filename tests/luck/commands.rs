@@ -1,7 +1,10 @@
-//! Bad luck of the processes of a command: there are very many of them, they become somebody else, want to be traced by others, or pmdb is killed.
+//! Bad luck of the processes of a command: there are very many of them, they become somebody else, want to be traced by others, are all killed, or pmdb is.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::support::{Python, Terminal, any_python, pmdb_alone, skip};
 
@@ -69,6 +72,49 @@ print(os.wait()[1] >> 8)
         let told = ") raised IndexError: list index out of range\n";
         assert!(answer.stderr.contains(told), "{before}: {answer:#?}");
     }
+}
+
+#[test]
+fn a_tree_that_is_killed_as_a_whole_is_no_hang() {
+    let python = any_python().expect("there is a Python");
+    let program = "\
+import os, time
+root = os.getpid()
+workers = [os.fork() or breakpoint() or time.sleep(1000) for _ in range(3)] if os.getpid() == root else 0
+";
+    let mut terminal = in_terminal(python, &format!("{program}time.sleep(1000)\n"));
+    terminal.wait_for(") called breakpoint()");
+    terminal.wait_for("(pmdb ");
+    let mut family = vec![terminal.pid().as_raw()];
+    let mut place = 0;
+    while let Some(parent) = family.get(place) {
+        let path = format!("/proc/{parent}/task");
+        let threads = std::fs::read_dir(path).expect("it is there").flatten();
+        let children =
+            threads.filter_map(|it| std::fs::read_to_string(it.path().join("children")).ok());
+        let children: Vec<i32> = children
+            .flat_map(|it| {
+                it.split_whitespace()
+                    .filter_map(|pid| pid.parse().ok())
+                    .collect::<Vec<_>>()
+            })
+            .filter(|pid| !is_pmdb(*pid))
+            .collect();
+        family.extend(children);
+        place += 1;
+    }
+    assert!(family.len() >= 3, "{family:?}");
+    for pid in &family[1..] {
+        kill(Pid::from_raw(*pid), Signal::SIGKILL).expect("it is there");
+    }
+    terminal.press_until("c\r", "ended with signal SIGKILL");
+    assert_eq!(terminal.wait().code(), Some(128 + 9));
+}
+
+/// The guardian.
+fn is_pmdb(pid: i32) -> bool {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+    name.is_ok_and(|name| name.starts_with("pmdb"))
 }
 
 #[test]

@@ -186,6 +186,10 @@ impl Repl {
             if termination::signal().is_some() {
                 return Err(Trouble::Terminated);
             }
+            if self.session.is_over() {
+                // Its end was told before: where the processes were killed while one stood at the prompt, nothing follows any more.
+                return Ok(());
+            }
             if interrupted.swap(false, Ordering::Relaxed)
                 && deadline.is_none()
                 && (!self.session.is_about_a_command()
