@@ -24,6 +24,8 @@ const PATIENCE_IN_CALL: Duration = Duration::from_secs(1);
 const LONGEST_BEGINNING: Duration = Duration::from_secs(15);
 /// How long the main thread has to come by itself before a thread is made that speaks for it.
 pub(super) const BEFORE_HELP: Duration = Duration::from_millis(100);
+/// The longest time between two looks whether a helper could be sent.
+const LONGEST_WITHOUT_HELPER: Duration = Duration::from_secs(2);
 /// After how long it is asked again: it may have been about to go on from a stop.
 pub(super) const BEFORE_ASKING_AGAIN: Duration = Duration::from_millis(700);
 /// How long a command may take before the user is told that it still runs.
@@ -71,6 +73,8 @@ pub(super) struct Held {
     _presence: Option<Claim>,
     /// When the main thread was asked to stop, until a helper speaks for it.
     asked: Option<Instant>,
+    /// Until when no helper is sent again, if none could be.
+    without_helper: Option<Instant>,
     /// A command that was given up, and does not end.
     unanswered: Option<u64>,
 }
@@ -190,6 +194,7 @@ impl Held {
             standing: None,
             _presence: presence,
             asked: None,
+            without_helper: None,
             unanswered: None,
         };
         let begin = Instant::now();
@@ -298,6 +303,7 @@ impl Held {
             standing: None,
             _presence: None,
             asked: None,
+            without_helper: None,
             unanswered: None,
         }
     }
@@ -325,10 +331,11 @@ impl Held {
         process: &dyn Process,
         located: &Located,
     ) -> Result<(), SessionError> {
-        let is_due = self
-            .asked
-            .is_some_and(|asked| asked.elapsed() > BEFORE_HELP);
-        if !is_due {
+        let Some(waited) = self.asked.map(|asked| asked.elapsed()) else {
+            return Ok(());
+        };
+        let is_refused = (self.without_helper).is_some_and(|until| Instant::now() < until);
+        if waited <= BEFORE_HELP || is_refused {
             return Ok(());
         }
         if !is_in_c(process, located, self.pid) {
@@ -336,6 +343,10 @@ impl Held {
         }
         if self.injection.send_helper(process, located)? {
             self.asked = None;
+            self.without_helper = None;
+        } else {
+            // Each look for a thread that could be borrowed holds all of them.
+            self.without_helper = Some(Instant::now() + waited.min(LONGEST_WITHOUT_HELPER));
         }
         Ok(())
     }

@@ -31,6 +31,8 @@ use crate::python::locate::Locator;
 const GLANCE: Duration = Duration::from_millis(100);
 /// How often the agents are listened to.
 pub(super) const BETWEEN_ROUNDS: Duration = Duration::from_millis(4);
+/// For how long the ends of other processes are waited for when the command has ended.
+const LONGEST_AFTER_END: Duration = Duration::from_millis(100);
 /// How long a step may take before processes are shown that have stopped meanwhile: it may wait for one of them.
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 /// How long the processes of a command may take to end when they are asked to.
@@ -325,10 +327,12 @@ impl Session {
             return false;
         };
         while let Some((pid, mut events)) = running.next_to_show(&kept) {
-            let place = self
-                .inferiors
-                .iter()
-                .position(|one| one.report.pid == Some(pid) && one.stands_still());
+            // Of one that was killed meanwhile the end is told, not the stop.
+            let is_there = |one: &Inferior| {
+                one.stands_still() && (one.crashed.is_some() || one.process.has_changed().is_none())
+            };
+            let place = (self.inferiors.iter())
+                .position(|one| one.report.pid == Some(pid) && is_there(one));
             let Some(place) = place else {
                 continue;
             };
@@ -354,6 +358,8 @@ impl Session {
 
     pub(super) fn take_happenings(&mut self) -> Result<(), SessionError> {
         let mut patience = BETWEEN_ROUNDS;
+        // The end of the command is the last thing that is told: whoever kills it may have killed all of its processes.
+        let mut end_of_command = None;
         while let Some(running) = &mut self.running {
             let happening = match running.tree.next(patience) {
                 Ok(Some(happening)) => happening,
@@ -363,7 +369,12 @@ impl Session {
                     return Err(error);
                 }
             };
-            patience = Duration::ZERO;
+            let heard_for = end_of_command
+                .as_ref()
+                .map(|(_, since): &(_, Instant)| since.elapsed());
+            if heard_for.is_none_or(|heard_for| heard_for > LONGEST_AFTER_END) {
+                patience = Duration::ZERO;
+            }
             match happening {
                 Happening::Arrived {
                     pid,
@@ -419,8 +430,15 @@ impl Session {
                     failure,
                     standstill,
                 } => self.fails(pid, tid, failure, standstill),
+                Happening::Ended(departure) if Some(departure.pid) == running.tree.root => {
+                    end_of_command = Some((departure, Instant::now()));
+                    patience = BETWEEN_ROUNDS;
+                }
                 Happening::Ended(departure) => self.ended(departure),
             }
+        }
+        if let Some((departure, _)) = end_of_command {
+            self.ended(departure);
         }
         Ok(())
     }

@@ -188,7 +188,11 @@ impl Tree {
             for &pid in &left {
                 match tracer.follow(pid) {
                     Ok(()) => followed.push(pid),
-                    Err(why) => refused.push((pid, why)),
+                    Err(why) => {
+                        // Some of its threads may be followed by now.
+                        let _ = tracer.release(pid);
+                        refused.push((pid, why));
+                    }
                 }
             }
             left = families(&followed).unwrap_or_default();
@@ -197,6 +201,9 @@ impl Tree {
                     && !refused.iter().any(|(other, _)| other == pid)
                     && !is_ours(*pid)
             });
+        }
+        if let ([], Some((_, why))) = (followed.as_slice(), refused.first()) {
+            return Err(not_opened(why));
         }
         Ok((Tree::of(tracer, None, &followed, selection)?, refused))
     }

@@ -87,6 +87,14 @@ fn variables(text: &[u8]) -> Vec<(String, String)> {
     .collect()
 }
 
+/// How large a file a process may make (RLIMIT_FSIZE), in bytes; nothing if that is not limited, or not known.
+pub fn largest_file(pid: Pid) -> Option<u64> {
+    let text = fs::read(format!("/proc/{pid}/limits")).ok()?;
+    let limits = limits(&text);
+    let limit = limits.iter().find(|limit| limit.name == "Max file size")?;
+    limit.soft.parse().ok()
+}
+
 /// Lines of columns, below their names: `Max open files            1024                 1048576              files`.
 fn limits(text: &[u8]) -> Vec<Limit> {
     let text = String::from_utf8_lossy(text);

@@ -22,7 +22,16 @@ impl Hold {
     /// Whether a thread waits in a system call from which it can be called away.
     pub fn may_be_borrowed(&self, tid: Tid) -> bool {
         let is_stopped = self.stopped().any(|stopped| stopped == tid);
-        is_stopped && registers::general(tid).is_ok_and(|at| waiting::may_be_borrowed(&at))
+        is_stopped
+            && registers::general(tid)
+                .is_ok_and(|at| waiting::may_be_borrowed(&at) && self.is_of_libc(&at))
+    }
+
+    /// Whether libc has made a thread, or the kernel with the process: what it keeps of one begins with its own address (glibc's `tcbhead_t`, musl's `struct
+    /// pthread`). A thread of clone(2) itself must not call functions that use that.
+    fn is_of_libc(&self, at: &user_regs_struct) -> bool {
+        let mut word = [0; 8];
+        self.read(Addr(at.fs_base), &mut word).is_ok() && u64::from_le_bytes(word) == at.fs_base
     }
 
     /// Makes a thread that waits in a system call call a function with four arguments, while all others run, since one of them may

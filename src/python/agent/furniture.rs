@@ -17,6 +17,7 @@ use super::remains::{PAGE_NAME, Record};
 use super::script::Ends;
 use crate::model::{Addr, Pid};
 use crate::process::live::LiveProcess;
+use crate::process::live::circumstances::largest_file;
 use crate::process::trace::{Call, Hold, TraceError};
 
 /// What a pipe holds, and what it is made to hold where that is not enough. Anybody may ask for up to 1 MiB (pipe(7)). Bytes.
@@ -324,7 +325,13 @@ pub(super) fn make_page(
 fn make_marked_page(hold: &mut Hold) -> Result<Addr, AgentError> {
     let action = "map a page";
     let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE);
-    let Some(file) = make_named_file(hold, PAGE_NAME)? else {
+    // Where files may not be as large as a page, making one so would end in SIGXFSZ.
+    let is_too_large = largest_file(hold.pid()).is_some_and(|most| most < PAGE);
+    let file = match is_too_large {
+        true => None,
+        false => make_named_file(hold, PAGE_NAME)?,
+    };
+    let Some(file) = file else {
         return make_page(hold, action, protection);
     };
     let file_number = file.cast_unsigned().into();

@@ -14,7 +14,7 @@ use super::wanted_stops::WantedStops;
 use super::{AgentError, remains, script, unwind_filter};
 use crate::model::{Addr, Pid, Tid};
 use crate::process::elf::{Elf, load_bias};
-use crate::process::trace::{Custody, Hold};
+use crate::process::trace::{Custody, Hold, TraceError};
 use crate::process::{Mapping, Process, ThreadStatus};
 use crate::python::{Located, Look};
 
@@ -368,10 +368,10 @@ impl Injection {
             let main = Tid(hold.pid().0);
             let mut threads: Vec<Tid> = hold.stopped().collect();
             threads.sort_by_key(|tid| *tid != main);
-            let borrowed = threads.into_iter().find(|tid| hold.may_be_borrowed(*tid));
-            let Some(borrowed) = borrowed else {
+            threads.retain(|tid| hold.may_be_borrowed(*tid));
+            if threads.is_empty() {
                 return Ok(Some(false));
-            };
+            }
             let inner = inner_pid(process, self.pid);
             let text = |runner| script::entrance(before.ends, self.source_length, inner, runner);
             self.helpers += 1;
@@ -392,9 +392,21 @@ impl Injection {
                     function,
                 )?);
             }
-            helper
-                .start(hold, borrowed, &mut self.furniture, &stand_in)
-                .map(Some)
+            let mut sent = Ok(false);
+            for borrowed in threads {
+                sent = helper.start(hold, borrowed, &mut self.furniture, &stand_in);
+                // One may have no room below its stack, where another has.
+                let is_its_own = matches!(
+                    sent,
+                    Err(AgentError::Trace(
+                        TraceError::Memory { .. } | TraceError::Thread { .. }
+                    ))
+                );
+                if !is_its_own {
+                    break;
+                }
+            }
+            sent.map(Some)
         })?;
         Ok(sent.unwrap_or(false))
     }

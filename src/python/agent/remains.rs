@@ -123,7 +123,7 @@ fn pipe_at(link: &Path) -> Option<u64> {
 
 fn is_marked(path: &Path) -> bool {
     path.to_str()
-        .is_some_and(|path| NAMES.iter().any(|name| path.starts_with(name)))
+        .is_some_and(|path| NAMES.contains(&path.strip_suffix(" (deleted)").unwrap_or(path)))
 }
 
 /// The pages that are marked.

@@ -10,8 +10,9 @@ GIVEN = [sys.__dict__.pop("_pmdb_unwinding", None)]
 def give_back():
     """Of what nothing calls any more: whether it is gone, so that its code may be, too."""
     function, GIVEN[0] = GIVEN[0], None
-    # This variable has it, and the call. The program may have found it (`gc.get_objects()`).
-    return function is not None and getrefcount(function) <= 2
+    # The program may have found it (`gc.get_objects()`). What a variable and a call count differs: 3.14 lends variables to calls.
+    known_here_alone = object()
+    return function is not None and getrefcount(function) <= getrefcount(known_here_alone)
 
 
 class Filter:
