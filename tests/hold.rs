@@ -61,6 +61,7 @@ fn a_session_of_pdb_commands() {
             "continue",
             "p x",
             "clear 2",
+            "log 12",
             "log 12 x is {x!r}",
             "until",
             "return",
@@ -112,6 +113,7 @@ Num Type         Disp Enb   Where
 -> y = x * 2
 16
 Deleted breakpoint 2 at working.py:11
+*** a log point needs a text to print, as in `log 95 loss is {loss}`
 Log point 3 at working.py:12
 x is 16
 > working.py(12)double()

@@ -315,7 +315,11 @@ pub(super) fn breakpoint_request(
         None => Place::Function(place.to_string()),
     };
     let (condition, log) = match control {
-        Control::Log => (None, Some(rest.unwrap_or_default())),
+        Control::Log => {
+            let text = rest.filter(|text| !text.is_empty());
+            let why = "a log point needs a text to print, as in `log 95 loss is {loss}`";
+            (None, Some(text.ok_or_else(|| Trouble::Words(why.to_string()))?))
+        }
         _ => (rest, None),
     };
     Ok(BreakpointRequest {
