@@ -275,7 +275,17 @@ for line in sys.stdin:
         .succeeded()
         .json();
     let name = census["segments"][0]["name"].as_str().expect("text");
-    let (mut watching, begun) = Watching::start(&["watch", name]);
+    // Unasked, the device is not lent.
+    let (unasked, begun) = Watching::start(&["watch", name]);
+    let is_permitted = std::fs::read_to_string("/proc/sys/vm/unprivileged_userfaultfd");
+    if is_permitted.is_ok_and(|text| text.trim() == "0") {
+        assert_eq!(begun["engine"], "polling", "{begun:#}");
+        let remark = begun["remarks"][0].as_str().expect("text");
+        assert!(remark.contains("--engine protection lends it"), "{remark}");
+    }
+    unasked.signal(Signal::SIGINT);
+    unasked.rest();
+    let (mut watching, begun) = Watching::start(&["watch", name, "--engine", "protection"]);
     assert_eq!(begun["engine"], "protection", "{begun:#}");
     fixture.write_line("50000");
     assert_eq!(fixture.read_line(), descriptors);
@@ -390,6 +400,74 @@ shared.unlink()
     assert_eq!(protected_mappings(fixture.pid(), &name), 0);
     fixture.write_line("end");
     fixture.wait();
+}
+
+#[test]
+fn what_is_mapped_anew_is_watched_and_blocked_traps_stay_blocked() {
+    const PROGRAM: &str = "\
+import mmap, os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTRAP})
+name = f'again{os.getpid()}'
+file = os.memfd_create(name)
+os.ftruncate(file, 1 << 16)
+shared = mmap.mmap(file, 1 << 16)
+print('ready', 'memfd:' + name, flush=True)
+for line in sys.stdin:
+    what = line.strip()
+    if what == 'again':
+        shared.close()
+        shared = mmap.mmap(file, 1 << 16)
+    elif what == 'private':
+        shared.close()
+        shared = mmap.mmap(-1, 1 << 16, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    elif what == 'fork':
+        child = os.fork()
+        if child == 0:
+            shared[9] = 1
+            os._exit(0)
+        print(os.waitpid(child, 0)[1])
+    else:
+        shared[int(what)] = 1
+    print(signal.SIGTRAP in signal.pthread_sigmask(signal.SIG_BLOCK, []), flush=True)
+";
+    let Some(python) = any_python() else { return };
+    let mut fixture = Fixture::python_text(python, PROGRAM, &[]);
+    let name = fixture.ready().to_string();
+    let (mut watching, begun) = Watching::start(&["watch", &name]);
+    assert_eq!(begun["engine"], "protection", "{begun:#}");
+    let tell = |fixture: &mut Fixture, what: &str| {
+        fixture.write_line(what);
+        assert_eq!(fixture.read_line(), "True", "{what}");
+    };
+    let mut next_offset = || loop {
+        let event = watching.next();
+        if event["event"] == "written" {
+            return event["elements"][0]["offset"].clone();
+        }
+    };
+    tell(&mut fixture, "100");
+    assert_eq!(next_offset(), 100);
+    let path = &name["memfd:".len()..];
+    let path = format!("/memfd:{path} (deleted)");
+    tell(&mut fixture, "again");
+    let asked = std::time::Instant::now();
+    // At the next look.
+    while protected_mappings(fixture.pid(), &path) == 0 {
+        assert!(asked.elapsed() < PATIENCE, "it is not protected again");
+        std::thread::yield_now();
+    }
+    tell(&mut fixture, "200");
+    assert_eq!(next_offset(), 200);
+    // Nobody waits for memory of its own that lies there now, also if a child has inherited it.
+    tell(&mut fixture, "private");
+    tell(&mut fixture, "300");
+    fixture.write_line("fork");
+    assert_eq!(fixture.read_line(), "0");
+    assert_eq!(fixture.read_line(), "True");
+    watching.signal(Signal::SIGINT);
+    let events = watching.rest();
+    let ended = events.last().expect("it has ended");
+    assert_eq!(ended["writes"], 2, "{events:#?}");
 }
 
 #[test]

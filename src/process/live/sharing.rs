@@ -47,21 +47,7 @@ pub struct OpenFile {
 impl Sharing {
     /// Fails if the process has ended, or may not be looked into.
     pub fn of(pid: Pid) -> Result<Sharing, ProcessError> {
-        let stat = match Stat::of_process(pid) {
-            Ok(stat) => stat,
-            Err(error) if proc_file::is_gone(&error) => return Err(refusal::missing(pid)),
-            Err(error) => {
-                let path = format!("/proc/{pid}/stat");
-                return Err(super::io_error("read", path, error));
-            }
-        };
-        if let Some(error) = refusal::unsuitable(pid, &stat) {
-            return Err(error);
-        }
-        let task = threads::one_with_memory(pid, &stat);
-        let mut mappings = open_address_space(pid, task)?.shared_mappings();
-        mappings
-            .retain(|mapping| mapping.path().is_some() && maps::is_plain_memory(&mapping.backing));
+        let (task, mappings) = mappings_of_task(pid)?;
         let mut sharing = Sharing {
             pid,
             mappings,
@@ -72,6 +58,30 @@ impl Sharing {
         let _ = sharing.look_at_descriptors(task);
         Ok(sharing)
     }
+}
+
+/// What a process has mapped with `MAP_SHARED`: of memory, not of devices; by address.
+pub fn shared_mappings(pid: Pid) -> Result<Vec<Mapping>, ProcessError> {
+    mappings_of_task(pid).map(|(_, mappings)| mappings)
+}
+
+/// With a thread of it that still has memory.
+fn mappings_of_task(pid: Pid) -> Result<(Tid, Vec<Mapping>), ProcessError> {
+    let stat = match Stat::of_process(pid) {
+        Ok(stat) => stat,
+        Err(error) if proc_file::is_gone(&error) => return Err(refusal::missing(pid)),
+        Err(error) => {
+            let path = format!("/proc/{pid}/stat");
+            return Err(super::io_error("read", path, error));
+        }
+    };
+    if let Some(error) = refusal::unsuitable(pid, &stat) {
+        return Err(error);
+    }
+    let task = threads::one_with_memory(pid, &stat);
+    let mut mappings = open_address_space(pid, task)?.shared_mappings();
+    mappings.retain(|mapping| mapping.path().is_some() && maps::is_plain_memory(&mapping.backing));
+    Ok((task, mappings))
 }
 
 impl Sharing {

@@ -100,13 +100,13 @@ impl Hold {
 /// Bytes of a signal mask.
 const MASK: usize = 8;
 
-fn signal_mask(tid: Tid) -> Result<u64, TraceError> {
+pub(super) fn signal_mask(tid: Tid) -> Result<u64, TraceError> {
     let mut mask = 0_u64;
     mask_request(libc::PTRACE_GETSIGMASK, tid, &mut mask)?;
     Ok(mask)
 }
 
-fn set_signal_mask(tid: Tid, mut mask: u64) -> Result<(), TraceError> {
+pub(super) fn set_signal_mask(tid: Tid, mut mask: u64) -> Result<(), TraceError> {
     mask_request(libc::PTRACE_SETSIGMASK, tid, &mut mask)
 }
 

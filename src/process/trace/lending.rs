@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::unistd::{geteuid, gettid};
@@ -123,11 +123,26 @@ fn lend(orders: &Orders, mut line: UnixStream) -> Option<()> {
     let lent = orders.ask(|follower| {
         follower.hold(pid, |hold| {
             line.write_all(&registers(hold)).ok()?;
-            // Until the other side closes, or time is up.
-            line.read(&mut [0]).ok()
+            wait_until_closed(&mut line);
+            Some(())
         })
     });
-    lent.ok()?.ok()?.map(drop)
+    lent.ok()?.ok()?
+}
+
+/// Until the other side closes, or time is up. The thread that traces gets signals meanwhile which interrupt the wait.
+fn wait_until_closed(line: &mut UnixStream) {
+    let deadline = Instant::now() + LONGEST_LOAN;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || line.set_read_timeout(Some(left)).is_err() {
+            return;
+        }
+        match line.read(&mut [0]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            _ => return,
+        }
+    }
 }
 
 /// How many threads, and of each its number and its general registers. Also of those that stood still before.

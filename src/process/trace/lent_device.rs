@@ -34,6 +34,22 @@ mod message {
     pub const LENGTH: usize = 112;
 }
 
+/// Whether the device may be lent to a process that may not make a userfaultfd(2) itself.
+///
+/// While it has the device, for some 100 µs, whoever may trace the process can take it with pidfd_getfd(2), and can make userfaultfds with it from then on, which
+/// the system does not permit that user otherwise. So it is lent only if that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceLoan {
+    #[default]
+    Withheld,
+    Permitted,
+}
+
+/// Whether pmdb has the device to lend.
+pub(super) fn is_ours() -> bool {
+    File::open(DEVICE).is_ok()
+}
+
 impl Hold {
     /// What the process would get from userfaultfd(2), or why the device does not give it.
     pub(super) fn userfaultfd_by_device(
@@ -62,8 +78,19 @@ impl Hold {
             Ok(()) => self.receive_and_ask(ends[1], flags),
             Err(errno) => Ok(Err(errno)),
         };
-        self.system_calls(&ends.map(|end| call(libc::SYS_close, [end, 0, 0, 0])))?;
+        // Each by itself: that one fails is to keep nothing else open.
+        let closed = ends.map(|end| self.close_there(end));
+        closed.into_iter().collect::<Result<(), TraceError>>()?;
         made
+    }
+
+    /// Closes a descriptor in the process; once more if something else has stopped the thread meanwhile.
+    fn close_there(&mut self, descriptor: u64) -> Result<(), TraceError> {
+        let close = [call(libc::SYS_close, [descriptor, 0, 0, 0])];
+        match self.system_calls(&close) {
+            Err(TraceError::Disturbed { .. }) => self.system_calls(&close).map(drop),
+            closed => closed.map(drop),
+        }
     }
 
     fn receive_and_ask(&mut self, end: u64, flags: i32) -> Result<Result<u64, Errno>, TraceError> {
@@ -100,13 +127,13 @@ impl Hold {
             return Ok(Err(errno));
         }
         let number = number(&received[message::DESCRIPTOR..][..size_of::<u32>()]);
-        let results = self.system_calls(&[
-            call(
-                libc::SYS_ioctl,
-                [number, NEW, u64::from(flags.cast_unsigned()), 0],
-            ),
-            call(libc::SYS_close, [number, 0, 0, 0]),
-        ])?;
+        let asked = self.system_calls(&[call(
+            libc::SYS_ioctl,
+            [number, NEW, u64::from(flags.cast_unsigned()), 0],
+        )]);
+        // Whatever has become of that: the device is not to stay there.
+        self.close_there(number)?;
+        let results = asked?;
         Ok(match (error(results.first()), results.first()) {
             (Some(errno), _) => Err(errno),
             (None, Some(made)) => Ok(made.cast_unsigned()),

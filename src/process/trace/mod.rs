@@ -7,6 +7,7 @@ mod custody;
 mod detour;
 mod error;
 mod function_call;
+mod guarded_range;
 mod hold;
 mod kernel;
 mod lending;
@@ -23,9 +24,11 @@ mod way_back;
 
 pub use custody::Custody;
 pub use error::TraceError;
+pub use guarded_range::{GuardedFile, GuardedRange};
 pub use hold::Hold;
 pub use lending::{Standing, standing};
-pub use protection::{GuardedRange, PAGE as GUARDED_PAGE, ProtectError};
+pub use lent_device::DeviceLoan;
+pub use protection::{PAGE as GUARDED_PAGE, ProtectError};
 pub use surviving::disarm;
 pub use system_call::Call;
 pub use tracer::{

@@ -15,9 +15,12 @@ use nix::libc;
 use thiserror::Error;
 
 use super::TraceError;
+use super::guarded_range::GuardedRange;
 use super::hold::Hold;
+use super::lent_device::{self, DeviceLoan};
 use super::system_call::Call;
 use crate::model::{Addr, Pid};
+use crate::process::live::sharing;
 
 /// Bytes of the pages that are protected one by one. Those of hugetlbfs are not protected.
 pub const PAGE: u64 = 4096;
@@ -59,6 +62,14 @@ mod abi {
         pub mode: u64,
     }
 
+    /// `struct uffdio_range`.
+    #[repr(C)]
+    #[derive(Debug, Default)]
+    pub struct Range {
+        pub start: u64,
+        pub length: u64,
+    }
+
     /// `struct uffd_msg` of a page fault.
     #[repr(C)]
     #[derive(Debug, Default)]
@@ -73,6 +84,7 @@ mod abi {
 
     nix::ioctl_readwrite!(handshake, 0xaa, 0x3f, Handshake);
     nix::ioctl_readwrite!(register, 0xaa, 0x00, Register);
+    nix::ioctl_read!(wake, 0xaa, 0x02, Range);
     nix::ioctl_readwrite!(write_protect, 0xaa, 0x06, WriteProtect);
 }
 
@@ -86,11 +98,18 @@ pub enum ProtectError {
     )]
     NotPermitted { pid: Pid },
     #[error(
-        "this kernel cannot protect shared memory from being written to (userfaultfd(2), Linux 5.19 or newer): {errno}"
+        "process {pid} may not make a userfaultfd(2): --engine protection lends it /dev/userfaultfd for a moment, in which other processes of its \
+         user could take that, too; sysctl vm.unprivileged_userfaultfd=1 permits it to all"
+    )]
+    NotLent { pid: Pid },
+    #[error(
+        "this kernel cannot protect shared memory from being written to (userfaultfd(2), Linux 5.19 or newer; {errno}): take --engine polling, or few \
+         elements with --engine hardware"
     )]
     Unsupported { errno: Errno },
     #[error(
-        "the memory of process {pid} from {start} to {end} cannot be protected from being written to: {errno}"
+        "the memory of process {pid} from {start} to {end} cannot be protected from being written to ({}): take --engine polling, or few elements with \
+         --engine hardware", why_not(*errno)
     )]
     Range {
         pid: Pid,
@@ -100,21 +119,12 @@ pub enum ProtectError {
     },
 }
 
-/// Whole pages of a process that are to be guarded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GuardedRange {
-    pub start: Addr,
-    /// Bytes.
-    pub length: u64,
-    /// Where its first byte lies for whoever has it guarded: the other bytes follow it.
-    pub tag: u64,
-}
-
-impl GuardedRange {
-    /// Where a byte lies for whoever has it guarded.
-    fn tag_of(&self, address: Addr) -> Option<u64> {
-        let into = address.0.checked_sub(self.start.0)?;
-        (into < self.length).then(|| self.tag.saturating_add(into))
+/// Why a range is refused (`userfaultfd_register`, `fs/userfaultfd.c`).
+fn why_not(errno: Errno) -> String {
+    match errno {
+        Errno::EBUSY => "the program has a userfaultfd(2) of its own there".to_string(),
+        Errno::EINVAL => "memory of this kind is not supported".to_string(),
+        errno => errno.to_string(),
     }
 }
 
@@ -148,7 +158,7 @@ pub(super) struct WriteProtection {
 
 impl WriteProtection {
     /// Makes a descriptor in the process, takes it, and closes it there. Nothing is protected yet.
-    pub fn of(hold: &mut Hold) -> Result<WriteProtection, ProtectError> {
+    pub fn of(hold: &mut Hold, loan: DeviceLoan) -> Result<WriteProtection, ProtectError> {
         let pid = hold.pid();
         let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
         let made = call(
@@ -158,9 +168,11 @@ impl WriteProtection {
         )?;
         let number = match made {
             0.. => made.cast_unsigned(),
-            _ => match hold.userfaultfd_by_device(flags)? {
-                Ok(number) => number,
-                Err(_) => return Err(refused(pid, made)),
+            _ => match loan {
+                DeviceLoan::Permitted => hold
+                    .userfaultfd_by_device(flags)?
+                    .map_err(|_| refused(pid, made))?,
+                DeviceLoan::Withheld => return Err(not_lent(pid, made)),
             },
         };
         let taken = take(pid, number);
@@ -189,17 +201,35 @@ impl WriteProtection {
         })
     }
 
-    /// Protects whole pages. What is protected already stays so.
-    pub fn protect(&mut self, range: GuardedRange) -> Result<(), ProtectError> {
-        if self.ranges.contains(&range) {
-            return Ok(());
+    /// Protects whole pages, and these only are guarded from now on. What is protected already stays so: that cannot be told from what was mapped
+    /// anew at the same address, so the kernel is asked again. What is not mapped any more is left out. One that is refused does not keep the
+    /// others from being protected.
+    pub fn protect(&mut self, ranges: &[GuardedRange]) -> Result<(), ProtectError> {
+        let pid = self.pid;
+        let mappings = || sharing::shared_mappings(pid).map_err(|_| TraceError::Gone { pid });
+        let before = mappings()?;
+        self.ranges.clear();
+        let mut failed = None;
+        for range in ranges.iter().filter(|range| range.is_in(&before)) {
+            match self.protect_one(*range) {
+                Ok(()) => self.ranges.push(*range),
+                // It may have been unmapped just now.
+                Err(errno) if range.is_in(&mappings()?) => failed = Some((range, errno)),
+                Err(_) => {}
+            }
         }
-        let refused = |errno| ProtectError::Range {
-            pid: self.pid,
-            start: range.start,
-            end: range.start.plus(range.length),
-            errno,
-        };
+        match failed {
+            None => Ok(()),
+            Some((range, errno)) => Err(ProtectError::Range {
+                pid,
+                start: range.start,
+                end: range.start.plus(range.length),
+                errno,
+            }),
+        }
+    }
+
+    fn protect_one(&self, range: GuardedRange) -> Result<(), Errno> {
         let mut register = abi::Register {
             start: range.start.0,
             length: range.length,
@@ -207,12 +237,8 @@ impl WriteProtection {
             ioctls: 0,
         };
         // SAFETY: the request reads and writes the struct, which is borrowed for the call.
-        unsafe { abi::register(self.descriptor.as_raw_fd(), &raw mut register) }
-            .map_err(refused)?;
+        unsafe { abi::register(self.descriptor.as_raw_fd(), &raw mut register) }?;
         self.set(range.start, range.length, abi::PROTECT)
-            .map_err(refused)?;
-        self.ranges.push(range);
-        Ok(())
     }
 
     pub fn ranges(&self) -> &[GuardedRange] {
@@ -226,7 +252,20 @@ impl WriteProtection {
 
     /// Permits writing to a page. Who waits for it goes on.
     pub fn open(&self, page: Addr) -> Result<(), Errno> {
-        self.set(page, PAGE, 0)
+        match self.set(page, PAGE, 0) {
+            // It is not mapped any more, which does not wake who waits for it: it would wait for ever.
+            Err(Errno::ENOENT) => self.wake(page),
+            result => result,
+        }
+    }
+
+    fn wake(&self, page: Addr) -> Result<(), Errno> {
+        let mut range = abi::Range {
+            start: page.0,
+            length: PAGE,
+        };
+        // SAFETY: the request reads the struct, which is borrowed for the call.
+        unsafe { abi::wake(self.descriptor.as_raw_fd(), &raw mut range) }.map(drop)
     }
 
     pub fn close(&self, page: Addr) -> Result<(), Errno> {
@@ -299,6 +338,16 @@ fn refused(pid: Pid, result: i64) -> ProtectError {
     match errno {
         Errno::EPERM => ProtectError::NotPermitted { pid },
         errno => ProtectError::Unsupported { errno },
+    }
+}
+
+/// The same if the device could be lent, but is not to be.
+fn not_lent(pid: Pid, result: i64) -> ProtectError {
+    match refused(pid, result) {
+        ProtectError::NotPermitted { pid } if lent_device::is_ours() => {
+            ProtectError::NotLent { pid }
+        }
+        error => error,
     }
 }
 

@@ -4,6 +4,7 @@
 //! nothing, for as long as it is armed: the `ret` behind the program's own `syscall`, which returns to its own restorer. Who comes after the
 //! tracer takes both away ([`disarm`]).
 
+use nix::errno::Errno;
 use nix::libc;
 
 use super::TraceError;
@@ -76,6 +77,7 @@ fn set(place: Addr) -> Call {
 
 /// Disarms a process whose tracer was killed: its threads have debug registers that are armed, and it has the handler that has kept it alive.
 pub fn disarm(pid: Pid) -> Result<(), TraceError> {
+    let mut late = None;
     for _ in 0..MOST_LOOKS {
         let mut hold = Hold::seize(pid)?;
         let threads: Vec<_> = hold.stopped().collect();
@@ -85,11 +87,19 @@ pub fn disarm(pid: Pid) -> Result<(), TraceError> {
         }
         // It would die of the trap without the handler.
         let is_late = |tid: &_| disposition::is_pending(pid, *tid, libc::SIGTRAP);
-        if !threads.iter().any(is_late) {
+        late = threads.iter().copied().find(is_late);
+        if late.is_none() {
             return hold.end_surviving_traps();
         }
         drop(hold);
         std::thread::yield_now();
     }
-    Ok(())
+    match late {
+        Some(tid) => Err(TraceError::Thread {
+            tid,
+            action: "freed of a trap that it has still to take, so its process keeps a handler for SIGTRAP",
+            errno: Errno::EAGAIN,
+        }),
+        None => Ok(()),
+    }
 }

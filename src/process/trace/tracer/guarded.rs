@@ -6,25 +6,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::ptrace;
 
-use super::super::hold::{Hold, Release};
-
-use super::super::protection::{Fault, GuardedRange, ProtectError, WriteProtection};
+use super::super::guarded_range::GuardedRange;
+use super::super::hold::{Hold, Release, raw};
+use super::super::lent_device::DeviceLoan;
+use super::super::protection::{Fault, ProtectError, WriteProtection};
 use super::super::{TraceError, registers};
 use super::event::Birth;
 use super::follower::Follower;
 use super::passage::{Copied, OpenedPage, Passage};
+use super::place::{Place, place_of};
 use crate::model::{Addr, Pid, Tid};
 use crate::process::Registers;
 use crate::process::live::disposition::Disposition;
 
-/// How long a thread may take from its fault to its wait.
-const LONGEST_FAULT: Duration = Duration::from_millis(5);
 /// Faults that are answered before anything else is looked after.
 const MOST_AT_ONCE: usize = 256;
 
@@ -75,6 +74,7 @@ pub(super) struct Guards {
     /// Why a new process is not guarded.
     failed: BTreeMap<Pid, String>,
     on_write: Option<OnGuardedWrite>,
+    loan: DeviceLoan,
     ready: Option<Epoll>,
 }
 
@@ -125,16 +125,18 @@ impl Guards {
 
 impl Follower {
     /// What is done about writes to what is guarded in any process.
-    pub fn on_guarded_write(&mut self, what: OnGuardedWrite) {
+    pub fn on_guarded_write(&mut self, what: OnGuardedWrite, loan: DeviceLoan) {
         self.guards.on_write = Some(what);
+        self.guards.loan = loan;
     }
 
-    /// Guards whole pages of a followed process, beside those that are. It is stopped for a moment the first time.
+    /// Guards whole pages of a followed process, instead of those before. It is stopped for a moment the first time.
     pub fn guard(&mut self, pid: Pid, ranges: &[GuardedRange]) -> Result<(), ProtectError> {
         if !self.guards.by_process.contains_key(&pid) {
             // A step ends with a trap. Where it cannot be made to survive one, it is guarded all the same.
+            let loan = self.guards.loan;
             let (guard, survives) = self.hold(pid, |hold| {
-                let guard = WriteProtection::of(hold);
+                let guard = WriteProtection::of(hold, loan);
                 let survives = guard.is_ok() && hold.survive_traps().unwrap_or(false);
                 (guard, survives)
             })?;
@@ -146,12 +148,10 @@ impl Follower {
                 .add(pid, guard)
                 .map_err(|errno| ProtectError::Unsupported { errno })?;
         }
-        if let Some(guard) = self.guards.by_process.get_mut(&pid) {
-            for range in ranges {
-                guard.protect(*range)?;
-            }
+        match self.guards.by_process.get_mut(&pid) {
+            Some(guard) => guard.protect(ranges),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Those that are guarded.
@@ -182,10 +182,8 @@ impl Follower {
         };
         // It stays where it is.
         let mut hold = Hold::of_stopped(pid, [tid], Release::Keep);
-        let guard = WriteProtection::of(&mut hold).and_then(|mut guard| {
-            for range in &ranges {
-                guard.protect(*range)?;
-            }
+        let guard = WriteProtection::of(&mut hold, self.guards.loan).and_then(|mut guard| {
+            guard.protect(&ranges)?;
             Ok(guard)
         });
         drop(hold);
@@ -199,24 +197,30 @@ impl Follower {
         }
     }
 
-    /// Lets those write who wait to, one after the other, and tells of each.
-    pub fn let_write(&mut self) {
+    /// Lets those write who wait to, one after the other, and tells of each. True if some may be left.
+    pub fn let_write(&mut self) -> bool {
         for _ in 0..MOST_AT_ONCE {
             let parked = self.guards.parked.pop_first();
             let next = parked.map(|(tid, (pid, fault))| (pid, tid, fault, true));
             let Some((pid, tid, fault, is_parked)) = next.or_else(|| self.next_fault()) else {
-                return;
+                return false;
             };
             let answered = match place_of(tid) {
+                _ if !self.is_guarded(pid, fault) => Err(TraceError::Gone { pid }),
                 Some(Place::Kernel { number, at }) => {
                     self.let_kernel_write(pid, tid, fault, Some(number), at)
                 }
                 Some(Place::Program { at }) if !is_parked => {
                     self.let_thread_write(pid, tid, fault, at)
                 }
-                // It went on meanwhile, and comes again if it has not written.
-                Some(Place::Program { .. }) => Ok(()),
-                None => self.let_kernel_write(pid, tid, fault, None, Registers::default()),
+                // It went on meanwhile, or waits and nobody has answered it: it comes to its instruction again.
+                Some(Place::Program { .. }) if self.ask_to_stop(tid) => Ok(()),
+                // It is on its way to its wait for long, and stops there if it is at an instruction: then it is looked at once more.
+                None if !is_parked && self.ask_to_stop(tid) => {
+                    self.guards.parked.insert(tid, (pid, fault));
+                    Ok(())
+                }
+                _ => self.let_kernel_write(pid, tid, fault, None, Registers::default()),
             };
             // Its process ends just now, or cannot be stopped: it is not to wait for ever.
             if answered.is_err()
@@ -225,6 +229,18 @@ impl Follower {
                 let _ = guard.open(fault.page());
             }
         }
+        true
+    }
+
+    /// Whether a page is still one of the segment: others that are protected by mistake are opened for good.
+    fn is_guarded(&self, pid: Pid, fault: Fault) -> bool {
+        let guard = self.guards.by_process.get(&pid);
+        guard.is_some_and(|guard| guard.tag_of(fault.address).is_some())
+    }
+
+    /// False for one that is not traced, or has ended.
+    fn ask_to_stop(&self, tid: Tid) -> bool {
+        self.tracees.get(tid).is_some() && ptrace::interrupt(raw(tid)).is_ok()
     }
 
     fn next_fault(&mut self) -> Option<(Pid, Tid, Fault, bool)> {
@@ -262,7 +278,7 @@ impl Follower {
     }
 
     /// Those who stand still by now come to their instruction again; for the others the kernel is to write.
-    fn sort_faults(&mut self) {
+    pub(super) fn sort_faults(&mut self) {
         for (tid, fault) in std::mem::take(&mut self.guards.faulting) {
             if !self.held.contains(&tid) {
                 self.guards.parked.insert(tid, fault);
@@ -281,16 +297,32 @@ impl Follower {
         self.stop_all(owner)?;
         self.sort_faults();
         let mut hold = Hold::of_stopped(owner, self.held.iter().copied(), Release::Resume);
+        let page = (pid, fault.page());
+        let mut parked = self.guards.parked.values();
+        // The kernel would write there too while the page is open: that comes first, and this thread to its instruction again.
+        let waits_for_kernel = parked.any(|(pid, fault)| (*pid, fault.page()) == page);
+        let is_held = self.held.contains(&tid);
+        if waits_for_kernel || !is_held {
+            drop(hold);
+            self.forget_hold();
+            return match is_held {
+                true => Ok(()),
+                // It is no tracee, or works for the kernel (io_uring(7)).
+                false => self.let_kernel_write(pid, tid, fault, None, Registers::default()),
+            };
+        }
+        let mut failed = None;
         let general = registers::general(tid);
         // A signal may have come first, and it is in its handler.
         if let Ok(general) = general
-            && self.held.contains(&tid)
             && general.rip == at.0
             && let Some(guard) = self.guards.by_process.get(&pid)
         {
             let mut passage = Passage::new(guard, fault.thread);
             let passed = passage.through(&mut hold, tid, fault);
-            let (pages, others) = (passage.closed(), passage.others);
+            let pages = passage.closed();
+            failed = passage.failed;
+            let others = passage.others;
             let writer = GuardedWriter {
                 pid,
                 tid,
@@ -298,7 +330,10 @@ impl Follower {
                 registers: general.into(),
                 by: WrittenBy::Instruction,
             };
-            if passed && let Some(on_write) = &mut self.guards.on_write {
+            // Also a part of an instruction that is repeated, if a signal has come in between.
+            if (passed || pages.iter().any(OpenedPage::has_changed))
+                && let Some(on_write) = &mut self.guards.on_write
+            {
                 on_write(GuardedMoment::After(&writer, &pages));
             }
             for other in others {
@@ -308,7 +343,17 @@ impl Follower {
         }
         drop(hold);
         self.forget_hold();
+        self.end_guard_that_failed(pid, failed);
         Ok(())
+    }
+
+    /// Who waits for a page that cannot be opened goes on when nothing is protected any more.
+    fn end_guard_that_failed(&mut self, pid: Pid, failed: Option<Errno>) {
+        if let Some(errno) = failed {
+            self.guards.forget(pid);
+            let why = format!("one of its pages could not be made writable again ({errno})");
+            self.guards.failed.insert(pid, why);
+        }
     }
 
     /// The kernel copies page after page, each of which is open for as long as it needs. The thread is asked to stop meanwhile: it does so
@@ -343,19 +388,28 @@ impl Follower {
         let is_traced = self.tracees.get(tid).is_some();
         let mut next = Some(fault);
         let mut has_stopped = false;
+        let mut failed = None;
         while let Some(fault) = next.take()
             && let Some(guard) = self.guards.by_process.get(&pid)
         {
             let mut passage = Passage::new(guard, fault.thread);
             passage.open(fault.page());
             let copied = passage.wait_for_kernel(tid, is_traced, fault.page());
-            let (pages, others) = (passage.closed(), passage.others);
-            match copied {
-                Copied::Page(following) => next = Some(following),
-                Copied::All => has_stopped = true,
-                Copied::Perhaps => {}
-            }
-            if let Some(on_write) = &mut self.guards.on_write {
+            let pages = passage.closed();
+            failed = failed.or(passage.failed);
+            let others = passage.others;
+            let has_written = match copied {
+                Copied::Page(following) => {
+                    next = Some(following);
+                    true
+                }
+                Copied::All => {
+                    has_stopped = true;
+                    true
+                }
+                Copied::Perhaps => pages.iter().any(OpenedPage::has_changed),
+            };
+            if has_written && let Some(on_write) = &mut self.guards.on_write {
                 on_write(GuardedMoment::After(&writer, &pages));
             }
             for other in others {
@@ -371,42 +425,7 @@ impl Follower {
         if has_stopped {
             self.stopped_itself(tid);
         }
+        self.end_guard_that_failed(pid, failed);
         Ok(())
     }
-}
-
-/// Where a thread waits that is about to write.
-enum Place {
-    /// At an instruction of the program.
-    Program { at: Addr },
-    /// In a system call.
-    Kernel { number: i64, at: Registers },
-}
-
-/// From `/proc/TID/syscall`: `-1 0xSP 0xPC`, or `NUMBER 0xARGUMENT… 0xSP 0xPC`, or `running`, which it is for a moment on its way to the wait.
-fn place_of(tid: Tid) -> Option<Place> {
-    let begun = Instant::now();
-    while begun.elapsed() < LONGEST_FAULT {
-        let text = std::fs::read_to_string(format!("/proc/{tid}/syscall")).ok()?;
-        let words: Vec<&str> = text.split_ascii_whitespace().collect();
-        let number: Option<i64> = words.first().and_then(|word| word.parse().ok());
-        if let (Some(number), [.., stack, at]) = (number, &words[..]) {
-            let hexadecimal = |word: &str| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok();
-            let (rsp, rip) = (hexadecimal(stack)?, hexadecimal(at)?);
-            return Some(match number {
-                -1 => Place::Program { at: Addr(rip) },
-                number => Place::Kernel {
-                    number,
-                    at: Registers {
-                        rsp,
-                        rip,
-                        orig_rax: number,
-                        ..Registers::default()
-                    },
-                },
-            });
-        }
-        std::thread::yield_now();
-    }
-    None
 }

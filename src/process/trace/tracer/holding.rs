@@ -147,6 +147,7 @@ impl Follower {
     }
 
     pub(super) fn forget_hold(&mut self) {
+        self.sort_faults();
         self.holding = None;
         for tid in std::mem::take(&mut self.held) {
             self.tracees.note(tid, Doing::Running);

@@ -16,6 +16,7 @@ mod holding;
 mod launch;
 mod orders;
 mod passage;
+mod place;
 mod tracees;
 mod trap;
 mod tripwire;

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::ptrace;
 
+use super::super::detour::{set_signal_mask, signal_mask};
 use super::super::hold::{Hold, raw};
 use super::super::kernel::{self, Resume, SignalNumber, Status};
 use super::super::protection::{Fault, WriteProtection};
@@ -47,6 +48,12 @@ pub struct OpenedPage {
     pub after: Vec<u8>,
 }
 
+impl OpenedPage {
+    pub(super) fn has_changed(&self) -> bool {
+        self.before != self.after
+    }
+}
+
 /// What the kernel has written, once it was let.
 pub(super) enum Copied {
     /// All of a page, and it comes to the next.
@@ -69,7 +76,11 @@ pub(super) struct Passage<'g> {
     pages: Vec<Open>,
     /// Of other threads that wait for the kernel to write.
     pub others: Vec<Fault>,
+    /// Why a page could not be opened: who waits for it would wait for ever.
+    pub failed: Option<Errno>,
     own_number: u32,
+    /// The signals that the thread blocks, if SIGTRAP is one and is let through for the step.
+    mask: Option<u64>,
 }
 
 impl<'g> Passage<'g> {
@@ -78,27 +89,32 @@ impl<'g> Passage<'g> {
             guard,
             pages: Vec::new(),
             others: Vec::new(),
+            failed: None,
             own_number,
+            mask: None,
         }
     }
 
     pub fn open(&mut self, page: Addr) {
         let before = self.guard.read(page).unwrap_or_default();
         self.pages.push(Open { page, before });
-        // It fails if the page is not mapped any more, and then the thread faults there for good.
-        let _ = self.guard.open(page);
+        if let Err(errno) = self.guard.open(page) {
+            self.failed = Some(errno);
+        }
     }
 
     /// Closes the pages again.
     pub fn closed(&mut self) -> Vec<OpenedPage> {
         let closed = std::mem::take(&mut self.pages).into_iter();
-        let closed = closed.map(|Open { page, before }| {
+        let closed = closed.filter_map(|Open { page, before }| {
+            // One that is not guarded any more stays open.
+            let tag = self.guard.tag_of(page)?;
             let _ = self.guard.close(page);
-            OpenedPage {
-                tag: self.guard.tag_of(page).unwrap_or(0),
+            Some(OpenedPage {
+                tag,
                 before,
                 after: self.guard.read(page).unwrap_or_default(),
-            }
+            })
         });
         closed.collect()
     }
@@ -142,6 +158,32 @@ impl<'g> Passage<'g> {
 
     /// Has the thread make the instruction, and brings it to a stop behind it. False if it may not have made it.
     pub fn through(&mut self, hold: &mut Hold, tid: Tid, fault: Fault) -> bool {
+        self.let_traps_through(tid);
+        let passed = self.step(hold, tid, fault);
+        self.block_traps_again(tid);
+        passed
+    }
+
+    /// A trap that a thread blocks is forced on it: the kernel then unblocks it for good, and sets what the program does on SIGTRAP to the default
+    /// (`force_sig_info_to_task`, `kernel/signal.c`).
+    fn let_traps_through(&mut self, tid: Tid) {
+        const TRAP: u64 = 1 << (libc::SIGTRAP - 1);
+        let Ok(mask) = signal_mask(tid) else {
+            return;
+        };
+        if mask & TRAP != 0 && set_signal_mask(tid, mask & !TRAP).is_ok() {
+            self.mask = Some(mask);
+        }
+    }
+
+    fn block_traps_again(&mut self, tid: Tid) {
+        if let Some(mask) = self.mask.take() {
+            // It fails for one that was killed.
+            let _ = set_signal_mask(tid, mask);
+        }
+    }
+
+    fn step(&mut self, hold: &mut Hold, tid: Tid, fault: Fault) -> bool {
         self.open(fault.page());
         let behind = end_of_repetition(hold, tid);
         let is_trapped = behind.is_some_and(|behind| stop_at(tid, behind).is_ok());
@@ -161,7 +203,8 @@ impl<'g> Passage<'g> {
                     break true;
                 }
                 Status::Signal(signal) => {
-                    // The instruction is made when its handler is done.
+                    // The instruction is made when its handler is done, after which the mask is the one of now.
+                    self.block_traps_again(tid);
                     let _ = ptrace::interrupt(raw(tid));
                     let _ = kernel::resume(tid, Resume::Continue, Some(signal));
                     hold.stop_running(tid);

@@ -98,12 +98,13 @@ impl Follower {
     /// Watches addresses in all threads of a followed process, instead of those before: at most [`WATCHPOINTS`]. The process is stopped
     /// for a moment.
     pub fn watch(&mut self, pid: Pid, points: &[Watchpoint]) -> Result<(), TraceError> {
+        // Before any thread is armed: pmdb may be killed at any moment.
+        self.have_survive(pid)?;
         self.watchpoints.by_process.insert(pid, points.to_vec());
         for (tid, _) in self.tracees.of_process(pid) {
             self.watchpoints.forget_thread(tid);
         }
         let threads: Vec<Tid> = self.hold(pid, |hold| hold.stopped().collect())?;
-        self.have_survive(pid)?;
         // Those that did not stop are armed at their next stop, and so are those that are made now.
         for tid in threads {
             if !self.watchpoints.armed.contains(&tid) {

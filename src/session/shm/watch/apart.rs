@@ -8,19 +8,18 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 use super::{WatchRequest, run};
-use crate::model::{Pid, WatchBegun, WatchEvent};
+use crate::model::{Pid, WatchBegun, WatchEngine, WatchEvent};
 use crate::process::family::ProcessTable;
-use crate::process::trace::disarm;
-use crate::shm::Census;
+use crate::process::trace::{TraceError, disarm};
+use crate::shm::{Census, Part};
 
 /// The word that makes pmdb one that watches. It is no command of a user.
 pub const WORD: &str = "--watcher";
@@ -53,7 +52,7 @@ pub fn watch(
         text.push('\n');
         orders.write_all(text.as_bytes())?;
     }
-    let mut begun = None;
+    let (mut begun, mut is_over) = (None, false);
     let (sender, events) = mpsc::channel();
     if let Some(answers) = child.stdout.take() {
         std::thread::spawn(move || {
@@ -72,7 +71,7 @@ pub fn watch(
             Ok(event) => {
                 match &event {
                     WatchEvent::Begun(what) => begun = Some(what.clone()),
-                    WatchEvent::Ended(_) | WatchEvent::Failed { .. } => begun = None,
+                    WatchEvent::Ended(_) | WatchEvent::Failed { .. } => is_over = true,
                     _ => {}
                 }
                 tell(event);
@@ -87,29 +86,42 @@ pub fn watch(
     drop(orders);
     let status = child.wait()?;
     // It has not come to its end.
-    if let Some(begun) = begun {
-        disarm_all(&begun);
+    if !is_over {
+        let still_armed = disarm_all(request, begun.as_ref());
+        let armed = match still_armed.is_empty() {
+            true => "nothing is armed any more".to_string(),
+            false => format!(
+                "may still be armed, and get a signal for each write: {}",
+                still_armed.join("; ")
+            ),
+        };
         let why = format!(
-            "the process that watched ended before the watch did ({status}); nothing is armed any more, and who wrote is not summed up"
+            "the process that watched ended before the watch did ({status}); {armed}, and who wrote is not summed up"
         );
         tell(WatchEvent::Failed { why });
     }
     Ok(())
 }
 
-/// Disarms those who were watched, and those who map the segment: some of them may have been forked meanwhile.
-fn disarm_all(begun: &WatchBegun) {
-    let mut pids: BTreeSet<Pid> = begun.processes.iter().copied().collect();
-    if let Ok(table) = ProcessTable::read() {
+/// Disarms those who were watched, and those who map the segment: some of them may have been forked meanwhile, and some armed before it was said which.
+/// Gives those that could not be disarmed, and why.
+fn disarm_all(request: &WatchRequest, begun: Option<&WatchBegun>) -> Vec<String> {
+    let mut pids: BTreeSet<Pid> = begun.iter().flat_map(|it| it.processes.clone()).collect();
+    let segment = match begun {
+        Some(begun) => Ok(format!("{}#{}", begun.name, begun.inode)),
+        None => Part::new(&request.part).map(|part| part.segment),
+    };
+    if let (Ok(table), Ok(segment)) = (ProcessTable::read(), segment) {
         let census = Census::take(&table, Vec::new());
-        if let Ok(watched) = census.watched(&format!("{}#{}", begun.name, begun.inode)) {
+        if let Ok(watched) = census.watched(&segment) {
             pids.extend(watched.mappers.iter().map(|mapper| mapper.pid));
         }
     }
-    for pid in pids {
-        // It fails for one that has ended.
-        let _ = disarm(pid);
-    }
+    let failed = pids.into_iter().filter_map(|pid| match disarm(pid) {
+        Ok(()) | Err(TraceError::Gone { .. }) => None,
+        Err(error) => Some(format!("process {pid} ({error})")),
+    });
+    failed.collect()
 }
 
 /// What the other process does.
@@ -143,10 +155,14 @@ pub fn serve() {
         let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
         STOP.store(true, Ordering::Relaxed);
     });
-    let (sender, waiting) = mpsc::sync_channel::<WatchEvent>(MOST_WAITING);
+    // Without a bound, since what is always told must not wait either: pmdb may have been stopped with Ctrl-Z.
+    let (sender, events) = mpsc::channel::<WatchEvent>();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let still_waiting = Arc::clone(&waiting);
     let writer = std::thread::spawn(move || {
         let mut out = std::io::stdout().lock();
-        for event in waiting {
+        for event in events {
+            still_waiting.fetch_sub(1, Ordering::Relaxed);
             let Ok(mut text) = serde_json::to_string(&event) else {
                 continue;
             };
@@ -161,25 +177,36 @@ pub fn serve() {
             }
         }
     });
-    let left_out = Mutex::new(0_u64);
-    let count = || {
-        left_out
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    let left_out = AtomicU64::new(0);
+    let counts_elements = AtomicBool::new(false);
+    let send = |event| {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        // Nobody reads any more if that fails.
+        let _ = sender.send(event);
     };
-    run(&request, &STOP, &|event| match event {
-        WatchEvent::Ended(mut summary) => {
-            let missing = *count();
-            summary.shown = summary.shown.saturating_sub(missing);
-            // By now nobody who writes waits for it.
-            let _ = sender.send(WatchEvent::Ended(summary));
-        }
-        WatchEvent::Written(_) | WatchEvent::Changed(_) => {
-            if let Err(mpsc::TrySendError::Full(_)) = sender.try_send(event) {
-                *count() += 1;
+    run(&request, &STOP, &|mut event| {
+        let is_full = waiting.load(Ordering::Relaxed) >= MOST_WAITING;
+        // As many as the ledger has counted as shown.
+        let writes = match &mut event {
+            WatchEvent::Begun(begun) => {
+                let counts = begun.engine == WatchEngine::Protection;
+                counts_elements.store(counts, Ordering::Relaxed);
+                return send(event);
             }
+            WatchEvent::Ended(summary) => {
+                let missing = left_out.load(Ordering::Relaxed);
+                summary.shown = summary.shown.saturating_sub(missing);
+                return send(event);
+            }
+            WatchEvent::Written(write) if counts_elements.load(Ordering::Relaxed) => write.count,
+            WatchEvent::Written(_) => 1,
+            WatchEvent::Changed(change) => change.elements.len() as u64,
+            WatchEvent::Note { .. } | WatchEvent::Failed { .. } => return send(event),
+        };
+        match is_full {
+            true => drop(left_out.fetch_add(writes, Ordering::Relaxed)),
+            false => send(event),
         }
-        other => drop(sender.send(other)),
     });
     drop(sender);
     let _ = writer.join();

@@ -1,7 +1,7 @@
 //! By which engine a range can be watched.
 
 use super::{Range, WatchRequest};
-use crate::model::WatchEngine;
+use crate::model::{SegmentKind, WatchEngine};
 use crate::process::trace::WATCHPOINTS;
 
 /// Bytes of a segment for one debug register.
@@ -22,16 +22,25 @@ pub(super) enum Plan {
 }
 
 const BLIND: &str = "polling sees what has changed and not who has changed it, and misses what is changed back in between";
+const HUGE: &str = "its pages are huge ones (hugetlbfs), which cannot be protected from being written to one by one";
 
 impl Plan {
     pub(super) fn of(request: &WatchRequest, range: &Range) -> Result<Plan, String> {
         let chunks = chunks(range.start(), range.length());
         let fits = chunks.len() <= WATCHPOINTS;
         let is_mapped = !range.watched.mappers.is_empty();
+        let has_huge_pages = range.watched.kind == SegmentKind::Hugetlb;
         match request.engine {
+            Some(WatchEngine::Protection) if has_huge_pages => Err(format!(
+                "{}: {HUGE}: take --engine polling, or few elements with --engine hardware",
+                range.watched.name
+            )),
             Some(WatchEngine::Protection) if is_mapped => Ok(Plan::Protection),
             Some(WatchEngine::Polling) => Ok(Plan::Polling(vec![BLIND.to_string()])),
             None | Some(WatchEngine::Hardware) if fits && is_mapped => Ok(Plan::Hardware(chunks)),
+            None if is_mapped && has_huge_pages => {
+                Ok(Plan::Polling(vec![HUGE.to_string(), BLIND.to_string()]))
+            }
             None if is_mapped => Ok(Plan::Protection),
             Some(WatchEngine::Hardware | WatchEngine::Protection) if !is_mapped => Err(format!(
                 "{}: no process that pmdb may look at maps it",

@@ -10,7 +10,7 @@ use super::traced::Scene;
 use super::writer::WriterStack;
 use crate::model::{Mapper, Pid, SegmentWrite, Tid, WatchEvent};
 use crate::process::trace::{
-    GUARDED_PAGE, GuardedMoment, GuardedRange, GuardedWriter, OpenedPage, WrittenBy,
+    GUARDED_PAGE, GuardedFile, GuardedMoment, GuardedRange, GuardedWriter, OpenedPage, WrittenBy,
 };
 
 pub(super) const BLIND: &str = "what a process writes to its file with write(2), and for up to a second through a mapping that is new, is not seen";
@@ -69,7 +69,10 @@ impl Scene {
                 "the kernel has written it for the thread, in system call {}",
                 call_text(number)
             )),
-            WrittenBy::Kernel(None) => Some("the kernel has written it for the thread".to_string()),
+            WrittenBy::Kernel(None) => Some(
+                "the kernel has written it for the thread, or the thread is one that cannot be traced"
+                    .to_string(),
+            ),
         };
         let count = elements.len() as u64;
         // Races are looked for in all of them.
@@ -118,6 +121,10 @@ pub(super) fn pages(range: &Range, mappers: &[Mapper], pid: Pid) -> Vec<GuardedR
     let own = mappers
         .iter()
         .filter(|mapper| mapper.pid == pid && mapper.protection.contains('w'));
+    let file = GuardedFile {
+        device: range.watched.device,
+        inode: range.watched.inode,
+    };
     let pages = own.filter_map(|mapper| {
         let end = mapper.offset.saturating_add(mapper.length);
         let first = range.start().max(mapper.offset) / GUARDED_PAGE * GUARDED_PAGE;
@@ -127,18 +134,19 @@ pub(super) fn pages(range: &Range, mappers: &[Mapper], pid: Pid) -> Vec<GuardedR
             start: mapper.address.plus(first - mapper.offset),
             length,
             tag: first,
+            file,
         })
     });
     pages.collect()
 }
 
-/// Waits until somebody is about to write. False if nobody is for so long.
-pub(super) fn somebody_waits(signal: Option<&OwnedFd>, longest: Duration) -> bool {
+/// Waits until somebody is about to write, or for so long.
+pub(super) fn wait_for_writers(signal: Option<&OwnedFd>, longest: Duration) {
     let Some(signal) = signal else {
-        std::thread::sleep(longest);
-        return false;
+        return std::thread::sleep(longest);
     };
     let mut waits = [PollFd::new(signal.as_fd(), PollFlags::POLLIN)];
     let timeout = PollTimeout::try_from(longest).unwrap_or(PollTimeout::MAX);
-    poll(&mut waits, timeout).is_ok_and(|count| count > 0)
+    // A signal may come first.
+    let _ = poll(&mut waits, timeout);
 }

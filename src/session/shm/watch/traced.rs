@@ -15,7 +15,8 @@ use super::{Range, WatchRequest, begun};
 use crate::model::{Mapper, Pid, SegmentWrite, WatchEngine, WatchEvent};
 use crate::process::family::ProcessTable;
 use crate::process::trace::{
-    Follower, GuardedMoment, Interests, TraceEvent, Tracer, WATCHPOINTS, Watchpoint, Write,
+    DeviceLoan, Follower, GuardedMoment, Interests, TraceEvent, Tracer, WATCHPOINTS, Watchpoint,
+    Write,
 };
 use crate::shm::{Census, Watched};
 
@@ -88,6 +89,11 @@ pub(super) fn watch(
         before: None,
     }));
     let on_scene = Arc::clone(&scene);
+    // Only if protection was asked for by name: see there.
+    let loan = match request.engine {
+        Some(WatchEngine::Protection) => DeviceLoan::Permitted,
+        _ => DeviceLoan::Withheld,
+    };
     // It fails if the tracing thread has ended, and then nothing can be followed either.
     let _ = tracer.ask(move |follower| match means {
         Means::Registers(_) => {
@@ -95,7 +101,7 @@ pub(super) fn watch(
         }
         Means::Protection => {
             let on_write = move |moment: GuardedMoment<'_>| lock(&on_scene).note_guarded(&moment);
-            follower.on_guarded_write(Box::new(on_write));
+            follower.on_guarded_write(Box::new(on_write), loan);
         }
     });
     let mut watch = Watch {
@@ -105,6 +111,7 @@ pub(super) fn watch(
         means,
         followed: BTreeSet::new(),
         refused: BTreeSet::new(),
+        told: BTreeSet::new(),
         arming: Duration::ZERO,
     };
     let mut remarks = watch.add(&range.watched);
@@ -200,6 +207,8 @@ struct Watch<'w> {
     means: Means<'w>,
     followed: BTreeSet<Pid>,
     refused: BTreeSet<Pid>,
+    /// What was said of those that are followed and could not be guarded whole: it is tried again at each look.
+    told: BTreeSet<String>,
     /// How long it took so far to arm those that are followed.
     arming: Duration,
 }
@@ -242,8 +251,16 @@ impl Watch<'_> {
                     }
                 }
                 Err(error) => {
-                    self.refused.insert(pid);
-                    remarks.push(format!("what process {pid} writes is not seen: {error}"));
+                    let text = match is_new {
+                        true => format!("what process {pid} writes is not seen: {error}"),
+                        false => format!("not all that process {pid} writes is seen: {error}"),
+                    };
+                    if is_new {
+                        self.refused.insert(pid);
+                    }
+                    if self.told.insert(text.clone()) {
+                        remarks.push(text);
+                    }
                 }
             }
         }
@@ -276,18 +293,21 @@ impl Watch<'_> {
         }
     }
 
-    /// Waits for a moment, and lets those write who are to.
+    /// Waits for a moment, unless some are left who are to write, and lets them.
     fn wait(
         &self,
         signal: Option<&OwnedFd>,
+        are_left: &mut bool,
         received: &mpsc::Receiver<WatchEvent>,
     ) -> Vec<WatchEvent> {
         match self.means {
             Means::Registers(_) => received.recv_timeout(BETWEEN_LOOKS).into_iter().collect(),
             Means::Protection => {
-                if protected::somebody_waits(signal, BETWEEN_LOOKS) {
-                    let _ = self.tracer.ask(Follower::let_write);
+                if !*are_left {
+                    protected::wait_for_writers(signal, BETWEEN_LOOKS);
                 }
+                // Also if nothing was told: of some it was read while their process was held for something else.
+                *are_left = self.tracer.ask(Follower::let_write).unwrap_or(false);
                 received.try_iter().collect()
             }
         }
@@ -305,9 +325,10 @@ impl Watch<'_> {
         let mut looked = Instant::now();
         let signal = self.tracer.ask(|follower| follower.guard_signal());
         let signal = signal.ok().flatten();
+        let mut are_left = false;
         let is_over = || request.duration.is_some_and(|most| begun.elapsed() >= most);
         while !stop.load(Ordering::Relaxed) && !is_over() && !self.followed.is_empty() {
-            self.wait(signal.as_ref(), received)
+            self.wait(signal.as_ref(), &mut are_left, received)
                 .into_iter()
                 .for_each(tell);
             while let Ok(event) = self.tracer.events().try_recv() {
