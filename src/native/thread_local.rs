@@ -7,6 +7,7 @@
 use super::loaded::{LoadedModule, LoadedModules};
 use crate::model::{Absence, Addr};
 use crate::process::Memory;
+use crate::process::elf::ThreadLocalImage;
 
 /// The describing symbol: how many bits the field has, how many there are, and where it is in bytes; each in 4 bytes.
 const MODULE_NUMBER: &str = "_thread_db_link_map_l_tls_modid";
@@ -15,7 +16,8 @@ const L_ADDR: u64 = 0;
 const L_NEXT: u64 = 24;
 /// In `struct r_debug`: the first entry. Bytes.
 const R_MAP: u64 = 8;
-/// From the thread pointer to where the vector is (`tcbhead_t` of x86-64), and the length of an entry of it (`dtv_t`). Bytes.
+/// From the thread pointer to where the vector is (`tcbhead_t` of x86-64), and the length of an entry of it (`dtv_t`). Bytes. The one before
+/// the first has the number of the last (`dtv[-1].counter`, `elf/dl-tls.c`).
 const VECTOR: u64 = 8;
 const ENTRY: u64 = 16;
 /// A block that the thread has not used yet (`TLS_DTV_UNALLOCATED`).
@@ -27,6 +29,15 @@ fn unknown(why: &str) -> Absence {
     Absence::Unsupported {
         what: format!("thread-local variables of this module: {why}"),
     }
+}
+
+/// How far below the thread pointer the program's block begins: no less than its length, and so that it is aligned as it is in the file, where
+/// it need not begin at a multiple (`_dl_determine_tlsoffset`, glibc's `elf/dl-tls.c`).
+fn below_thread_pointer(image: ThreadLocalImage) -> u64 {
+    // A power of two, or damaged.
+    let mask = image.alignment.max(1).wrapping_sub(1);
+    let end = image.address.wrapping_add(image.size);
+    image.size.wrapping_add(end.wrapping_neg() & mask)
 }
 
 impl LoadedModules<'_> {
@@ -44,16 +55,20 @@ impl LoadedModules<'_> {
             return Err(unknown("the thread has none yet"));
         }
         if self.is_program(of) {
-            let length = image.size.checked_next_multiple_of(image.alignment.max(1));
-            let length = length.ok_or_else(|| unknown("they have no length"))?;
-            return Ok(thread_pointer.minus(length));
+            return Ok(thread_pointer.minus(below_thread_pointer(image)));
         }
         let number = self.module_number(of, memory)?;
         let word = |at: Addr| memory.pointer(at).map_err(|error| error.absence());
         let vector = word(thread_pointer.plus(VECTOR))?;
+        // A thread's vector grows when it first uses a library that was loaded later (`_dl_update_slotinfo`).
+        let count = word(vector.minus(ENTRY))?.0;
+        let not_yet = || unknown("this thread has not used them yet");
+        if number > count {
+            return Err(not_yet());
+        }
         let block = word(vector.plus(number.wrapping_mul(ENTRY)))?;
         match block.0 {
-            0 | NOT_YET => Err(unknown("this thread has not used them yet")),
+            0 | NOT_YET => Err(not_yet()),
             _ => Ok(block),
         }
     }

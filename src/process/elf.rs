@@ -39,16 +39,17 @@ pub struct Elf {
     identity: Option<FileIdentity>,
 }
 
-/// What tells one state of a file from another: device, inode, size, and when it was written to, in seconds and nanoseconds.
-pub type FileIdentity = (u64, u64, u64, i64, i64);
+/// What tells one state of a file from another: device, inode, size, when it was written to, and when it was changed in any way, which
+/// nobody can set back; each in seconds and nanoseconds.
+pub type FileIdentity = (u64, u64, u64, [i64; 2], [i64; 2]);
 
 pub fn file_identity(metadata: &Metadata) -> FileIdentity {
     (
         metadata.dev(),
         metadata.ino(),
         metadata.size(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
+        [metadata.mtime(), metadata.mtime_nsec()],
+        [metadata.ctime(), metadata.ctime_nsec()],
     )
 }
 
@@ -96,6 +97,8 @@ pub struct LoadSegment {
 /// What each thread gets of a module's thread-local variables (`PT_TLS`). Bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThreadLocalImage {
+    /// As linked.
+    pub address: u64,
     pub size: u64,
     pub alignment: u64,
 }
@@ -286,6 +289,7 @@ impl<'f> ElfView<'f> {
         let mut headers = self.elf.elf_program_headers().iter();
         let header = headers.find(|header| header.p_type(LittleEndian) == PT_TLS)?;
         Some(ThreadLocalImage {
+            address: header.p_vaddr(LittleEndian),
             size: header.p_memsz(LittleEndian),
             alignment: header.p_align(LittleEndian),
         })

@@ -5,7 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
 use nix::libc;
-use nix::sys::statfs::{FsType, HUGETLBFS_MAGIC, TMPFS_MAGIC, fstatfs};
+use nix::sys::statfs::{
+    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, FsType, HUGETLBFS_MAGIC,
+    PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC, TRACEFS_MAGIC, fstatfs,
+};
 use nix::sys::sysinfo::sysinfo;
 
 /// `st_blocks` counts these, whatever the file system's own blocks are: stat(2). Bytes.
@@ -91,6 +94,19 @@ impl FileSystem {
             free: has_limit.then(|| told.blocks_available().saturating_mul(block)),
         }
     }
+}
+
+/// Whether the kernel makes a file up when it is read, for who reads it: `/proc/self/environ`.
+pub fn is_of_the_kernel(file: &File) -> bool {
+    let kinds = [
+        PROC_SUPER_MAGIC,
+        SYSFS_MAGIC,
+        DEBUGFS_MAGIC,
+        TRACEFS_MAGIC,
+        CGROUP_SUPER_MAGIC,
+        CGROUP2_SUPER_MAGIC,
+    ];
+    fstatfs(file).is_ok_and(|told| kinds.contains(&told.filesystem_type()))
 }
 
 fn kind_of(told: FsType) -> FileSystemKind {

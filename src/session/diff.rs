@@ -6,20 +6,24 @@ use crate::model::{
     ValueChange,
 };
 
-/// What differs between the processes of `before` and those of `after`: the same by pid and start, else by name and rank.
+/// What differs between the processes of `before` and those of `after`: the same by pid and name, else by name and rank.
 pub fn diff(before: &[Target], after: &[Target], limits: Limits) -> DumpDiff {
     let options = StackOptions {
         locals: Some(limits),
         ..StackOptions::default()
     };
     let before = stacks(before, &options).processes;
-    let mut rest = stacks(after, &options).processes;
+    let all_after = stacks(after, &options).processes;
+    let mut rest = all_after.clone();
     let mut processes = Vec::new();
     for one in &before {
         let place = rest
             .iter()
             .position(|other| one.pid.is_some() && other.pid == one.pid && other.name == one.name)
-            .or_else(|| rest.iter().position(|other| is_alike(one, other, &before)));
+            .or_else(|| {
+                let alike = |other: &ProcessReport| is_alike(one, other, [&before, &all_after]);
+                rest.iter().position(alike)
+            });
         match place {
             Some(place) => processes.push(of_process(one, &rest.remove(place))),
             None => processes.push(alone(one, Presence::OnlyBefore)),
@@ -33,11 +37,12 @@ pub fn diff(before: &[Target], after: &[Target], limits: Limits) -> DumpDiff {
 }
 
 /// A process that was started again has another pid. Its name tells it if no other has that.
-fn is_alike(one: &ProcessReport, other: &ProcessReport, all: &[ProcessReport]) -> bool {
+fn is_alike(one: &ProcessReport, other: &ProcessReport, all: [&[ProcessReport]; 2]) -> bool {
     let is_same = |a: &ProcessReport, b: &ProcessReport| a.name == b.name && a.rank == b.rank;
+    let is_alone = |of: &[ProcessReport]| of.iter().filter(|it| is_same(it, one)).count() == 1;
     is_same(one, other)
-        && all.iter().filter(|process| is_same(process, one)).count() == 1
-        && all
+        && all.into_iter().all(is_alone)
+        && all[0]
             .iter()
             .all(|process| process.pid.is_none() || process.pid != other.pid)
 }
@@ -47,7 +52,10 @@ fn alone(process: &ProcessReport, presence: Presence) -> ProcessDiff {
         pid: process.pid,
         name: process.name.clone(),
         presence,
-        error: process.error.clone(),
+        error: process.error.as_ref().map(|why| match &process.core {
+            Some(core) => format!("{core}: {why}"),
+            None => why.clone(),
+        }),
         threads: Vec::new(),
     }
 }

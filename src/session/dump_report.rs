@@ -1,6 +1,7 @@
 //! Everything that dumps tell, in one piece.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -9,13 +10,14 @@ use super::stack::{
     Limits, StackOptions, Target, core_options, frames_of_report, look_at, refused,
 };
 use crate::model::{
-    Addr, CauseFacts, DUMP_REPORT_SCHEMA, DumpReport, DumpedProcess, ProcessReport, SegmentOutline,
-    SharedFacts, SnapshotFacts,
+    Addr, CauseFacts, DUMP_REPORT_SCHEMA, DumpReport, DumpedProcess, Exception, Frame,
+    ProcessReport, SegmentOutline, SharedFacts, SnapshotFacts,
 };
 use crate::native::ParsedModules;
 use crate::process::core::CoreProcess;
 use crate::process::{Backing, Budget, Process, ReadMemory};
 use crate::python::Locator;
+use crate::snapshot::secrets::Secrets;
 
 /// Lines of source before and behind the one that a frame is at.
 const AROUND: u32 = 4;
@@ -29,9 +31,10 @@ pub fn dump_report(targets: &[Target], limits: Limits) -> DumpReport {
     let (locator, parsed) = (Locator::default(), ParsedModules::default());
     let read = |target: &Target| read(target, limits, &locator, &parsed);
     let mut processes: Vec<DumpedProcess> = targets.par_iter().map(read).collect();
-    let mut sources = Sources::new();
+    let mut sources = Sources::to_pass_on();
     for process in &mut processes {
         process.lines = lines(&process.report, &mut sources);
+        mask(process);
     }
     // Stable: what is equal stays as it is in the files.
     processes.sort_by_key(|process| match process.failure {
@@ -77,12 +80,13 @@ fn read(
         report = look_at(&core, locator, parsed, &options, &Budget::usual());
     }
     let facts = core.snapshot().cloned();
+    let failed = facts.as_ref().and_then(|facts| facts.cause.as_ref());
+    let failed = failed.and_then(failure);
     let signal = core
         .fatal_signal()
         .map(|signal| format!("killed by {signal}"));
-    let cause = facts.as_ref().and_then(|facts| facts.cause.as_ref());
     DumpedProcess {
-        failure: cause.and_then(failure).or(signal),
+        failure: failed.or(signal),
         taken_ms: facts.as_ref().map(|facts| facts.taken_ms),
         segments: facts
             .iter()
@@ -91,6 +95,62 @@ fn read(
         facts,
         ..alone(report)
     }
+}
+
+/// A snapshot may have been asked to keep the secrets of the environment (`--secrets`, `--full`): what is made of it to be passed on tells none.
+fn mask(process: &mut DumpedProcess) {
+    let Some(facts) = &mut process.facts else {
+        return;
+    };
+    let secrets = Secrets::of_facts(facts);
+    if secrets.is_empty() {
+        return;
+    }
+    secrets.mask_facts(facts);
+    let lines = process.lines.values_mut().flat_map(BTreeMap::values_mut);
+    let outlines = process.segments.iter_mut().map(|outline| &mut outline.path);
+    let report = &mut process.report;
+    let texts = lines
+        .chain(outlines)
+        .chain(&mut process.failure)
+        .chain(&mut report.command)
+        .chain(std::iter::once(&mut report.name));
+    for text in texts {
+        secrets.mask_text(text);
+    }
+    for thread in &mut report.threads {
+        mask_frames(&mut thread.frames, &secrets);
+        for exception in &mut thread.exceptions {
+            mask_exception(exception, &secrets);
+        }
+    }
+    let tasks = report.event_loops.iter_mut().flat_map(|it| &mut it.tasks);
+    tasks.for_each(|task| mask_frames(&mut task.frames, &secrets));
+}
+
+fn mask_frames(frames: &mut [Frame], secrets: &Secrets) {
+    for local in frames.iter_mut().flat_map(|frame| &mut frame.locals) {
+        let mut text = local.value.text.clone();
+        secrets.mask_text(&mut text);
+        if text != local.value.text {
+            Arc::make_mut(&mut local.value).text = text;
+        }
+    }
+}
+
+fn mask_exception(exception: &mut Exception, secrets: &Secrets) {
+    secrets.mask_text(&mut exception.message);
+    exception
+        .notes
+        .iter_mut()
+        .for_each(|note| secrets.mask_text(note));
+    mask_frames(&mut exception.frames, secrets);
+    let linked = exception.cause.iter_mut().chain(&mut exception.context);
+    let linked = linked.map(|other| &mut **other);
+    // As deep as the reader of exceptions goes, which has a limit.
+    linked
+        .chain(&mut exception.members)
+        .for_each(|other| mask_exception(other, secrets));
 }
 
 /// Nothing if it stood still for something that is no failure.

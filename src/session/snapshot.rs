@@ -30,7 +30,8 @@ use crate::process::still::{self, Captured, CapturedThread, SharedMemory};
 use crate::process::trace::Custody;
 use crate::process::{Mappings, Process, ReadMemory, ThreadStatus};
 pub use crate::snapshot::SnapshotError;
-use crate::snapshot::{Contents, Draft, Written, secrets, write, write_new};
+use crate::snapshot::secrets::{self, Secrets};
+use crate::snapshot::{Contents, Draft, Written, write, write_new};
 
 /// Who makes them.
 const MAKER: &str = concat!("pmdb ", env!("CARGO_PKG_VERSION"));
@@ -52,6 +53,11 @@ impl SnapshotOptions {
     pub const DEPTH: usize = 3;
     /// Copying it takes some 5 ms, for which the process stands still.
     pub const SHARED: u64 = 16 << 20;
+
+    /// What is masked in a file of these processes; nothing if it keeps all.
+    fn secrets_of(&self, pids: &[Pid]) -> Option<Secrets> {
+        (!self.secrets && !self.full).then(|| Secrets::of_processes(pids))
+    }
 
     fn room(&self, pids: &[Pid]) -> SharedRoom {
         SharedRoom::new(if self.full { u64::MAX } else { self.shared }, pids)
@@ -98,9 +104,10 @@ pub(super) fn take_in(
         );
     }
     let parsed = ParsedModules::default();
+    let secrets = options.secrets_of(&[pid]);
     let subject = Subject::prepare(pid, &options, cause, &mut room)?;
-    let mut snapshot = subject.capture(custody, &parsed)?;
-    let mut sources = KeptSources::default();
+    let mut snapshot = subject.capture(custody, &parsed, secrets.as_ref())?;
+    let mut sources = KeptSources::without(secrets.unwrap_or_default());
     snapshot.note_sources(&mut sources);
     snapshot.sources = sources.packed();
     let written = write(&snapshot.contents(&room))?;
@@ -125,7 +132,8 @@ pub fn take_together(
 ) -> Result<Bundled, SnapshotError> {
     let mut draft = Draft::begin(path)?;
     let mut room = options.room(pids);
-    let mut sources = KeptSources::default();
+    let secrets = options.secrets_of(pids);
+    let mut sources = KeptSources::without(secrets.clone().unwrap_or_default());
     // They run the same files as a rule.
     let parsed = ParsedModules::default();
     let mut bundled = Bundled {
@@ -133,16 +141,15 @@ pub fn take_together(
         refused: Vec::new(),
     };
     for pids in pids.chunks(if options.full { 1 } else { AT_ONCE }) {
-        let prepared: Vec<_> = (pids.iter())
+        // All memory of a process is not for here: it is prepared when it is written.
+        let to_prepare = if options.full { &[] } else { pids };
+        let prepared: Vec<_> = (to_prepare.iter())
             .map(|&pid| Subject::prepare(pid, &options, None, &mut room))
             .collect();
         let capture = |subject: Result<Subject<'_>, SnapshotError>| {
-            subject.and_then(|subject| subject.capture(&Custody::Nobody, &parsed))
+            subject.and_then(|subject| subject.capture(&Custody::Nobody, &parsed, secrets.as_ref()))
         };
-        let captured: Vec<_> = match options.full {
-            true => Vec::new(),
-            false => prepared.into_par_iter().map(capture).collect(),
-        };
+        let captured: Vec<_> = prepared.into_par_iter().map(capture).collect();
         let mut captured = captured.into_iter();
         for &pid in pids {
             let name = format!("{pid}{CORE}");
@@ -254,7 +261,13 @@ impl Subject<'_> {
         }
     }
 
-    fn capture(self, custody: &Custody, parsed: &ParsedModules) -> Result<Snapshot, SnapshotError> {
+    /// With a mask over the secrets of all that goes into the file, if there is to be one.
+    fn capture(
+        self,
+        custody: &Custody,
+        parsed: &ParsedModules,
+        secrets: Option<&Secrets>,
+    ) -> Result<Snapshot, SnapshotError> {
         let pid = self.process.pid();
         let inspection = self.inspection(parsed);
         let look = |process: &dyn Process, limit| inspection.look(process, limit);
@@ -275,16 +288,14 @@ impl Subject<'_> {
         facts.depth = Some(self.options.depth);
         facts.pause_us = u64::try_from(captured.pause.as_micros()).ok();
         facts.cause = self.cause;
-        if self.options.secrets {
-            reveal(&mut facts, &circumstances);
-        } else {
-            secrets::mask(&mut captured, &circumstances);
-            let files = facts.process.open_files.iter_mut();
-            let texts = files.map(|file| &mut file.target);
-            let cause = facts.cause.iter_mut();
-            let cause = cause.flat_map(|cause| cause.what.iter_mut().chain(&mut cause.evidence));
-            for text in texts.chain(&mut facts.process.command).chain(cause) {
-                secrets::mask_text(text, &circumstances);
+        let mut secrets = secrets.cloned();
+        match &mut secrets {
+            None => reveal(&mut facts, &circumstances),
+            Some(secrets) => {
+                // It may have changed it meanwhile.
+                secrets.add(&circumstances.environment);
+                secrets::mask(&mut captured, secrets, &circumstances);
+                secrets.mask_facts(&mut facts);
             }
         }
         Ok(Snapshot {
@@ -294,6 +305,7 @@ impl Subject<'_> {
             circumstances,
             segments,
             facts,
+            secrets: secrets.unwrap_or_default(),
             sources: Vec::new(),
         })
     }
@@ -307,6 +319,8 @@ struct Snapshot {
     circumstances: Circumstances,
     segments: Vec<SharedSegment>,
     facts: SnapshotFacts,
+    /// What is masked.
+    secrets: Secrets,
     /// The note of the sources.
     sources: Vec<u8>,
 }
@@ -314,11 +328,13 @@ struct Snapshot {
 impl Snapshot {
     /// The files that its frames are in, which are not among `known` in the same state.
     fn note_sources(&mut self, known: &mut KeptSources) {
-        self.sources = known.add(&self.report);
+        let user = (self.circumstances.uid, self.circumstances.gid);
+        self.sources = known.add(&self.report, user);
     }
 
     fn contents(&mut self, room: &SharedRoom) -> Contents<'_> {
         self.facts.shared = room.facts(self.process.mappings(), &self.segments);
+        self.secrets.mask_shared(&mut self.facts.shared);
         Contents {
             mappings: self.process.mappings(),
             kept: self.captured.ranges(),
@@ -356,7 +372,8 @@ fn take_all(
     let untouched = still::untouched(&subject.process, subject.blank.clone());
     let report = subject.inspection(&parsed).look(&untouched, None);
     let ran = subject.process.threads()?;
-    let own = sources.add(&report);
+    let user = (subject.before.uid, subject.before.gid);
+    let own = sources.add(&report, user);
     let sources = if is_alone { sources.packed() } else { own };
     let cause = subject.cause;
     custody.hold(pid, |hold| {

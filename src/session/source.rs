@@ -14,11 +14,22 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::stack::milliseconds;
 use super::syntax::SyntaxMap;
 use crate::model::{Pid, ProcessReport};
-use crate::process::core::sources::kept_sources;
+use crate::process::core::sources::{KeptSource, sources_of_bundle, sources_of_dump};
+use crate::process::file_facts::is_of_the_kernel;
 use crate::process::live;
 
 /// A larger file is not read: nobody wrote it. Bytes.
 const LARGEST: u64 = 16 << 20;
+
+/// Bytes of the sources that dumps have inside which are kept in memory, and what each file takes beside its own.
+const MOST_KEPT: u64 = 512 << 20;
+const OVERHEAD: u64 = 256;
+/// Names of files of source end so.
+const SUFFIXES: &[&str] = &[
+    "py", "pyi", "pyw", "pyx", "pxd", "pxi", "c", "h", "cc", "cpp", "cxx", "c++", "hh", "hpp",
+    "hxx", "inl", "ipp", "tcc", "rs", "go", "s", "S", "asm", "f", "f90", "f95", "F", "F90", "cu",
+    "cuh", "m", "mm", "java", "js", "ts", "d", "zig", "pas", "ml", "hs", "jl",
+];
 
 /// One source file, in lines.
 #[derive(Debug)]
@@ -29,7 +40,16 @@ pub struct SourceFile {
     encoding: Encoding,
     /// When it was written last, if the file system tells.
     modified: Option<SystemTime>,
+    access: Option<Access>,
     syntax: OnceLock<SyntaxMap>,
+}
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy)]
+struct Access {
+    owner: u32,
+    group: u32,
+    mode: u32,
 }
 
 /// What the bytes of a source file mean (PEP 263). What is neither is shown as UTF-8 with marks for what is not.
@@ -51,6 +71,7 @@ impl SourceFile {
             starts,
             encoding: Encoding::Utf8,
             modified: None,
+            access: None,
             syntax: OnceLock::new(),
         };
         file.encoding = file.declared_encoding();
@@ -75,6 +96,28 @@ impl SourceFile {
 
     pub fn modified(&self) -> Option<SystemTime> {
         self.modified
+    }
+
+    /// Whether a user may read it, by its mode alone: groups that the user has beside the first do not count. What is in no file anybody may.
+    pub fn is_readable_by(&self, uid: u32, gid: u32) -> bool {
+        let Some(access) = self.access else {
+            return true;
+        };
+        let bits = match () {
+            () if uid == 0 => return true,
+            () if access.owner == uid => 0o400,
+            () if access.group == gid => 0o040,
+            () => 0o004,
+        };
+        access.mode & bits != 0
+    }
+
+    /// Whether it is source, by its name or its first line, and no file that only a damaged or hostile dump would name.
+    pub fn looks_like_source(&self, name: &str) -> bool {
+        let suffix = Path::new(name).extension();
+        let suffix = suffix.and_then(|suffix| suffix.to_str());
+        let is_named_so = suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix));
+        (is_named_so || self.bytes.starts_with(b"#!")) && memchr::memchr(0, &self.bytes).is_none()
     }
 
     /// What its pieces are. Found when it is first asked for.
@@ -159,15 +202,86 @@ pub struct Sources {
     /// What a live process calls a file. Where that is takes system calls to find, and a stack names few files often.
     by_name: FxHashMap<Pid, FxHashMap<String, Option<Arc<SourceFile>>>>,
     by_id: HashMap<FileId, Option<Arc<SourceFile>>>,
-    /// What snapshots have kept.
-    by_core: HashMap<String, HashMap<String, Arc<SourceFile>>>,
+    /// What snapshots have kept, by path, and bundles.
+    by_core: HashMap<String, OfDump>,
+    by_bundle: HashMap<PathBuf, KeptFiles>,
+    /// Bytes.
+    kept: u64,
+    audience: Audience,
     /// Processes that mean the same by a path as pmdb. When one has ended, its root can no longer be asked for.
     neighbours: FxHashSet<Pid>,
+}
+
+/// Who gets to see the lines of the files that a dump names.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    /// Who runs pmdb, and may read all that it reads.
+    #[default]
+    Oneself,
+    Others,
+}
+
+/// What a dump has.
+#[derive(Debug, Default)]
+struct OfDump {
+    is_snapshot: bool,
+    own: KeptFiles,
+    bundle: Option<PathBuf>,
+}
+
+/// The files of a dump or a bundle. Lines are counted in what is asked for.
+#[derive(Debug, Default)]
+struct KeptFiles {
+    packed: HashMap<String, KeptSource>,
+    read: HashMap<String, Arc<SourceFile>>,
+}
+
+impl KeptFiles {
+    /// The first of a path is the one.
+    fn new(sources: Vec<KeptSource>) -> KeptFiles {
+        let mut packed = HashMap::new();
+        for source in sources {
+            packed.entry(source.path.clone()).or_insert(source);
+        }
+        KeptFiles {
+            packed,
+            read: HashMap::new(),
+        }
+    }
+
+    /// Bytes.
+    fn length(&self) -> u64 {
+        let length = |source: &KeptSource| (source.path.len() * 2 + source.bytes.len()) as u64;
+        let sources = self.packed.values();
+        sources.map(|source| length(source) + OVERHEAD).sum()
+    }
+
+    fn get(&mut self, path: &str) -> Option<Arc<SourceFile>> {
+        if let Some(known) = self.read.get(path) {
+            return Some(known.clone());
+        }
+        let source = self.packed.remove(path)?;
+        let mut file = SourceFile::new(source.bytes);
+        let modified = source.modified_ms.map(Duration::from_millis);
+        file.modified = modified.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
+        let file = Arc::new(file);
+        self.read.insert(source.path, file.clone());
+        Some(file)
+    }
 }
 
 impl Sources {
     pub fn new() -> Sources {
         Sources::default()
+    }
+
+    /// For a report that others get. A dump names files at will, also such as are none of its process and of this machine: of what a dump does
+    /// not have inside only what looks like source is shown, and of a snapshot, which has all, nothing.
+    pub fn to_pass_on() -> Sources {
+        Sources {
+            audience: Audience::Others,
+            ..Sources::default()
+        }
     }
 
     /// The file that a process calls `file`; nothing if there is none, as for `<string>`.
@@ -178,10 +292,8 @@ impl Sources {
         }
         let pid = match (process.pid, &process.core) {
             (Some(pid), None) => pid,
-            (_, core) => {
-                let kept = core.as_ref().and_then(|core| self.kept_in(core, file));
-                return kept.or_else(|| self.at(Path::new(file)));
-            }
+            (_, Some(core)) => return self.of_dump(core, file),
+            (None, None) => return self.at(Path::new(file)),
         };
         let known = self.by_name.get(&pid).and_then(|names| names.get(file));
         if let Some(known) = known {
@@ -200,20 +312,48 @@ impl Sources {
         source
     }
 
-    /// As a snapshot has it.
-    fn kept_in(&mut self, core: &str, file: &str) -> Option<Arc<SourceFile>> {
-        if !self.by_core.contains_key(core) {
-            let mut files = HashMap::new();
-            for source in kept_sources(Path::new(core)) {
-                let mut file = SourceFile::new(source.bytes);
-                let modified = source.modified_ms.map(Duration::from_millis);
-                file.modified =
-                    modified.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
-                files.entry(source.path).or_insert_with(|| Arc::new(file));
-            }
-            self.by_core.insert(core.to_owned(), files);
+    /// As a snapshot has it; else as it is here.
+    fn of_dump(&mut self, core: &str, file: &str) -> Option<Arc<SourceFile>> {
+        let (is_snapshot, kept) = self.kept_in(core, file);
+        if kept.is_some() {
+            return kept;
         }
-        self.by_core.get(core)?.get(file).cloned()
+        match self.audience {
+            Audience::Oneself => self.at(Path::new(file)),
+            Audience::Others if is_snapshot => None,
+            Audience::Others => {
+                let found = self.at(Path::new(file));
+                found.filter(|found| found.looks_like_source(file))
+            }
+        }
+    }
+
+    /// Whether a dump is a snapshot, and what it has inside under a name.
+    fn kept_in(&mut self, core: &str, file: &str) -> (bool, Option<Arc<SourceFile>>) {
+        if !self.by_core.contains_key(core) {
+            let found = sources_of_dump(Path::new(core), MOST_KEPT.saturating_sub(self.kept));
+            let of_dump = OfDump {
+                is_snapshot: found.is_snapshot,
+                own: KeptFiles::new(found.own),
+                bundle: found.bundle,
+            };
+            self.kept += of_dump.own.length();
+            self.by_core.insert(core.to_owned(), of_dump);
+        }
+        let Some(of_dump) = self.by_core.get_mut(core) else {
+            return (false, None);
+        };
+        let own = of_dump.own.get(file);
+        let (true, None, Some(bundle)) = (of_dump.is_snapshot, &own, &of_dump.bundle) else {
+            return (of_dump.is_snapshot, own);
+        };
+        let common = self.by_bundle.entry(bundle.clone()).or_insert_with(|| {
+            let room = MOST_KEPT.saturating_sub(self.kept);
+            let common = KeptFiles::new(sources_of_bundle(bundle, room));
+            self.kept += common.length();
+            common
+        });
+        (true, common.get(file))
     }
 
     /// Looks for files anew from here on. What has not been written since is not read again.
@@ -240,7 +380,8 @@ impl Sources {
             .open(path)
             .ok()?;
         let metadata = file.metadata().ok()?;
-        if !metadata.is_file() || metadata.size() > LARGEST {
+        // `/proc/self/environ` is that of pmdb.
+        if !metadata.is_file() || metadata.size() > LARGEST || is_of_the_kernel(&file) {
             return None;
         }
         let written = (metadata.mtime(), metadata.mtime_nsec());
@@ -262,6 +403,11 @@ fn read(file: &File, metadata: &Metadata) -> Option<Arc<SourceFile>> {
     file.take(LARGEST).read_to_end(&mut bytes).ok()?;
     let mut source = SourceFile::new(bytes);
     source.modified = metadata.modified().ok();
+    source.access = Some(Access {
+        owner: metadata.uid(),
+        group: metadata.gid(),
+        mode: metadata.mode(),
+    });
     Some(Arc::new(source))
 }
 
@@ -317,6 +463,7 @@ mod tests {
         assert!(sources.at(&fifo).is_none());
         assert!(sources.at(folder.path()).is_none());
         assert!(sources.at(Path::new("/dev/zero")).is_none());
+        assert!(sources.at(Path::new("/proc/self/environ")).is_none());
         assert!(sources.at(&folder.path().join("none")).is_none());
     }
 

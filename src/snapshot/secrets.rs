@@ -6,8 +6,8 @@
 
 use memchr::memmem::Finder;
 
-use crate::model::{Addr, Variable};
-use crate::process::live::circumstances::Circumstances;
+use crate::model::{Addr, Pid, SharedFacts, SnapshotFacts, Variable};
+use crate::process::live::circumstances::{Circumstances, environment};
 use crate::process::still::Captured;
 
 /// A variable with one of these words in its name is secret.
@@ -49,6 +49,7 @@ fn decoded(text: &str) -> Option<String> {
     let mut rest = text.as_bytes();
     while let Some((&byte, later)) = rest.split_first() {
         let digits = later.get(..2).filter(|_| byte == b'%');
+        let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
         match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(decoded) => {
@@ -78,40 +79,119 @@ pub fn masked(circumstances: &Circumstances) -> Vec<Variable> {
 
 /// The values that are looked for, the longest first: one may be the beginning of another. Of an address also its password alone, as a program
 /// passes it on, with what stands for special characters in it and without.
-fn values(circumstances: &Circumstances) -> Vec<String> {
+fn values<'e>(environment: impl IntoIterator<Item = (&'e str, &'e str)>) -> Vec<String> {
     let mut secrets = Vec::new();
-    for (name, value) in &circumstances.environment {
+    for (name, value) in environment {
         if is_secret(name, value) {
             // A plain word would be found where it is none: `postgres` as the name of a module.
             let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
             let password = password(value).filter(|password| !is_word(password));
             secrets.extend(password.and_then(decoded));
             secrets.extend(password.map(str::to_owned));
-            secrets.push(value.clone());
+            secrets.push(value.to_owned());
         }
     }
     secrets.retain(|value| value.len() >= SHORTEST);
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    sort(&mut secrets);
     secrets
 }
 
-/// Puts a mask over the secrets in a text that is told of the process: an argument, the name of a file.
-pub fn mask_text(text: &mut String, circumstances: &Circumstances) {
-    for secret in values(circumstances) {
-        if text.contains(&secret) {
-            *text = text.replace(&secret, &char::from(MASK).to_string().repeat(secret.len()));
+fn sort(secrets: &mut Vec<String>) {
+    secrets.sort_by(|one, other| (other.len(), one).cmp(&(one.len(), other)));
+    secrets.dedup();
+}
+
+/// The values that are looked for: of one process, or of all that go into one file. What these share, and the sources that they run, may have
+/// the secrets of each.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    pub fn of_processes(pids: &[Pid]) -> Secrets {
+        let mut secrets = Secrets::default();
+        for pid in pids {
+            secrets.add(&environment(*pid));
+        }
+        secrets
+    }
+
+    /// Of a process as a snapshot tells of it that does not mask them.
+    pub fn of_facts(facts: &SnapshotFacts) -> Secrets {
+        let variables = facts.process.environment.iter();
+        let told = variables.filter_map(|it| Some((&*it.name, it.value.as_deref()?)));
+        Secrets(values(told))
+    }
+
+    /// Adds those of an environment.
+    pub fn add(&mut self, environment: &[(String, String)]) {
+        let variables = environment.iter();
+        self.0
+            .extend(values(variables.map(|(name, value)| (&**name, &**value))));
+        sort(&mut self.0);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts a mask over the secrets in a text that is told of the process: an argument, the name of a file.
+    pub fn mask_text(&self, text: &mut String) {
+        for secret in &self.0 {
+            if text.contains(secret) {
+                *text = text.replace(secret, &char::from(MASK).to_string().repeat(secret.len()));
+            }
+        }
+    }
+
+    pub fn mask_bytes(&self, bytes: &mut [u8]) {
+        for secret in &self.0 {
+            mask_each(bytes, secret.as_bytes());
+        }
+    }
+
+    /// The same in all texts that a snapshot has beside memory.
+    pub fn mask_facts(&self, facts: &mut SnapshotFacts) {
+        for variable in &mut facts.process.environment {
+            let is_known = |value: &String| is_secret(&variable.name, value);
+            if variable.value.as_ref().is_some_and(is_known) {
+                variable.value = None;
+            }
+        }
+        let process = &mut facts.process;
+        let cause = facts.cause.iter_mut();
+        let cause = cause.flat_map(|cause| cause.what.iter_mut().chain(&mut cause.evidence));
+        let threads = facts.threads.iter_mut();
+        let texts = std::iter::once(&mut process.name)
+            .chain(&mut process.command)
+            .chain(&mut process.executable)
+            .chain(&mut process.working_folder)
+            .chain(&mut process.control_groups)
+            .chain(process.open_files.iter_mut().map(|file| &mut file.target))
+            .chain(process.environment.iter_mut().flat_map(|it| &mut it.value))
+            .chain(threads.flat_map(|thread| &mut thread.name))
+            .chain(cause);
+        for text in texts {
+            self.mask_text(text);
+        }
+        self.mask_shared(&mut facts.shared);
+    }
+
+    pub fn mask_shared(&self, shared: &mut [SharedFacts]) {
+        for segment in shared {
+            self.mask_text(&mut segment.path);
+            if let Some(known) = &mut segment.segment {
+                self.mask_text(&mut known.name);
+                self.mask_text(&mut known.evidence);
+            }
         }
     }
 }
 
 /// Puts a mask over the secrets in the memory that was kept.
-pub fn mask(captured: &mut Captured, circumstances: &Circumstances) {
-    let secrets = values(circumstances);
+pub fn mask(captured: &mut Captured, secrets: &Secrets, circumstances: &Circumstances) {
     for range in captured.ranges() {
         captured.change(range.clone(), |bytes| {
-            for secret in &secrets {
-                mask_each(bytes, secret.as_bytes());
-            }
+            secrets.mask_bytes(bytes);
             if let Some(environment) = &circumstances.environment_at {
                 mask_variables(bytes, range.start, environment.start, environment.end);
             }
@@ -172,22 +252,21 @@ mod tests {
 
     #[test]
     fn the_password_of_an_address_is_looked_for_alone() {
-        let circumstances = Circumstances {
-            environment: vec![
-                ("DB".to_owned(), "pg://me:p%40ssword@db/x".to_owned()),
-                ("SHORT".to_owned(), "pg://me:abc@db/x".to_owned()),
-            ],
-            ..Circumstances::default()
-        };
+        let environment = [
+            ("DB".to_owned(), "pg://me:p%40ssword@db/x".to_owned()),
+            ("SHORT".to_owned(), "pg://me:abc@db/x".to_owned()),
+        ];
+        let mut secrets = Secrets::default();
+        secrets.add(&environment);
         let expected = [
             "pg://me:p%40ssword@db/x",
             "pg://me:abc@db/x",
             "p%40ssword",
             "p@ssword",
         ];
-        assert_eq!(values(&circumstances), expected);
+        assert_eq!(secrets.0, expected);
         let mut text = "--password p@ssword".to_owned();
-        mask_text(&mut text, &circumstances);
+        secrets.mask_text(&mut text);
         assert_eq!(text, "--password ********");
     }
 

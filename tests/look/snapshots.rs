@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::mutate::{Damaged, Random};
 use crate::support::{
-    Answer, Fixture, any_python, gdb, on_each_python, pmdb, pmdb_within, run, skip,
+    Answer, Fixture, any_python, gcore_of, gdb, on_each_python, pmdb, pmdb_within, run, skip,
 };
 use serde_json::Value;
 
@@ -527,4 +527,109 @@ fn assert_bundles_can_be_damaged(path: &Path) {
         bundle.cut(length);
         look(&format!("cut at {length}"));
     }
+}
+
+/// As the program has its own name, so it may have the name of any file in its frames.
+const NAMES_A_FILE: &str = "
+import signal
+def wait(name):
+    signal.pause()
+print('ready', flush=True)
+exec(compile('wait(__name__)', FILE, 'exec'))
+";
+
+fn report(file: &str, form: &str) -> String {
+    let answer = pmdb(["open", file, "--report", form]);
+    answer.succeeded().stdout.clone()
+}
+
+#[test]
+fn files_of_who_looks_are_in_no_snapshot_and_no_report() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let private = folder.path().join("private");
+    fs::write(&private, "of who looks\n").unwrap();
+    let environ = NAMES_A_FILE.replace("FILE", "'/proc/self/environ'");
+    let fixture = Fixture::python_text(python, &environ, &[]);
+    let path = take(folder.path(), fixture.pid(), &[]);
+    drop(fixture);
+    let told = pmdb(["open", path.to_str().unwrap(), "--report", "json"]).json();
+    let lines = told["processes"][0]["lines"].as_object().unwrap();
+    assert!(!lines.contains_key("/proc/self/environ"), "{told}");
+    // It was not there yet when the snapshot was taken.
+    let absent = NAMES_A_FILE.replace("FILE", &format!("{:?}", folder.path().join("later.py")));
+    let fixture = Fixture::python_text(python, &absent, &[]);
+    let path = take(folder.path(), fixture.pid(), &[]);
+    let name = format!("{:?}", private.display().to_string());
+    let named = Fixture::python_text(python, &NAMES_A_FILE.replace("FILE", &name), &[]);
+    let core = gcore_of(named.pid(), folder.path());
+    drop((fixture, named));
+    fs::write(folder.path().join("later.py"), "of who looks\n").unwrap();
+    let files = [Some(path), core];
+    for file in files.into_iter().flatten() {
+        for form in ["json", "html", "text"] {
+            let told = report(file.to_str().unwrap(), form);
+            assert!(told.contains("wait"), "{told}");
+            assert!(!told.contains("of who looks"), "{told}");
+        }
+    }
+}
+
+const TELLS_SECRETS: &str = "
+import os, signal, sys
+secret = os.environ['PMDB_TEST_TOKEN']
+# correct horse battery
+print('ready', flush=True)
+signal.pause()
+";
+
+#[test]
+fn secrets_are_told_in_no_other_place() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("tells.py");
+    fs::write(&script, TELLS_SECRETS).unwrap();
+    let mut command = python.command();
+    command
+        .arg(&script)
+        .env("PMDB_TEST_TOKEN", "correct horse battery");
+    command.env("PMDB_TEST_OPTIONS", "--token=correct horse battery");
+    let fixture = Fixture::start(command);
+    for more in [&[][..], &["--secrets"]] {
+        let path = take(folder.path(), fixture.pid(), more);
+        let file = path.to_str().unwrap();
+        for form in ["json", "html", "text"] {
+            let told = report(file, form);
+            assert!(told.contains("--token=*****"), "{told}");
+            assert!(!told.contains("correct horse"), "{told}");
+        }
+        let bytes = fs::read(&path).unwrap();
+        let is_there = memchr::memmem::find(&bytes, b"correct horse").is_some();
+        let listed = commands(&["open", file], &["ll"]).stdout;
+        assert!(listed.contains("os.environ"), "{listed}");
+        let expected = !more.is_empty();
+        assert_eq!(
+            (is_there, listed.contains("correct horse")),
+            (expected, expected)
+        );
+    }
+}
+
+#[test]
+fn reports_have_no_escapes_of_the_program() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = python.command();
+    command
+        .args(["-c", MUCH, "\x1b[31mred"])
+        .env("PMDB_\x1b[32m", "\x1b[33m");
+    let fixture = Fixture::start(command);
+    let path = take(folder.path(), fixture.pid(), &[]);
+    drop(fixture);
+    let told = report(path.to_str().unwrap(), "text");
+    assert!(
+        told.contains("\\x1b[31mred") && told.contains("PMDB_\\x1b[32m"),
+        "{told}"
+    );
+    assert!(!told.contains('\x1b'), "{told}");
 }

@@ -56,7 +56,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .iter()
         .filter(|process| process.presence != Presence::Both);
     let errors: Vec<String> = alone.filter_map(|process| process.error.clone()).collect();
-    if !errors.is_empty() {
+    let compared = found.processes.iter();
+    let compared = compared.filter(|process| process.presence == Presence::Both);
+    if compared.count() == 0 && !errors.is_empty() {
         return Err(Failure::Operation(errors));
     }
     let mut out = BufWriter::new(io::stdout().lock());
@@ -68,5 +70,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         write_diff(&mut out, &found, palette(arguments.color))?;
     }
     out.flush()?;
-    Ok(())
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Operation(errors)),
+    }
 }

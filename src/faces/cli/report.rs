@@ -75,7 +75,9 @@ fn write_text(out: &mut dyn Write, report: &DumpReport, palette: Palette) -> io:
         let taken = process.taken_ms.map(|taken| format!("{}: ", utc(taken)));
         let pid = process.report.pid.map(|pid| format!(" ({pid})"));
         let (taken, pid) = (taken.unwrap_or_default(), pid.unwrap_or_default());
-        writeln!(out, "{taken}{}{pid}: {failure}", process.report.name)?;
+        let name = printable::one_line(&process.report.name);
+        let failure = printable::one_line(failure);
+        writeln!(out, "{taken}{name}{pid}: {failure}")?;
     }
     writeln!(out)?;
     let stacks = Report::new(
@@ -90,7 +92,7 @@ fn write_text(out: &mut dyn Write, report: &DumpReport, palette: Palette) -> io:
         &stacks,
         Arrangement::Folded,
         palette,
-        &mut Sources::new(),
+        &mut Sources::to_pass_on(),
     )?;
     write_memory(out, report)?;
     for process in &report.processes {
@@ -115,11 +117,13 @@ fn write_memory(out: &mut dyn Write, report: &DumpReport) -> io::Result<()> {
         writeln!(
             out,
             "  {}: {}, of which {} are written and {} kept{}",
-            segment.path,
+            printable::one_line(&segment.path),
             quantity::bytes(segment.size),
             quantity::bytes(segment.there),
             quantity::bytes(segment.kept),
-            (segment.segment.as_ref()).map_or(String::new(), |it| format!("; {}", it.evidence))
+            (segment.segment.as_ref()).map_or(String::new(), |it| {
+                format!("; {}", printable::one_line(&it.evidence))
+            })
         )?;
     }
     Ok(())
@@ -133,15 +137,16 @@ fn write_circumstances(out: &mut dyn Write, process: &DumpedProcess) -> io::Resu
         out,
         "\nProcess {} ({}): {}",
         facts.pid,
-        facts.name,
-        facts.command.join(" ")
+        printable::one_line(&facts.name),
+        printable::one_line(&facts.command.join(" "))
     )?;
     if let Some(folder) = &facts.working_folder {
-        writeln!(out, "  in {folder}")?;
+        writeln!(out, "  in {}", printable::one_line(folder))?;
     }
     for variable in &facts.environment {
         let value = variable.value.as_deref().unwrap_or("(masked)");
-        writeln!(out, "  {}={}", variable.name, printable::one_line(value))?;
+        let name = printable::one_line(&variable.name);
+        writeln!(out, "  {name}={}", printable::one_line(value))?;
     }
     Ok(())
 }

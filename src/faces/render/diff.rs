@@ -30,7 +30,10 @@ fn write_process(out: &mut dyn Write, process: &ProcessDiff, palette: Palette) -
         .iter()
         .filter(|thread| thread.has_moved())
         .count();
+    let is_unread = process.error.is_some() && process.threads.is_empty();
     let how = match process.presence {
+        Presence::OnlyBefore if is_unread => "could not be read in the first".to_owned(),
+        Presence::OnlyAfter if is_unread => "could not be read in the second".to_owned(),
         Presence::OnlyBefore => "is only in the first".to_owned(),
         Presence::OnlyAfter => "is only in the second".to_owned(),
         Presence::Both => format!("{moved} of {} threads have moved", process.threads.len()),
@@ -41,6 +44,7 @@ fn write_process(out: &mut dyn Write, process: &ProcessDiff, palette: Palette) -
         palette.paint(Role::Heading, format!("{name}{pid}"))
     )?;
     if let Some(error) = &process.error {
+        let error = printable::one_line(error);
         writeln!(out, "  {}", palette.paint(Role::Problem, error))?;
     }
     for thread in &process.threads {

@@ -318,7 +318,10 @@ pub(super) fn breakpoint_request(
         Control::Log => {
             let text = rest.filter(|text| !text.is_empty());
             let why = "a log point needs a text to print, as in `log 95 loss is {loss}`";
-            (None, Some(text.ok_or_else(|| Trouble::Words(why.to_string()))?))
+            (
+                None,
+                Some(text.ok_or_else(|| Trouble::Words(why.to_string()))?),
+            )
         }
         _ => (rest, None),
     };

@@ -92,7 +92,10 @@ fn write_page(snapshot: &Path) -> io::Result<PathBuf> {
         .suffix(".part")
         .tempfile_in(folder)?;
     file.write_all(page.as_bytes())?;
-    file.persist(&path).map_err(|error| error.error)?;
+    file.persist_noclobber(&path).map_err(|error| {
+        let why = format!("{}: {}", path.display(), error.error);
+        io::Error::new(error.error.kind(), why)
+    })?;
     Ok(path)
 }
 

@@ -42,7 +42,7 @@ const FEWEST_KEPT: usize = 5_000;
 /// Of all indexes that are kept, in bytes.
 const MOST_KEPT: u64 = 512 << 20;
 /// The number goes up when what is written changes.
-const PREFIX: &str = "names-1-";
+const PREFIX: &str = "names-2-";
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Named {
@@ -60,7 +60,8 @@ fn hash_of(name: &[u8]) -> u64 {
 
 impl NameIndex {
     pub fn of(module: &Module<'_>) -> NameIndex {
-        let kept_as = kept_as(module);
+        // Names in a file that several share (dwz) are in it too, and its name does not tell which state of that file.
+        let kept_as = kept_as(module).filter(|_| module.supplementary().is_none());
         if let Some(entries) = kept_as.as_ref().and_then(|name| user_cache::map_any(name)) {
             return NameIndex {
                 entries: Entries::Kept(entries),

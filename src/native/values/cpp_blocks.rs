@@ -9,6 +9,8 @@ use crate::native::types::{Shape, Type};
 
 /// A block of a deque has so many bytes, or one element (`_GLIBCXX_DEQUE_BUF_SIZE` of `stl_deque.h`).
 const BLOCK: u64 = 512;
+/// Types that a variant may have: one has been seen with hundreds.
+pub(super) const MOST_ALTERNATIVES: u64 = 4096;
 /// What an empty variant has for an index: all bits of it.
 fn is_valueless(index: u64, size: u64) -> bool {
     index == u64::MAX >> (64 - 8 * size.clamp(1, 8))
@@ -64,7 +66,8 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 .memory
                 .pointer(nodes.0.plus(place / room * 8))
                 .map_err(|error| error.absence())?;
-            let at = Storage::Memory(block.plus(place % room * size));
+            let offset = (place % room).checked_mul(size).ok_or_else(lacks)?;
+            let at = Storage::Memory(block.plus(offset));
             self.write_within(Some(element), &at, depth, text)
         })
     }
@@ -86,6 +89,9 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             .find(kind, storage, "_M_u")
             .map(|(kind, at)| (at, kind))
             .ok_or_else(lacks)?;
+        if index > MOST_ALTERNATIVES {
+            return Err(garbage("index", index).into());
+        }
         for _ in 0..index {
             (inner, at_union) = self
                 .member_at(&inner, &at_union, "_M_rest")
@@ -132,8 +138,22 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
 fn handled(handler: &str) -> Option<&str> {
     let (_, rest) = handler.split_once("_Function_handler<")?;
     let (parameters, _) = rest.split_once(">::_M_invoke")?;
-    let (_, called) = parameters.split_once("), ")?;
-    Some(called.trim_end())
+    Some(parameters.get(end_of_first(parameters)? + 1..)?.trim())
+}
+
+/// Where the first of several template arguments ends: at a comma that is in no brackets. `void (int (*)(int, int), char), f()::{lambda()#1}`.
+fn end_of_first(arguments: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, byte) in arguments.bytes().enumerate() {
+        match byte {
+            b'(' | b'<' | b'[' | b'{' => depth += 1,
+            // Of `->` and `operator>` the depth would be wrong; none can be below 0.
+            b')' | b'>' | b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => return Some(at),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn lacks() -> Stop {

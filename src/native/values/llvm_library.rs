@@ -1,5 +1,6 @@
 //! Values of the C++ library of LLVM (libc++), told by their names and by those of their members, as versions 14 to 19 have them.
 
+use super::cpp_blocks::MOST_ALTERNATIVES;
 use super::cpp_library::successor;
 use super::storage::Storage;
 use super::strings::{MOST, garbage};
@@ -13,12 +14,16 @@ use crate::native::types::{Shape, Type};
 const LEFT: u64 = 0;
 const RIGHT: u64 = 8;
 const PARENT: u64 = 16;
+/// A string of at most so many bytes is in the object itself (`__min_cap` - 1).
+const LONGEST_SHORT: u64 = 22;
 /// A block of a deque has so many bytes, or elements where those are large (`__deque_block_size`).
 const BLOCK: u64 = 4096;
 const LARGE: u64 = 256;
 const LARGE_PER_BLOCK: u64 = 16;
 /// Bases inside bases that are looked through for an allocator.
 const DEEPEST_BASE: usize = 6;
+/// Types that are looked through for one: damaged ones may be inside each other. Those of a container are some dozens.
+const MOST_LOOKED_AT: usize = 4096;
 /// The same of a variant, for its index.
 const DEEPEST_VARIANT: usize = 32;
 
@@ -36,6 +41,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             depth,
         } = value;
         match name {
+            "basic_string" | "basic_string_view" if !self.has_bytes(kind) => return Ok(false),
             "basic_string" => self.write_llvm_string(value, text)?,
             "basic_string_view" => {
                 let either = |one, other| {
@@ -119,6 +125,12 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         Ok(true)
     }
 
+    /// Whether the characters of a string are bytes: those of `wstring` and `u16string` are not.
+    fn has_bytes(&self, kind: &Type<'s, 'a>) -> bool {
+        let character = kind.parameter("_CharT", self.module);
+        character.is_none_or(|character| self.size_at(character) == Some(1))
+    }
+
     /// A pointer, and the type of what it points to.
     fn typed_pointer(
         &self,
@@ -147,6 +159,9 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         let (short, at_short) = self.find(kind, storage, "__s").ok_or_else(lacks)?;
         let first = at_short.unsigned(self.memory, 1)? as u64;
         if first & 1 == 0 {
+            if first >> 1 > LONGEST_SHORT {
+                return Err(garbage("length", first >> 1).into());
+            }
             let (_, at) = self
                 .member_at(&short, &at_short, "__data_")
                 .ok_or_else(lacks)?;
@@ -160,10 +175,15 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
 
     /// What a container allocates: its nodes. No member is of that type, so it is taken from the allocator, which is a base.
     fn node(&self, kind: &Type<'s, 'a>) -> Option<Type<'s, 'a>> {
+        let mut looked_at = 0;
         let mut level = vec![Type::read(kind.at, self.module)?];
         for _ in 0..DEEPEST_BASE {
             let mut next = Vec::new();
             for kind in level {
+                looked_at += 1;
+                if looked_at > MOST_LOOKED_AT || self.memory.spent().is_some() {
+                    return None;
+                }
                 let name = kind.own_name(self.module).unwrap_or_default();
                 if name.starts_with("allocator<")
                     && let Some(node) = kind.parameter("_Tp", self.module)
@@ -280,7 +300,8 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             let place = start + index;
             let block = self.memory.pointer(blocks.plus(place / room * 8));
             let block = block.map_err(|error| error.absence())?;
-            let at = Storage::Memory(block.plus(place % room * size));
+            let offset = (place % room).checked_mul(size).ok_or_else(lacks)?;
+            let at = Storage::Memory(block.plus(offset));
             self.write_within(Some(element), &at, depth, text)
         })
     }
@@ -314,6 +335,9 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             return Ok(text.push("valueless")?);
         }
         let (mut kind, mut at) = self.find(kind, storage, "__data").ok_or_else(lacks)?;
+        if index > MOST_ALTERNATIVES {
+            return Err(garbage("index", index).into());
+        }
         for _ in 0..index {
             let rest = self.member_at(&kind, &at, "__tail");
             (kind, at) = rest.ok_or_else(|| garbage("index", index))?;

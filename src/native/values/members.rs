@@ -6,6 +6,8 @@ use crate::native::types::{Shape, Type};
 
 /// Structures inside structures that are looked through for a member.
 const DEEPEST_MEMBER: usize = 8;
+/// Structures that are looked through for one: damaged ones may be inside each other. Those of a library have some dozens.
+const MOST_LOOKED_AT: usize = 4096;
 
 /// A member somewhere in a structure: its type, and where it is.
 pub(super) type Found<'s, 'a> = (Type<'s, 'a>, Storage);
@@ -44,6 +46,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         name: &str,
         suits: impl Fn(&Type<'s, 'a>) -> bool,
     ) -> Option<Found<'s, 'a>> {
+        let mut looked_at = 0;
         let mut level = vec![(kind.members().to_vec(), storage.clone())];
         for _ in 0..DEEPEST_MEMBER {
             let mut next = Vec::new();
@@ -56,7 +59,13 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                     if member.name.as_deref() == Some(name) && suits(&kind) {
                         return Some((kind, at));
                     }
-                    next.push((kind.members().to_vec(), at));
+                    looked_at += 1;
+                    if looked_at > MOST_LOOKED_AT || self.memory.spent().is_some() {
+                        return None;
+                    }
+                    if !kind.members().is_empty() {
+                        next.push((kind.members().to_vec(), at));
+                    }
                 }
             }
             level = next;

@@ -92,6 +92,15 @@ impl Format {
     }
 }
 
+/// The first bytes of what is compressed, in memory, as far as they can be read.
+pub(super) fn beginning(file: File, format: Format, most: u64) -> Option<Vec<u8>> {
+    let decoder = format.decoder(file).ok()?.ok()?;
+    let mut bytes = Vec::new();
+    // What was read up to an error is there.
+    let _ = decoder.take(most).read_to_end(&mut bytes);
+    Some(bytes)
+}
+
 /// Decompresses a core as far as it goes, or to `most` bytes. What is no core is refused after its first bytes.
 pub(super) fn decompress(
     path: &Path,

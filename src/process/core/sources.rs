@@ -4,16 +4,16 @@
 //! (0: not known), and its length, of 64 bits each; then the path and the bytes. A snapshot of one process has them in a note, a bundle
 //! in a member; what a process has otherwise than the bundle is in its note.
 
-use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::compressed::{Format, beginning};
 use super::field;
 use super::headers::Headers;
 use super::notes::Notes;
 use super::{bundle, open};
-use crate::process::mapped::map_part;
+use crate::process::mapped::{map, map_part};
 
 /// The member of a bundle that has those of all its processes.
 pub const SOURCES_MEMBER: &str = "sources.zst";
@@ -21,6 +21,10 @@ pub const SOURCES_MEMBER: &str = "sources.zst";
 /// Bytes: what is unpacked at most, and what a packed one may have.
 const LONGEST: u64 = 256 << 20;
 const LONGEST_PACKED: usize = 64 << 20;
+/// Files that one has.
+const MOST_FILES: usize = 65_536;
+/// Bytes of a compressed snapshot, from its beginning, among which its notes are looked for.
+const BEGINNING: u64 = 96 << 20;
 /// As `zstd -3`: sources get a fifth of their length, at hundreds of MiB a second.
 const LEVEL: i32 = 3;
 
@@ -53,17 +57,19 @@ pub fn pack<'s>(sources: impl IntoIterator<Item = &'s KeptSource>) -> Vec<u8> {
     zstd::encode_all(&text[..], LEVEL).unwrap_or_default()
 }
 
-/// As far as it makes sense.
-fn unpack(packed: &[u8]) -> Vec<KeptSource> {
+/// As far as it makes sense, and `most` bytes of it.
+fn unpack(packed: &[u8], most: u64) -> Vec<KeptSource> {
     let mut text = Vec::new();
     let Ok(decoder) = zstd::Decoder::new(packed) else {
         return Vec::new();
     };
     // What was unpacked up to an error is there.
-    let _ = decoder.take(LONGEST).read_to_end(&mut text);
+    let _ = decoder.take(most.min(LONGEST)).read_to_end(&mut text);
     let mut sources = Vec::new();
     let mut rest = &text[..];
-    while let Some((source, length)) = first(rest) {
+    while sources.len() < MOST_FILES
+        && let Some((source, length)) = first(rest)
+    {
         sources.push(source);
         rest = &rest[length..];
     }
@@ -87,36 +93,60 @@ fn first(text: &[u8]) -> Option<(KeptSource, usize)> {
     Some((source, end))
 }
 
-/// Those that are in a snapshot, or in the bundle that it is a part of. The first of a path is the one that the process had.
-pub fn kept_sources(path: &Path) -> Vec<KeptSource> {
-    let (own, common) = match bundle::find(path) {
-        Some((file, bundle, member)) => {
-            let own = note_in(&file, member.offset, member.length);
-            let common = bundle::find(&bundle.join(SOURCES_MEMBER));
-            let common = common.and_then(|(file, _, member)| {
-                let length = usize::try_from(member.length).ok()?.min(LONGEST_PACKED);
-                let mut packed = vec![0; length];
-                file.read_exact_at(&mut packed, member.offset).ok()?;
-                Some(packed)
-            });
-            (own, common)
-        }
-        None => {
-            let length = path.metadata().map_or(0, |metadata| metadata.len());
-            let own = open::plain_file(path).and_then(|file| note_in(&file, 0, length));
-            (own, None)
-        }
-    };
-    let packed = own.into_iter().chain(common);
-    packed.flat_map(|packed| unpack(&packed)).collect()
+/// What a dump has of sources.
+#[derive(Debug, Default)]
+pub struct SourcesOfDump {
+    /// Whether pmdb has made it. No other has any.
+    pub is_snapshot: bool,
+    /// Those that the process had otherwise than the others of its bundle, or all.
+    pub own: Vec<KeptSource>,
+    /// The bundle that it is a part of, whose are its too.
+    pub bundle: Option<PathBuf>,
 }
 
-fn note_in(file: &File, offset: u64, length: u64) -> Option<Vec<u8>> {
-    let core = map_part(file, offset, length).ok()?;
-    let headers = Headers::parse(&core).ok()?;
-    let notes = Notes::parse(&core, &headers.notes);
-    let note = core.get(notes.own_sources)?;
-    Some(note[..note.len().min(LONGEST_PACKED)].to_vec())
+/// `most`: bytes that are unpacked at most.
+pub fn sources_of_dump(path: &Path, most: u64) -> SourcesOfDump {
+    let Some((file, bundle, member)) = bundle::find(path) else {
+        return in_file(path, most).unwrap_or_default();
+    };
+    let core = map_part(&file, member.offset, member.length).ok();
+    SourcesOfDump {
+        bundle: Some(bundle),
+        ..core.map_or_else(SourcesOfDump::default, |core| in_core(&core, most))
+    }
+}
+
+/// Those that the processes of a bundle have in common.
+pub fn sources_of_bundle(bundle: &Path, most: u64) -> Vec<KeptSource> {
+    let packed = bundle::find(&bundle.join(SOURCES_MEMBER)).and_then(|(file, _, member)| {
+        let core = map_part(&file, member.offset, member.length).ok()?;
+        Some(unpack(&core[..core.len().min(LONGEST_PACKED)], most))
+    });
+    packed.unwrap_or_default()
+}
+
+fn in_file(path: &Path, most: u64) -> Option<SourcesOfDump> {
+    let file = open::plain_file(path)?;
+    let mut start = [0; 8];
+    let count = file.read_at(&mut start, 0).ok()?;
+    Some(match Format::recognise(&start[..count]) {
+        // The notes are before the memory. To decompress all of it once more would take as long as opening it did.
+        Some(format) => in_core(&beginning(file, format, BEGINNING)?, most),
+        None => in_core(&map(&file, None).ok()?, most),
+    })
+}
+
+fn in_core(core: &[u8], most: u64) -> SourcesOfDump {
+    let Ok(headers) = Headers::parse(core) else {
+        return SourcesOfDump::default();
+    };
+    let notes = Notes::parse(core, &headers.notes);
+    let note = core.get(notes.own_sources).unwrap_or_default();
+    SourcesOfDump {
+        is_snapshot: !notes.own_facts.is_empty(),
+        own: unpack(&note[..note.len().min(LONGEST_PACKED)], most),
+        bundle: None,
+    }
 }
 
 #[cfg(test)]
@@ -135,12 +165,12 @@ mod tests {
             source("b.py", None, b""),
         ];
         let packed = pack(&sources);
-        assert_eq!(unpack(&packed), sources);
-        assert!(unpack(&packed[..packed.len() / 2]).len() < 2);
-        assert!(unpack(b"garbage").is_empty());
+        assert_eq!(unpack(&packed, LONGEST), sources);
+        assert!(unpack(&packed[..packed.len() / 2], LONGEST).len() < 2);
+        assert!(unpack(b"garbage", LONGEST).is_empty());
         assert!(pack(&[]).is_empty());
         let mut hostile = Vec::new();
         hostile.extend([u64::MAX; 3].into_iter().flat_map(u64::to_le_bytes));
-        assert!(unpack(&zstd::encode_all(&hostile[..], 1).unwrap()).is_empty());
+        assert!(unpack(&zstd::encode_all(&hostile[..], 1).unwrap(), LONGEST).is_empty());
     }
 }

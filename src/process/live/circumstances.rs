@@ -58,7 +58,7 @@ impl Circumstances {
             gid: first("Gid"),
             process_group: number(getpgid(Some(raw))),
             session: number(getsid(Some(raw))),
-            environment: variables(&read("environ", LONGEST_ARGUMENTS)),
+            environment: environment(pid),
             environment_at: place
                 .ok()
                 .filter(|(start, end)| 0 < *start && start < end)
@@ -68,6 +68,12 @@ impl Circumstances {
             control_groups: lines(&read("cgroup", LONGEST)),
         }
     }
+}
+
+/// Names and values, as they were when it was started; nothing if they may not be read.
+pub fn environment(pid: Pid) -> Vec<(String, String)> {
+    let text = proc_file::read(format!("/proc/{pid}/environ"), LONGEST_ARGUMENTS);
+    variables(&text.unwrap_or_default())
 }
 
 fn lines(text: &[u8]) -> Vec<String> {

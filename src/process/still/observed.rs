@@ -42,13 +42,13 @@ impl<'p> Observed<'p> {
         }
     }
 
-    /// Whether the byte at an address is blank, and up to where that is so.
-    fn blank_until(&self, address: Addr) -> (bool, Addr) {
+    /// Whether the byte at an address is blank, and for how many bytes that is so: at least one.
+    fn blank_for(&self, address: Addr) -> (bool, u64) {
         let after = self.blank.partition_point(|range| range.end <= address);
         match self.blank.get(after) {
-            Some(range) if range.start <= address => (true, range.end),
-            Some(range) => (false, range.start),
-            None => (false, Addr(u64::MAX)),
+            Some(range) if range.start <= address => (true, range.end.0 - address.0),
+            Some(range) => (false, range.start.0 - address.0),
+            None => (false, u64::MAX),
         }
     }
 
@@ -86,8 +86,8 @@ impl ReadMemory for Observed<'_> {
     fn read(&self, address: Addr, buffer: &mut [u8]) -> Result<(), ReadError> {
         let (mut at, mut rest) = (address, buffer);
         while !rest.is_empty() {
-            let (is_blank, until) = self.blank_until(at);
-            let room = usize::try_from(until.0.saturating_sub(at.0)).unwrap_or(usize::MAX);
+            let (is_blank, length) = self.blank_for(at);
+            let room = usize::try_from(length).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at_mut(rest.len().min(room));
             match is_blank {
                 true => now.fill(0),
@@ -165,5 +165,25 @@ impl Process for Observed<'_> {
     fn registers(&self, tid: Tid) -> Option<Registers> {
         self.note(|wanted| wanted.stacks = true);
         self.process.registers(tid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Pid;
+    use crate::process::live::LiveProcess;
+
+    #[test]
+    fn reading_ends_where_addresses_do() {
+        let process = LiveProcess::open(Pid(std::process::id())).unwrap();
+        let mut observed = Observed::new(&process, Grain::Page);
+        assert!(observed.read(Addr(u64::MAX), &mut [0]).is_err());
+        assert!(observed.read(Addr(u64::MAX - 7), &mut [0; 8]).is_err());
+        observed.blank = [Addr(4096)..Addr(8192)].into();
+        assert!(observed.read(Addr(u64::MAX), &mut [0; 8]).is_err());
+        let mut bytes = [1; 16];
+        observed.read(Addr(8176), &mut bytes).unwrap();
+        assert_eq!(bytes, [0; 16]);
     }
 }

@@ -1,7 +1,5 @@
 //! The agent's code as interpreters of earlier commands have compiled it: one file for each, in the user's cache.
 
-use std::io::Read;
-
 use super::compiled::Interpreter;
 use crate::process::user_cache;
 
@@ -9,12 +7,15 @@ use crate::process::user_cache;
 const MOST: u64 = 8 << 20;
 
 /// The file begins with the sum of what it was compiled from and by, and that of the code behind.
-struct Head([u8; 32]);
+struct Head([u8; HEAD]);
+
+/// Bytes.
+const HEAD: usize = 32;
 
 impl Head {
     fn of(interpreter: &Interpreter, code: &[u8]) -> Head {
         let from = format!("{interpreter:?}");
-        let mut head = [0; 32];
+        let mut head = [0; HEAD];
         head[..16].copy_from_slice(&md5::compute(from).0);
         head[16..].copy_from_slice(&md5::compute(code).0);
         Head(head)
@@ -28,15 +29,9 @@ fn file_name(interpreter: &Interpreter) -> String {
 
 /// Code of the same source, by the same interpreter, that nobody but this user can have written.
 pub(super) fn read(interpreter: &Interpreter) -> Option<Vec<u8>> {
-    let mut file = user_cache::open(&file_name(interpreter))?;
-    if file.metadata().ok()?.len() > MOST {
-        return None;
-    }
-    let mut head = [0; 32];
-    file.read_exact(&mut head).ok()?;
-    let mut code = Vec::new();
-    file.read_to_end(&mut code).ok()?;
-    (Head::of(interpreter, &code).0 == head).then_some(code)
+    let mut head = user_cache::read(&file_name(interpreter), MOST)?;
+    let code = (head.len() >= HEAD).then(|| head.split_off(HEAD))?;
+    (Head::of(interpreter, &code).0 == *head).then_some(code)
 }
 
 /// If it cannot be kept, the next command compiles it again.

@@ -81,7 +81,9 @@ fn write_exception(
         }
         _ => (None, ""),
     };
-    if let Some(earlier) = earlier {
+    if let Some(earlier) = earlier
+        && *room > 0
+    {
         write_exception(page, process, earlier, room);
         let _ = write!(page, "<p class=\"tie\">{tie}</p>");
     }

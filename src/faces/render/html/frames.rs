@@ -1,5 +1,6 @@
 //! Stacks: each frame with the lines around it and its variables, which unfold. Equal stacks of several threads are there once.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::{escaped, name};
@@ -12,21 +13,18 @@ const MOST_OLDEST: usize = 20;
 /// The stacks of the processes in which nothing went wrong.
 pub(super) fn write_others(page: &mut String, report: &DumpReport) {
     let mut stacks: Vec<Vec<(&DumpedProcess, &Thread)>> = Vec::new();
+    let mut places: HashMap<Vec<Line<'_>>, usize> = HashMap::new();
     for process in report
         .processes
         .iter()
         .filter(|process| process.failure.is_none())
     {
         for thread in &process.report.threads {
-            let known = stacks.iter_mut().find(|stack| {
-                stack
-                    .first()
-                    .is_some_and(|(_, other)| is_same(&other.frames, &thread.frames))
+            let place = *places.entry(lines_of(&thread.frames)).or_insert_with(|| {
+                stacks.push(Vec::new());
+                stacks.len() - 1
             });
-            match known {
-                Some(stack) => stack.push((process, thread)),
-                None => stacks.push(vec![(process, thread)]),
-            }
+            stacks[place].push((process, thread));
         }
     }
     stacks.sort_by_key(|stack| std::cmp::Reverse(stack.len()));
@@ -83,10 +81,15 @@ fn who(process: &DumpedProcess, thread: &Thread) -> String {
     }
 }
 
-/// The same lines of the same functions.
-fn is_same(one: &[Frame], other: &[Frame]) -> bool {
-    let place = |frame: &Frame| (frame.function.clone(), frame.file.clone(), frame.line);
-    one.len() == other.len() && one.iter().map(place).eq(other.iter().map(place))
+/// Function, file, and line.
+type Line<'r> = (&'r str, Option<&'r str>, Option<u32>);
+
+/// What stacks have in common that are there once.
+fn lines_of(frames: &[Frame]) -> Vec<Line<'_>> {
+    let frames = frames.iter();
+    frames
+        .map(|frame| (&*frame.function, frame.file.as_deref(), frame.line))
+        .collect()
 }
 
 pub(super) fn write_thread(

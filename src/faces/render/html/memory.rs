@@ -14,9 +14,11 @@ pub(super) fn write_memory(page: &mut String, report: &DumpReport) {
         let Some(facts) = &process.facts else {
             continue;
         };
-        for segment in &facts.shared {
+        // The outlines are in the order of the facts. A path may be that of several: `/dev/zero (deleted)`.
+        let outlines = process.segments.iter().map(Some);
+        let outlines = outlines.chain(std::iter::repeat(None));
+        for (segment, outline) in facts.shared.iter().zip(outlines) {
             if known.insert((segment.device, segment.inode)) {
-                let outline = process.segments.iter().find(|it| it.path == segment.path);
                 rows += &row(segment, outline);
             }
         }
