@@ -34,7 +34,7 @@ fn files(caches: &Path) -> Vec<PathBuf> {
 
 fn forge(file: &Path) {
     let bytes = read(file).expect("it is ours");
-    let (head, code) = bytes.split_at(32);
+    let (head, code, length) = parts(&bytes);
     let at = code
         .windows(SAID.len())
         .position(|part| part == SAID.as_bytes());
@@ -42,7 +42,14 @@ fn forge(file: &Path) {
     let mut code = code.to_vec();
     code[at..at + FORGED.len()].copy_from_slice(FORGED.as_bytes());
     let sum = md5::compute(&code).0;
-    write(file, [&head[..16], &sum, &code].concat()).expect("it is ours");
+    write(file, [&head[..16], &sum, &code, length].concat()).expect("it is ours");
+}
+
+/// Two sums, the code, and behind it the length of both.
+fn parts(bytes: &[u8]) -> (&[u8], &[u8], &[u8]) {
+    let (rest, length) = bytes.split_at(bytes.len() - 8);
+    let (head, code) = rest.split_at(32);
+    (head, code, length)
 }
 
 #[test]
@@ -68,7 +75,7 @@ fn it_is_kept_at_once_and_used_if_nobody_else_can_have_written_it() {
     // Whole, and nobody else's. No two processes write the same bytes.
     let is_genuine = || {
         let bytes = read(file).expect("it is ours");
-        let (head, code) = bytes.split_at(32);
+        let (head, code, _) = parts(&bytes);
         let is_forged = code
             .windows(FORGED.len())
             .any(|part| part == FORGED.as_bytes());

@@ -159,8 +159,11 @@ fn what_was_decompressed_and_indexed_is_kept_for_later_commands() {
 
     // Nobody else can have written what is taken for ours.
     let spoil = |path: &Path, mode| {
-        let length = std::fs::metadata(path).expect("it is there").len() as usize;
-        std::fs::write(path, vec![0; length]).expect("it can be written");
+        // Behind what is kept is its length.
+        let length = std::fs::metadata(path).expect("it is there").len() - 8;
+        let zeros = vec![0; length as usize];
+        std::fs::write(path, [&zeros[..], &length.to_le_bytes()].concat())
+            .expect("it can be written");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(path, mode).expect("it can be set");
     };

@@ -29,6 +29,8 @@ mod message {
     pub const BYTE: u64 = 72;
     pub const CONTROL: u64 = 80;
     pub const CONTROL_LENGTH: u64 = 24;
+    /// What `cmsg_len` is with one descriptor (unix(7)): a header and an `int`.
+    pub const CONTROL_FILLED: u64 = 20;
     /// The descriptor, behind length, level and type.
     pub const DESCRIPTOR: usize = CONTROL as usize + 16;
     pub const LENGTH: usize = 112;
@@ -125,6 +127,11 @@ impl Hold {
         }
         if let Some(errno) = error(results.first()) {
             return Ok(Err(errno));
+        }
+        // Where the process can take no descriptor more, the byte comes without one, and zero is one of its own.
+        let control = &received[message::CONTROL as usize..][..size_of::<u64>()];
+        if number(control) != message::CONTROL_FILLED {
+            return Ok(Err(Errno::EMFILE));
         }
         let number = number(&received[message::DESCRIPTOR..][..size_of::<u32>()]);
         let asked = self.system_calls(&[call(
