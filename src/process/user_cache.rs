@@ -85,12 +85,21 @@ pub fn read(name: &str, most: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Puts a file there in one step, in the place of one of that name. If that fails, there is none.
-pub fn write(name: &str, pieces: &[&[u8]]) {
-    let _ = try_to_write(name, pieces);
+/// How its reader knows that the bytes of a file are those that were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// By a sum of its own, which it computes again.
+    BySum,
+    /// By their length alone: so they are on the disk before the name is, which outlives a power cut.
+    ByLength,
 }
 
-fn try_to_write(name: &str, pieces: &[&[u8]]) -> Option<()> {
+/// Puts a file there in one step, in the place of one of that name. If that fails, there is none.
+pub fn write(name: &str, pieces: &[&[u8]], known: Known) {
+    let _ = try_to_write(name, pieces, known);
+}
+
+fn try_to_write(name: &str, pieces: &[&[u8]], known: Known) -> Option<()> {
     static WRITTEN: AtomicU32 = AtomicU32::new(0);
     let folder = folder()?;
     let mut builder = DirBuilder::new();
@@ -106,8 +115,7 @@ fn try_to_write(name: &str, pieces: &[&[u8]]) -> Option<()> {
     let length: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
     let is_whole = pieces.iter().all(|piece| file.write_all(piece).is_ok())
         && file.write_all(&length.to_le_bytes()).is_ok()
-        // Else a name may outlive a power cut that the bytes behind it do not.
-        && file.sync_data().is_ok()
+        && (known == Known::BySum || file.sync_data().is_ok())
         && fs::rename(&unfinished, folder.join(name)).is_ok();
     if !is_whole {
         let _ = fs::remove_file(unfinished);

@@ -12,7 +12,7 @@ use super::module::Module;
 use super::parallel::for_each;
 use super::sections::Slice;
 use super::unit::{EntryRef, UnitIn};
-use crate::process::user_cache;
+use crate::process::user_cache::{self, Known};
 
 /// More are not kept: 24 bytes for each.
 const MOST_NAMES: usize = 1 << 24;
@@ -78,7 +78,7 @@ impl NameIndex {
         entries.sort_unstable();
         if let Some(name) = kept_as.filter(|_| entries.len() >= FEWEST_KEPT && !module.is_split()) {
             let records: Vec<[u8; RECORD]> = entries.iter().map(Named::record).collect();
-            user_cache::write(&name, &[records.as_flattened()]);
+            user_cache::write(&name, &[records.as_flattened()], Known::ByLength);
             user_cache::remove_oldest(PREFIX, MOST_KEPT);
         }
         NameIndex {

@@ -4,7 +4,7 @@
 use memmap2::Mmap;
 
 use crate::process::elf::{Elf, FileIdentity};
-use crate::process::user_cache;
+use crate::process::user_cache::{self, Known};
 
 /// Shorter ones are as quickly decompressed as opened. Bytes.
 const SHORTEST: u64 = 32 << 10;
@@ -50,6 +50,6 @@ pub(super) fn read(key: &Key) -> Option<Mmap> {
 }
 
 pub(super) fn write(key: &Key, bytes: &[u8]) {
-    user_cache::write(&key.name, &[bytes]);
+    user_cache::write(&key.name, &[bytes], Known::ByLength);
     user_cache::remove_oldest(PREFIX, MOST);
 }

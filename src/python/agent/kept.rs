@@ -1,7 +1,7 @@
 //! The agent's code as interpreters of earlier commands have compiled it: one file for each, in the user's cache.
 
 use super::compiled::Interpreter;
-use crate::process::user_cache;
+use crate::process::user_cache::{self, Known};
 
 /// Bytes. It is some 300 KiB.
 const MOST: u64 = 8 << 20;
@@ -37,5 +37,5 @@ pub(super) fn read(interpreter: &Interpreter) -> Option<Vec<u8>> {
 /// If it cannot be kept, the next command compiles it again.
 pub(super) fn write(interpreter: &Interpreter, code: &[u8]) {
     let head = Head::of(interpreter, code);
-    user_cache::write(&file_name(interpreter), &[&head.0, code]);
+    user_cache::write(&file_name(interpreter), &[&head.0, code], Known::BySum);
 }
