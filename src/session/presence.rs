@@ -10,7 +10,7 @@ use crate::model::Pid;
 
 /// How long pmdb waits for a guardian to be out of a process.
 const LONGEST_VISIT: Duration = Duration::from_secs(5);
-/// How long for another pmdb that is on its way in: it may be slow, but takes no longer (`held.rs`).
+/// How long for another pmdb that is on its way in: it may be slow, but takes no longer (`held/beginning.rs`).
 const LONGEST_PASSAGE: Duration = Duration::from_secs(20);
 /// How often it is looked.
 const GLANCE: Duration = Duration::from_millis(5);

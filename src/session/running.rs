@@ -7,32 +7,26 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 
-use super::api::{Event, Resume, Stop, StoppedProcess, Summary};
+use super::api::{Event, Resume, Stop, StoppedProcess};
 use super::breakpoints::Breakpoints;
 use super::error::SessionError;
 use super::failing::Aside;
 use super::failures::Failures;
-use super::guardian;
-use super::held::Held;
 use super::inferior::Inferior;
-use super::launched::describe;
 use super::listing::Library;
 use super::look::{Session, SessionOptions};
 use super::selection::{Selection, StopKind};
-use super::stack::Target;
 use super::summons::Summons;
-use super::tree::{Departure, Happening, Tree};
+use super::tree::{Happening, Tree};
 use crate::model::Pid;
 use crate::process::trace::{End, Program};
-use crate::python::agent::{self, Channel, Injection, Message};
+use crate::python::agent::{Channel, Injection};
 use crate::python::locate::Locator;
 
 /// How long one `Wait` waits at most.
 const GLANCE: Duration = Duration::from_millis(100);
 /// How often the agents are listened to.
 pub(super) const BETWEEN_ROUNDS: Duration = Duration::from_millis(4);
-/// For how long the ends of other processes are waited for when the command has ended.
-const LONGEST_AFTER_END: Duration = Duration::from_millis(100);
 /// How long a step may take before processes are shown that have stopped meanwhile: it may wait for one of them.
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 /// How long the processes of a command may take to end when they are asked to.
@@ -61,13 +55,13 @@ pub(super) struct Running {
     /// The process that makes a step, if one does, and how long others wait for that.
     pub(super) stepping: Option<(Pid, Instant)>,
     /// How the command itself has ended.
-    end: Option<End>,
+    pub(super) end: Option<End>,
     /// Nothing more will be heard of the processes.
-    is_lost: bool,
+    pub(super) is_lost: bool,
     /// How many processes have ended.
-    ended: usize,
+    pub(super) ended: usize,
     /// It was said that job control has stopped all of them.
-    is_suspended: bool,
+    pub(super) is_suspended: bool,
     pub(super) failures: Failures,
     /// Which processes stop by themselves, and for what.
     pub(super) selection: Selection,
@@ -106,85 +100,10 @@ impl Session {
             under_way: Vec::new(),
         })
     }
-
-    /// Follows the processes of a family that runs already: from now on each of them, and each that they make, stops where something goes wrong in it.
-    pub(super) fn join(&mut self) -> Result<(), SessionError> {
-        if self.running.is_some() || !self.is_family {
-            return Ok(());
-        }
-        let selection = Selection::default();
-        let living = self.inferiors.iter().filter(|one| !one.ended);
-        let living: Vec<Pid> = living.filter_map(|one| one.report.pid).collect();
-        let (tree, refused) = Tree::join(&living, &selection)?;
-        let is_followed = |pid: Pid| !refused.iter().any(|(other, _)| *other == pid);
-        let locator = Locator::default();
-        for pid in tree.processes() {
-            let is_known = |one: &Inferior| one.report.pid == Some(pid) && !one.ended;
-            if !self.inferiors.iter().any(is_known)
-                && let Ok(inferior) = Inferior::open(&Target::Live(pid), &locator)
-            {
-                self.inferiors.push(inferior);
-            }
-        }
-        for inferior in &mut self.inferiors {
-            if let Some(pid) = inferior.report.pid.filter(|&pid| is_followed(pid)) {
-                inferior.be_followed(&tree.custody(), selection.wanted());
-                if let Some(held) = &inferior.held {
-                    tree.note_agent(pid, held.heritage());
-                }
-            }
-        }
-        let refused = refused.into_iter().map(|(pid, why)| {
-            let why = why.to_string();
-            Event::Unaccompanied { pid, why }
-        });
-        self.events.extend(refused);
-        self.running = Some(Running::of(tree, selection));
-        self.accompany_all();
-        Ok(())
-    }
-
-    /// Brings agents into those that have none, which go on at once.
-    fn accompany_all(&mut self) {
-        let focused = self.focus;
-        for index in 0..self.inferiors.len() {
-            let is_meant = |one: &Inferior| {
-                !one.ended && !one.stands_still() && one.held.is_none() && one.located().is_ok()
-            };
-            if self.interrupted.load(Ordering::Relaxed) {
-                break;
-            }
-            if !self.inferiors.get(index).is_some_and(is_meant) {
-                continue;
-            }
-            self.focus = index;
-            let held = self.hold_focused();
-            let Some(inferior) = self.inferiors.get_mut(index) else {
-                continue;
-            };
-            // What it stops for is its request alone.
-            let going_on = held.and_then(|_| match inferior.stands_still() {
-                true => inferior.resume(Resume::Continue),
-                false => Ok(()),
-            });
-            if let (Err(why), Some(pid)) = (going_on, inferior.report.pid) {
-                let why = why.to_string();
-                self.events.push(Event::Unaccompanied { pid, why });
-            }
-        }
-        self.focus = focused;
-    }
-
-    /// Whether it follows processes that have run before pmdb came.
-    pub fn has_joined(&self) -> bool {
-        self.running
-            .as_ref()
-            .is_some_and(|it| it.tree.root.is_none())
-    }
 }
 
 impl Running {
-    fn of(tree: Tree, selection: Selection) -> Running {
+    pub(super) fn of(tree: Tree, selection: Selection) -> Running {
         Running {
             tree,
             locator: Locator::default(),
@@ -356,239 +275,6 @@ impl Session {
         false
     }
 
-    pub(super) fn take_happenings(&mut self) -> Result<(), SessionError> {
-        let mut patience = BETWEEN_ROUNDS;
-        // The end of the command is the last thing that is told: whoever kills it may have killed all of its processes.
-        let mut end_of_command = None;
-        while let Some(running) = &mut self.running {
-            let happening = match running.tree.next(patience) {
-                Ok(Some(happening)) => happening,
-                Ok(None) => break,
-                Err(error) => {
-                    running.is_lost = true;
-                    return Err(error);
-                }
-            };
-            let heard_for = end_of_command
-                .as_ref()
-                .map(|(_, since): &(_, Instant)| since.elapsed());
-            if heard_for.is_none_or(|heard_for| heard_for > LONGEST_AFTER_END) {
-                patience = Duration::ZERO;
-            }
-            match happening {
-                Happening::Arrived {
-                    pid,
-                    parent,
-                    injection,
-                    channel,
-                } => {
-                    guardian::look_after(injection.foothold());
-                    let summons = running.summons.remove(&pid);
-                    if summons.is_none() {
-                        // If it was one before, it has executed another program.
-                        self.forget(pid);
-                    }
-                    let quiet = Quiet {
-                        pid,
-                        injection: match summons {
-                            Some(summons) => summons.injection.with_pipes_of(&injection),
-                            None => injection,
-                        },
-                        channel,
-                        breakpoints: self.breakpoints_of_new(parent),
-                    };
-                    if let Some(running) = &mut self.running {
-                        // One that has closed the pipes of the one before has made others.
-                        running.quiet.retain(|one| one.pid != pid);
-                        running.quiet.push(quiet);
-                    }
-                }
-                Happening::Refused { pid, why } => {
-                    let why = why.to_string();
-                    self.events.push(Event::Unaccompanied { pid, why });
-                }
-                Happening::Unprivileged { pid, program } => {
-                    let program = program.display().to_string();
-                    self.events.push(Event::Unprivileged { pid, program });
-                }
-                Happening::Crashing {
-                    pid,
-                    tid,
-                    fault,
-                    standstill,
-                } => self.crashes(pid, tid, &fault, standstill),
-                Happening::Exiting {
-                    pid,
-                    tid,
-                    end,
-                    death,
-                    standstill,
-                } => self.exits(pid, tid, end, death.as_ref(), standstill),
-                Happening::Failing {
-                    pid,
-                    tid,
-                    failure,
-                    standstill,
-                } => self.fails(pid, tid, failure, standstill),
-                Happening::Ended(departure) if Some(departure.pid) == running.tree.root => {
-                    end_of_command = Some((departure, Instant::now()));
-                    patience = BETWEEN_ROUNDS;
-                }
-                Happening::Ended(departure) => self.ended(departure),
-            }
-        }
-        if let Some((departure, _)) = end_of_command {
-            self.ended(departure);
-        }
-        Ok(())
-    }
-
-    /// Opens the Python processes of the command that have not stopped yet.
-    pub(super) fn discover(&mut self) -> Result<(), SessionError> {
-        self.take_happenings()?;
-        self.listen();
-        let Some(running) = &self.running else {
-            return Ok(());
-        };
-        for pid in running.tree.processes() {
-            let place = self
-                .inferiors
-                .iter()
-                .position(|one| one.report.pid == Some(pid));
-            let known = place.and_then(|place| self.inferiors.get_mut(place));
-            if known.as_ref().is_some_and(|known| !known.ended) {
-                continue;
-            }
-            // It may end meanwhile, or have no Python: then there is nothing to look at.
-            let opened = Inferior::open(&Target::Live(pid), &running.locator);
-            let Ok(mut inferior) = opened else {
-                continue;
-            };
-            inferior.custody = running.tree.custody();
-            match known {
-                // It has executed another program.
-                Some(known) => *known = inferior,
-                None if inferior.python.is_ok() => self.inferiors.push(inferior),
-                None => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn forget(&mut self, pid: Pid) {
-        for inferior in &mut self.inferiors {
-            if inferior.report.pid == Some(pid) {
-                inferior.held = None;
-                inferior.crashed = None;
-                inferior.kept = None;
-                inferior.ended = true;
-            }
-        }
-    }
-
-    fn ended(&mut self, departure: Departure) {
-        let Departure {
-            pid, end, is_last, ..
-        } = departure;
-        // What the agent said before it ended.
-        self.listen();
-        let stood = (self.inferiors.iter())
-            .find(|one| {
-                one.report.pid == Some(pid) && (one.crashed.is_some() || one.kept.is_some())
-            })
-            .map(|one| one.report.name.clone());
-        if let Some(name) = stood {
-            let how = describe(end);
-            self.events.push(Event::Killed { pid, name, how });
-        }
-        self.forget(pid);
-        for inferior in &mut self.inferiors {
-            if inferior.report.pid == Some(pid) {
-                inferior.how = Some(describe(end));
-            }
-        }
-        let Some(running) = &mut self.running else {
-            return;
-        };
-        running.quiet.retain(|quiet| quiet.pid != pid);
-        running.summons.remove(&pid);
-        running.queue.retain(|(other, _)| *other != pid);
-        running.stops.remove(&pid);
-        running.beneath.remove(&pid);
-        running.aside.retain(|aside| aside.pid != pid);
-        running.shown_before.remove(&pid);
-        running.stepping = running.stepping.filter(|(other, _)| *other != pid);
-        running.ended += 1;
-        let is_root = Some(pid) == running.tree.root;
-        running.failures.ended(departure, is_root);
-        if is_root || (is_last && running.tree.root.is_none()) {
-            running.end = Some(end);
-            let still = running.tree.processes().len();
-            self.events.push(Event::Finished(Summary {
-                how: is_root.then(|| describe(end)),
-                processes: running.ended + still,
-                running: still,
-                failures: running.failures.told().to_vec(),
-                let_pass: running.failures.let_pass,
-            }));
-            self.let_all_go();
-        }
-    }
-
-    /// Takes what the agents have to say.
-    pub(super) fn listen(&mut self) {
-        let Some(running) = &mut self.running else {
-            return;
-        };
-        let mut place = 0;
-        while let Some(quiet) = running.quiet.get_mut(place) {
-            match quiet.channel.receive(Duration::ZERO) {
-                Ok(Some(Message::Event(event @ agent::Event::Stopped { .. }))) => {
-                    let quiet = running.quiet.swap_remove(place);
-                    match stopped(quiet, &running.locator, event, &self.interrupted) {
-                        Ok((mut inferior, events)) => {
-                            self.events.extend(running.note_stop(&mut inferior, events));
-                            let known = self
-                                .inferiors
-                                .iter_mut()
-                                .find(|one| one.report.pid == inferior.report.pid);
-                            match known {
-                                Some(known) => *known = inferior,
-                                None => self.inferiors.push(inferior),
-                            }
-                        }
-                        Err((pid, error)) => {
-                            let why = error.to_string();
-                            self.events.push(Event::Unaccompanied { pid, why });
-                        }
-                    }
-                }
-                Ok(Some(Message::Event(agent::Event::Log { number, text, .. }))) => {
-                    self.events.push(Event::Logged { number, text });
-                }
-                Ok(Some(Message::Event(agent::Event::Output { text }))) => {
-                    self.events.push(Event::Printed { text });
-                }
-                Ok(Some(_)) => {}
-                Ok(None) => place += 1,
-                // It has ended, or has executed another program: the tracer tells.
-                Err(_) => drop(running.quiet.swap_remove(place)),
-            }
-        }
-        for inferior in &mut self.inferiors {
-            if inferior.held.is_none() || inferior.stands_still() {
-                continue;
-            }
-            match inferior.hear(&self.interrupted) {
-                Ok(events) if inferior.stands_still() => {
-                    self.events.extend(running.note_stop(inferior, events));
-                }
-                Ok(events) => self.events.extend(events),
-                Err(_) => inferior.held = None,
-            }
-        }
-    }
-
     /// Processes that have run before pmdb came go on when it leaves.
     fn leave_all(&mut self) {
         if let Some(running) = &mut self.running {
@@ -638,34 +324,5 @@ impl Session {
             }
         }
         None
-    }
-}
-
-/// Makes an inferior of a process that has stopped.
-fn stopped(
-    quiet: Quiet,
-    locator: &Locator,
-    event: agent::Event,
-    interrupted: &AtomicBool,
-) -> Result<(Inferior, Vec<Event>), (Pid, SessionError)> {
-    let Quiet {
-        pid,
-        injection,
-        channel,
-        breakpoints,
-    } = quiet;
-    let opened = Inferior::open(&Target::Live(pid), locator);
-    let opened = opened.map_err(|error| {
-        let why = error.to_string();
-        (pid, SessionError::NotOpened { why })
-    });
-    let mut inferior = opened?;
-    let mut held = Held::arriving(pid, injection, channel);
-    held.note(&event);
-    inferior.held = Some(held);
-    inferior.breakpoints = breakpoints;
-    match inferior.happened(event, interrupted) {
-        Ok(events) => Ok((inferior, events)),
-        Err(error) => Err((pid, error)),
     }
 }

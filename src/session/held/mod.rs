@@ -1,41 +1,33 @@
 //! A process that is held: the agent is in it, and one of its threads stands still or they all run.
 
+mod beginning;
+mod in_c;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+pub(super) use self::in_c::{BEFORE_ASKING_AGAIN, BEFORE_HELP, is_in_c};
 use super::error::SessionError;
 use super::guardian;
 use super::own_time::OwnTime;
-use super::presence::{Claim, wait_for_guardian};
-use crate::model::{GilState, Pid, ThreadState, Tid};
-use crate::process::trace::{Custody, TraceError};
+use super::presence::Claim;
+use crate::model::{Pid, ThreadState, Tid};
+use crate::process::trace::Custody;
 use crate::process::{Process, ThreadStatus, live};
+use crate::python::Located;
 use crate::python::agent::{
-    AgentError, Answer, Channel, Command, Compiled, Event, Foothold, Heritage, Injection, Message,
-    Resume, WantedStops, remains,
+    AgentError, Answer, Channel, Command, Event, Heritage, Injection, Message, Resume, WantedStops,
+    remains,
 };
-use crate::python::{Located, Look};
 
 /// How long the main thread may take to notice that it is wanted, of the time of its process. It does when it runs Python code.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The same for one that waits in C code, where a thread is made that speaks for it.
-const PATIENCE_IN_CALL: Duration = Duration::from_secs(1);
-/// How long all of it may take, by the clock.
-const LONGEST_BEGINNING: Duration = Duration::from_secs(15);
-/// How long the main thread has to come by itself before a thread is made that speaks for it.
-pub(super) const BEFORE_HELP: Duration = Duration::from_millis(100);
-/// The longest time between two looks whether a helper could be sent.
-const LONGEST_WITHOUT_HELPER: Duration = Duration::from_secs(2);
-/// After how long it is asked again: it may have been about to go on from a stop.
-pub(super) const BEFORE_ASKING_AGAIN: Duration = Duration::from_millis(700);
 /// How long a command may take before the user is told that it still runs.
 const LONGEST_COMMAND: Duration = Duration::from_secs(30);
 /// How long one that is given up may take to end: on a machine that has much to do, a thread may wait long for a processor.
 const PATIENCE_TO_GIVE_UP: Duration = Duration::from_secs(5);
 /// Bytes of what one command prints that are kept. The agent stops at a megabyte of characters.
 const MOST_PRINTED: usize = 8 << 20;
-/// How long the agent may take from when it is started to its first word, of the time of its process.
-const LONGEST_SILENCE: Duration = Duration::from_millis(1500);
 /// How long an answer is waited for behind a line that is none, which may have been the answer.
 const AFTER_NONSENSE: Duration = Duration::from_millis(300);
 /// How often a flag is looked at while something is waited for.
@@ -98,188 +90,7 @@ impl From<AgentError> for SessionError {
     }
 }
 
-/// Whether the main thread sits in a system call, and not just because it wants the interpreter's lock: then it comes by itself
-/// when it is its turn.
-pub(super) fn waits_in_c(process: &dyn Process, located: &Located, pid: Pid) -> bool {
-    process.system_call(Tid(pid.0)).is_some() && is_in_c(process, located, pid)
-}
-
-/// Whether the main thread is in C code that has let go of the interpreter's lock: it waits in a system call, or computes.
-pub(super) fn is_in_c(process: &dyn Process, located: &Located, pid: Pid) -> bool {
-    let main = Tid(pid.0);
-    let statuses = process.threads().unwrap_or_default();
-    let (threads, _) = Look::new(process, located).threads(&statuses);
-    let state = threads.iter().find_map(|thread| {
-        let is_main = thread.status.as_ref().map(|status| status.tid == main);
-        is_main.unwrap_or(false).then_some(thread.gil)
-    });
-    match state {
-        // It may have got what it waited for meanwhile.
-        Some(GilState::Waits | GilState::Holds) => false,
-        Some(GilState::Released) => true,
-        Some(GilState::Unknown) | None => process.system_call(main).is_some(),
-    }
-}
-
 impl Held {
-    /// Brings the agent in and waits until the main thread stands still at a line.
-    pub fn begin(
-        process: &dyn Process,
-        located: &Located,
-        pid: Pid,
-        way_in: &WayIn,
-        interrupted: &AtomicBool,
-    ) -> Result<(Held, Event), SessionError> {
-        if is_suspended(process, pid) {
-            return Err(SessionError::Suspended { pid });
-        }
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let begun = Held::begin_once(process, located, pid, way_in, interrupted)?;
-            match begun {
-                Ok(begun) => return Ok(begun),
-                // An agent that has lost its pipes, and is about to leave.
-                // Or one that takes out what a pmdb has left that was killed.
-                Err(session)
-                    if (session == std::process::id() || guardian::is_one(session))
-                        && Instant::now() < deadline =>
-                {
-                    std::thread::sleep(GLANCE);
-                }
-                Err(session) => return Err(AgentError::Taken { pid, session }.into()),
-            }
-        }
-    }
-
-    /// The same; or the process of the pmdb whose agent is in already.
-    fn begin_once(
-        process: &dyn Process,
-        located: &Located,
-        pid: Pid,
-        way_in: &WayIn,
-        interrupted: &AtomicBool,
-    ) -> Result<Result<(Held, Event), u32>, SessionError> {
-        // A guardian comes when no pmdb does, and pmdb waits for it.
-        let (presence, _passage) = if guardian::is_this_one() {
-            (None, None)
-        } else {
-            // Where another pmdb has the process, that is said by whoever is in it.
-            let presence = Claim::presence(pid);
-            let passage = Claim::passage(pid, interrupted);
-            wait_for_guardian(pid, interrupted);
-            (presence, passage)
-        };
-        let patience = if waits_in_c(process, located, pid) {
-            PATIENCE_IN_CALL
-        } else {
-            PATIENCE
-        };
-        guardian::look_after(Foothold { pid, end: None });
-        let compiled = Compiled::default();
-        let (custody, wanted) = (&way_in.custody, &way_in.wanted);
-        let begun = Injection::begin(process, located, pid, custody, wanted, &compiled);
-        let (injection, channel) = match begun {
-            Err(AgentError::Trace(TraceError::TracedByAnother { tracer, .. }))
-                if guardian::is_one(tracer.0) =>
-            {
-                return Ok(Err(tracer.0));
-            }
-            begun => begun?,
-        };
-        guardian::look_after(injection.foothold());
-        let mut held = Held {
-            pid,
-            injection,
-            channel,
-            standing: None,
-            _presence: presence,
-            asked: None,
-            without_helper: None,
-            unanswered: None,
-        };
-        let begin = Instant::now();
-        let mut is_in = false;
-        let mut own_time = OwnTime::begin(pid);
-        let mut heard = Duration::ZERO;
-        let mut failed = None;
-        held.asked = Some(begin);
-        while !interrupted.load(Ordering::Relaxed) {
-            let waited = own_time.passed(process);
-            // What has been begun is only slow: other threads compute too.
-            let is_begun = || held.injection.is_begun(process, located).unwrap_or(false);
-            if begin.elapsed() > LONGEST_BEGINNING || (waited > patience && !is_begun()) {
-                break;
-            }
-            let event = match held.next_event(GLANCE, interrupted) {
-                Ok(event) => event,
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            };
-            match event {
-                Some(Event::Hello) => {
-                    is_in = true;
-                    compiled.keep();
-                }
-                Some(event @ Event::Stopped { .. }) => return Ok(Ok((held, event))),
-                Some(Event::Failed { text }) => {
-                    return Err(held.refused(AgentError::Failed { pid, text }, process, located));
-                }
-                Some(Event::Taken { session }) => {
-                    drop(held.refused(AgentError::Taken { pid, session }, process, located));
-                    return Ok(Err(session));
-                }
-                Some(_) => {}
-                None if is_suspended(process, pid) => {
-                    failed = Some(SessionError::Suspended { pid });
-                }
-                None => failed = held.help_if_it_waits(process, located).err(),
-            }
-            if is_in || held.injection.still_waits(process, located).unwrap_or(true) {
-                heard = waited;
-            } else if waited - heard > LONGEST_SILENCE {
-                return Err(held.refused(AgentError::Mute { pid }, process, located));
-            }
-            if failed.is_some() {
-                break;
-            }
-        }
-        if is_in {
-            held.leave_running(process, located);
-        } else {
-            // It must not come in later, when nobody waits for it.
-            if !held.injection.withdraw(process, located)? {
-                // It has come by at the last moment, or was made to start and could not even say why it does not.
-                let mut own_time = OwnTime::begin(pid);
-                let mut last = Ok(None);
-                while matches!(last, Ok(None)) && own_time.passed(process) < PATIENCE_IN_CALL {
-                    last = held.next_event(GLANCE, &AtomicBool::new(false));
-                }
-                if !matches!(last, Ok(Some(Event::Hello))) {
-                    return Err(held.refused(AgentError::Mute { pid }, process, located));
-                }
-                held.leave_running(process, located);
-            }
-        }
-        if interrupted.load(Ordering::Relaxed) {
-            return Err(SessionError::Interrupted);
-        }
-        let seconds = begin.elapsed().as_secs();
-        Err(failed.unwrap_or(SessionError::InNative { pid, seconds }))
-    }
-
-    /// The agent did not start: nothing of it stays.
-    fn refused(self, why: AgentError, process: &dyn Process, located: &Located) -> SessionError {
-        // The pipe ends first, so that whoever still reads the agent's source from it reads no more.
-        drop(self.channel);
-        // Whoever has spoken has read its text.
-        let is_silent = matches!(why, AgentError::Mute { .. });
-        // What cannot be taken away is a page and three file descriptors; the reason to be told is the other.
-        let _ = self.injection.abandon(process, located, is_silent);
-        why.into()
-    }
-
     pub fn custody(&self) -> Custody {
         self.injection.custody()
     }
@@ -323,32 +134,6 @@ impl Held {
     /// It was asked to stop before its agent could be talked with.
     pub fn was_asked(&mut self) {
         self.asked = Some(Instant::now());
-    }
-
-    /// Sends a thread that speaks for the main thread if that was asked to stop a while ago and still waits in C code.
-    fn help_if_it_waits(
-        &mut self,
-        process: &dyn Process,
-        located: &Located,
-    ) -> Result<(), SessionError> {
-        let Some(waited) = self.asked.map(|asked| asked.elapsed()) else {
-            return Ok(());
-        };
-        let is_refused = (self.without_helper).is_some_and(|until| Instant::now() < until);
-        if waited <= BEFORE_HELP || is_refused {
-            return Ok(());
-        }
-        if !is_in_c(process, located, self.pid) {
-            return Ok(self.injection.insist(process, located)?);
-        }
-        if self.injection.send_helper(process, located)? {
-            self.asked = None;
-            self.without_helper = None;
-        } else {
-            // Each look for a thread that could be borrowed holds all of them.
-            self.without_helper = Some(Instant::now() + waited.min(LONGEST_WITHOUT_HELPER));
-        }
-        Ok(())
     }
 
     /// Whether job control has stopped the process, so that nothing in it can answer.
@@ -543,17 +328,6 @@ impl Held {
         self.injection.interrupt(process, located)?;
         self.asked = Some(Instant::now());
         Ok(())
-    }
-
-    /// Something has not happened for a while: what was asked for may need help.
-    pub fn glance(&mut self, process: &dyn Process, located: &Located) -> Result<(), SessionError> {
-        self.help_if_it_waits(process, located)?;
-        match self.asked {
-            Some(asked) if asked.elapsed() > BEFORE_ASKING_AGAIN => {
-                self.interrupt(process, located)
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Takes the agent out again, and lets the process go on. Gives back whether it is out: a thread in C code cannot be asked.
