@@ -13,7 +13,9 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde_json::Value;
-use support::{Answer, Executable, Fixture, PATIENCE, copy_program, on_each_python, pmdb, skip};
+use support::{
+    Answer, Executable, Fixture, PATIENCE, SHUTTING_DOWN, copy_program, on_each_python, pmdb, skip,
+};
 
 /// Waits, with a thread beside it, and says what it calls the two.
 const TWO_THREADS: &str = "\
@@ -83,16 +85,8 @@ fn python_that_is_starting_up_is_called_so() {
 
 #[test]
 fn python_that_is_shutting_down_is_called_so() {
-    let program = "\
-import os, sys
-class Late:
-    def __del__(self, write=os.write, read=os.read):
-        write(1, b'ready\\n')
-        read(0, 1)
-late = Late()
-";
     on_each_python(|python| {
-        let fixture = Fixture::python_text(python, program, &[]);
+        let fixture = Fixture::python_text(python, SHUTTING_DOWN, &[]);
         let process = look(fixture.pid());
         assert_eq!(process["phase"], "finalizing");
         let text = pmdb(["stack", &fixture.pid().to_string()]);

@@ -107,7 +107,7 @@ workers = [os.fork() or breakpoint() or time.sleep(1000) for _ in range(3)] if o
     for pid in &family[1..] {
         kill(Pid::from_raw(*pid), Signal::SIGKILL).expect("it is there");
     }
-    terminal.press_until("c\r", "ended with signal SIGKILL");
+    terminal.press_until("c\r", "the command has ended with signal SIGKILL");
     assert_eq!(terminal.wait().code(), Some(128 + 9));
 }
 

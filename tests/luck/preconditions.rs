@@ -11,7 +11,7 @@ use pmdb::process::live::LiveProcess;
 use pmdb::python::layout::{PendingLock, PendingPlace};
 use pmdb::python::locate;
 
-use super::support::{Fixture, any_python, on_each_python};
+use super::support::{Fixture, SHUTTING_DOWN, any_python, on_each_python};
 use super::{session, start, state};
 
 /// Comes in, and leaves again.
@@ -166,16 +166,8 @@ fork()
 
 #[test]
 fn an_interpreter_that_is_shutting_down_is_left_alone() {
-    let program = "\
-import os
-class Late:
-    def __del__(self, write=os.write, read=os.read):
-        write(1, b'ready\\n')
-        read(0, 1)
-late = Late()
-";
     on_each_python(|python| {
-        let mut fixture = Fixture::python_text(python, program, &[]);
+        let mut fixture = Fixture::python_text(python, SHUTTING_DOWN, &[]);
         let told = session(fixture.pid(), &["stop", "where", "detach"]);
         let why = format!("process {} is shutting its interpreter down", fixture.pid());
         assert!(told.contains(&why) && told.contains("__del__"), "{told}");

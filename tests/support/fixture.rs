@@ -120,7 +120,11 @@ impl Fixture {
     /// Sends a line to the inferior's standard input.
     pub fn write_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("open until `close_stdin`");
-        writeln!(stdin, "{line}").expect("the fixture reads its input");
+        // In one piece: it may end when it has read the first byte.
+        let line = format!("{line}\n");
+        stdin
+            .write_all(line.as_bytes())
+            .expect("the fixture reads its input");
     }
 
     pub fn close_stdin(&mut self) {

@@ -50,7 +50,8 @@ pub use core::{Core, dump_core, dump_core_after, gcore_after, gcore_of};
 pub use fixture::{Fixture, fixture_path};
 pub use programs::{copy_program, write_script};
 pub use python::{
-    Executable, PROMISED, Python, any_python, on_each_python, on_pythons_from, pythons,
+    Executable, PROMISED, Python, SHUTTING_DOWN, any_python, on_each_python, on_pythons_from,
+    pythons,
 };
 pub use skip::skip;
 pub use terminal::{Terminal, pmdb_of_user, with_usual_signals};

@@ -158,3 +158,13 @@ pub fn on_pythons_from(first: u8, test: impl Fn(&Python)) {
         resume_unwind(panic);
     }
 }
+
+/// A program that says when its interpreter is shutting down, and stays there until it is written to.
+pub const SHUTTING_DOWN: &str = "\
+import os
+class Late:
+    def __del__(self, write=os.write, read=os.read):
+        write(1, b'ready\\n')
+        read(0, 1)
+late = Late()
+";

@@ -1,9 +1,10 @@
 //! More of the C++ library of GCC: values whose elements lie in blocks, and those that hold one of several types.
 
+use super::cpp_library::lacks;
 use super::storage::Storage;
 use super::strings::{MOST, garbage};
 use super::text::Text;
-use super::{Shown, Stop, Writer, Written};
+use super::{Shown, Writer, Written};
 use crate::model::Addr;
 use crate::native::types::{Shape, Type};
 
@@ -154,8 +155,4 @@ fn end_of_first(arguments: &str) -> Option<usize> {
         }
     }
     None
-}
-
-fn lacks() -> Stop {
-    Stop::OtherLayout
 }

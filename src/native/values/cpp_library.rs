@@ -110,20 +110,22 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             storage,
             depth,
         } = value;
-        let (start, at_start) = self.find(kind, storage, "_M_start").ok_or_else(lacks)?;
-        let (_, at_finish) = self.find(kind, storage, "_M_finish").ok_or_else(lacks)?;
         // `vector<bool>` has iterators there.
-        let Shape::Pointer {
-            to: Some(element), ..
-        } = start.shape
-        else {
-            return Err(lacks());
-        };
+        let (begin, element) = self.typed_pointer(kind, storage, "_M_start")?;
+        let (end, _) = self.typed_pointer(kind, storage, "_M_finish")?;
+        self.write_between(begin, end, element, depth, text)
+    }
+
+    /// Elements that lie one behind the other, from the first to behind the last.
+    pub(super) fn write_between(
+        &self,
+        begin: Addr,
+        end: Addr,
+        element: EntryRef<'s, 'a>,
+        depth: usize,
+        text: &mut Text,
+    ) -> Written {
         let size = self.size_of(element)?;
-        let (begin, end) = (
-            at_start.pointer(self.memory)?,
-            at_finish.pointer(self.memory)?,
-        );
         let bytes = end.0.wrapping_sub(begin.0);
         if size == 0 || bytes > MOST || !bytes.is_multiple_of(size) {
             return Err(garbage("length in bytes", bytes).into());
@@ -132,6 +134,20 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             let storage = Storage::Memory(begin.plus(index * size));
             self.write_within(Some(element), &storage, depth, text)
         })
+    }
+
+    /// A pointer, and the type of what it points to.
+    pub(super) fn typed_pointer(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        name: &str,
+    ) -> Result<(Addr, EntryRef<'s, 'a>), Stop> {
+        let (pointer, at) = self.find(kind, storage, name).ok_or_else(lacks)?;
+        let Shape::Pointer { to: Some(to), .. } = pointer.shape else {
+            return Err(lacks());
+        };
+        Ok((at.pointer(self.memory)?, to))
     }
 
     fn size_of(&self, at: EntryRef<'s, 'a>) -> Result<u64, Stop> {
@@ -320,6 +336,6 @@ pub(super) fn successor(
     Err(circle())
 }
 
-fn lacks() -> Stop {
+pub(super) fn lacks() -> Stop {
     Stop::OtherLayout
 }

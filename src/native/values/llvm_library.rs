@@ -1,13 +1,12 @@
 //! Values of the C++ library of LLVM (libc++), told by their names and by those of their members, as versions 14 to 19 have them.
 
 use super::cpp_blocks::MOST_ALTERNATIVES;
-use super::cpp_library::successor;
+use super::cpp_library::{lacks, successor};
 use super::storage::Storage;
 use super::strings::{MOST, garbage};
 use super::text::Text;
 use super::{Shown, Stop, Writer, Written};
 use crate::model::Addr;
-use crate::native::dwarf::EntryRef;
 use crate::native::types::{Shape, Type};
 
 /// Where the links of a node of a tree are: `__left_`, `__right_`, `__parent_`. Bytes.
@@ -58,15 +57,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             "vector" => {
                 let (begin, element) = self.typed_pointer(kind, storage, "__begin_")?;
                 let (end, _) = self.typed_pointer(kind, storage, "__end_")?;
-                let size = self.size_at(element).unwrap_or(0);
-                let bytes = end.0.wrapping_sub(begin.0);
-                if size == 0 || bytes > MOST || !bytes.is_multiple_of(size) {
-                    return Err(garbage("length in bytes", bytes).into());
-                }
-                self.write_list(("{", "}"), bytes / size, text, |index, text| {
-                    let at = Storage::Memory(begin.plus(index * size));
-                    self.write_within(Some(element), &at, depth, text)
-                })?;
+                self.write_between(begin, end, element, depth, text)?;
             }
             "array" => {
                 let found = self.member_at(kind, storage, "__elems_");
@@ -129,20 +120,6 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     fn has_bytes(&self, kind: &Type<'s, 'a>) -> bool {
         let character = kind.parameter("_CharT", self.module);
         character.is_none_or(|character| self.size_at(character) == Some(1))
-    }
-
-    /// A pointer, and the type of what it points to.
-    fn typed_pointer(
-        &self,
-        kind: &Type<'s, 'a>,
-        storage: &Storage,
-        name: &str,
-    ) -> Result<(Addr, EntryRef<'s, 'a>), Stop> {
-        let (pointer, at) = self.find(kind, storage, name).ok_or_else(lacks)?;
-        let Shape::Pointer { to: Some(to), .. } = pointer.shape else {
-            return Err(lacks());
-        };
-        Ok((at.pointer(self.memory)?, to))
     }
 
     /// A number that shares its place with an empty allocator in a pair up to version 18, or is alone as `__size_`.
@@ -347,8 +324,4 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         let (held, at) = self.member_at(&first, &at, "__value").ok_or_else(lacks)?;
         self.write(&held, &at, depth, text)
     }
-}
-
-fn lacks() -> Stop {
-    Stop::OtherLayout
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::ColorChoice;
 
 use super::print_json;
-use super::watch::{EngineName, STOP, duration, end_at_interrupt};
+use super::watch::{EngineName, STOP, Watched, end_at_interrupt};
 use crate::faces::cli::stack::palette;
 use crate::faces::cli::{Failure, print};
 use crate::faces::complaint::complain;
@@ -23,15 +23,8 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// A segment as `pmdb shm` lists it or the beginning of its name, with its elements: NAME, NAME[5], NAME[5:9].
-    #[arg(value_name = "NAME[FIRST:END]")]
-    part: String,
-    /// The type of its elements: u8 to u64, i8 to i64, f32, f64, bool.
-    #[arg(long = "as", value_name = "TYPE", default_value = "u8")]
-    element: String,
-    /// End after so long: 10s, 500ms, 2m.
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
-    duration: Option<Duration>,
+    #[command(flatten)]
+    watched: Watched,
     /// How writers are found; the best that will do without.
     #[arg(long, value_name = "ENGINE")]
     engine: Option<EngineName>,
@@ -46,10 +39,10 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     end_at_interrupt();
     let request = WatchRequest {
-        part: arguments.part.clone(),
-        element: arguments.element.clone(),
+        part: arguments.watched.part.clone(),
+        element: arguments.watched.element.clone(),
         engine: arguments.engine.map(EngineName::engine),
-        duration: arguments.duration,
+        duration: arguments.watched.duration,
         every: Duration::from_secs(1),
         most_per_second: u32::MAX,
         with_locks: true,

@@ -21,19 +21,26 @@ Examples:
   pmdb shm watch psm_3f2a --as f64 --for 10s   any of its elements, for ten seconds
   pmdb shm watch psm_3f2a[0] --as i64 --json   for programs, one object a line";
 
+/// What is watched, and for how long.
+#[derive(clap::Args)]
+pub(super) struct Watched {
+    /// A segment as `pmdb shm` lists it or the beginning of its name, with its elements: NAME, NAME[5], NAME[5:9].
+    #[arg(value_name = "NAME[FIRST:END]")]
+    pub part: String,
+    /// The type of its elements: u8 to u64, i8 to i64, f32, f64, bool.
+    #[arg(long = "as", value_name = "TYPE", default_value = "u8")]
+    pub element: String,
+    /// End after so long: 10s, 500ms, 2m.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+}
+
 /// Tell who writes to a part of a segment: process, thread, stack, the old and the new element. Ctrl-C ends it.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// A segment as `pmdb shm` lists it or the beginning of its name, with its elements: NAME, NAME[5], NAME[5:9].
-    #[arg(value_name = "NAME[FIRST:END]")]
-    part: String,
-    /// The type of its elements: u8 to u64, i8 to i64, f32, f64, bool.
-    #[arg(long = "as", value_name = "TYPE", default_value = "u8")]
-    element: String,
-    /// End after so long: 10s, 500ms, 2m.
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
-    duration: Option<Duration>,
+    #[command(flatten)]
+    watched: Watched,
     /// How writers are found; the best that will do without.
     #[arg(long, value_name = "ENGINE")]
     engine: Option<EngineName>,
@@ -86,18 +93,11 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = DIFF_EXAMPLES)]
 pub(super) struct DiffArguments {
-    /// A segment as `pmdb shm` lists it or the beginning of its name, with its elements: NAME, NAME[5], NAME[5:9].
-    #[arg(value_name = "NAME[FIRST:END]")]
-    part: String,
-    /// The type of its elements: u8 to u64, i8 to i64, f32, f64, bool.
-    #[arg(long = "as", value_name = "TYPE", default_value = "u8")]
-    element: String,
+    #[command(flatten)]
+    watched: Watched,
     /// Between two looks.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
     every: Duration,
-    /// End after so long.
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
-    duration: Option<Duration>,
     /// How many elements are shown of each look. All are counted.
     #[arg(long, value_name = "COUNT", default_value = "20")]
     limit: u32,
@@ -111,10 +111,10 @@ pub(super) struct DiffArguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let request = WatchRequest {
-        part: arguments.part.clone(),
-        element: arguments.element.clone(),
+        part: arguments.watched.part.clone(),
+        element: arguments.watched.element.clone(),
         engine: arguments.engine.map(EngineName::engine),
-        duration: arguments.duration,
+        duration: arguments.watched.duration,
         every: arguments.every,
         most_per_second: arguments.limit,
         with_locks: false,
@@ -130,10 +130,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 pub(super) fn diff(arguments: &DiffArguments) -> Result<(), Failure> {
     let request = WatchRequest {
-        part: arguments.part.clone(),
-        element: arguments.element.clone(),
+        part: arguments.watched.part.clone(),
+        element: arguments.watched.element.clone(),
         engine: Some(WatchEngine::Polling),
-        duration: arguments.duration,
+        duration: arguments.watched.duration,
         every: arguments.every,
         most_per_second: arguments.limit,
         with_locks: false,
