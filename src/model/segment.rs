@@ -17,6 +17,12 @@ pub struct SegmentReport {
     pub unreadable: Vec<Unreadable>,
     /// Files that are mapped shared by nobody who may write to them, and are left out.
     pub read_only_files: u64,
+    /// When the first of these dumps was made, in milliseconds since the epoch, if they tell.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub taken_ms: Option<u64>,
+    /// What else there is to be known of dumps: what they do not hold, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub notes: Vec<String>,
 }
 
 /// Processes that may not be looked at, and what would permit it.
@@ -56,6 +62,9 @@ pub struct Segment {
     pub certainty: Certainty,
     /// What the verdict rests on, in words.
     pub evidence: String,
+    /// Of a dump: how many bytes of it that holds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kept: Option<u64>,
 }
 
 /// One mapping of a segment.
@@ -207,6 +216,8 @@ impl SegmentReport {
             processes: 0,
             unreadable: Vec::new(),
             read_only_files: 0,
+            taken_ms: None,
+            notes: Vec::new(),
         }
     }
 }

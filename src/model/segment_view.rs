@@ -19,6 +19,9 @@ pub struct SegmentBrief {
     pub readers: Vec<Pid>,
     /// The process through whose memory it was read, where its file could not be.
     pub through: Option<Pid>,
+    /// The dump that it was read from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<String>,
 }
 
 /// A typed view of a segment, or of a part of it.
@@ -35,6 +38,9 @@ pub struct SegmentView {
     pub shape: Vec<u64>,
     /// Bytes from one element to the next along each axis.
     pub strides: Vec<i64>,
+    /// Whether all of it is of one moment: nobody could write meanwhile (`true`), somebody was seen to have written (`false`), somebody could
+    /// have (`null`).
+    pub consistent: Option<bool>,
     /// Of elements that are numbers; `null` of others.
     pub statistics: Option<Statistics>,
     /// Of elements that consist of several: each part of them that is a number.
@@ -111,6 +117,8 @@ pub struct SegmentHits {
     pub elements: u64,
     /// How many there are.
     pub count: u64,
+    /// As [`SegmentView::consistent`].
+    pub consistent: Option<bool>,
     /// The first of them.
     pub hits: Vec<SegmentHit>,
     /// The last, if it is not among `hits`.

@@ -3,6 +3,8 @@
 //! The kernel shows the table of the reader's own IPC namespace only (`sysvipc_proc_open` in `ipc/util.c`). Our own parser: that of
 //! `procfs` 0.18 takes a user id above 65535 for damage and gives up the table.
 
+use std::fs::File;
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
@@ -13,6 +15,8 @@ use crate::model::Pid;
 
 /// The text is cut here: room for 300000 segments, and `kernel.shmmni` is 4096 by default. Bytes.
 const LONGEST: usize = 64 << 20;
+/// Bytes.
+const PAGE: usize = 4096;
 /// `SHM_DEST`, `include/uapi/linux/shm.h`: it goes when the last process has detached it.
 const DESTROYED: u32 = 0o1000;
 
@@ -47,6 +51,64 @@ pub fn attached(id: u64) -> Result<u64, Errno> {
         let mut told: libc::shmid_ds = std::mem::zeroed();
         let result = libc::shmctl(number(id)?, libc::IPC_STAT, &raw mut told);
         Errno::result(result).map(|_| told.shm_nattch)
+    }
+}
+
+/// A segment of pmdb's IPC namespace that pmdb itself has attached, to be read.
+#[derive(Debug)]
+pub struct Attached {
+    start: *const u8,
+    /// Bytes.
+    length: usize,
+}
+
+// SAFETY: the memory stays attached as long as this lives, and is only read.
+unsafe impl Send for Attached {}
+// SAFETY: as above; reads by several threads do not disturb each other.
+unsafe impl Sync for Attached {}
+
+impl Attached {
+    pub fn new(id: u64, length: u64) -> Result<Attached, Errno> {
+        let length = usize::try_from(length).map_err(|_| Errno::EINVAL)?;
+        let id = number(id)?;
+        // SAFETY: the kernel chooses the place, and nothing of pmdb lies there.
+        let start = unsafe { libc::shmat(id, std::ptr::null(), libc::SHM_RDONLY) };
+        if start.addr() == usize::MAX {
+            return Err(Errno::last());
+        }
+        Ok(Attached {
+            start: start.cast_const().cast(),
+            length,
+        })
+    }
+
+    /// Its file, through the link that the kernel keeps for each mapping (root's to open): it tells holes from zeros.
+    pub fn file(&self) -> io::Result<File> {
+        let start = self.start.addr();
+        let end = (start + self.length).next_multiple_of(PAGE);
+        File::open(format!("/proc/self/map_files/{start:x}-{end:x}"))
+    }
+
+    /// Fills the buffer; false if it reaches beyond the end.
+    pub fn read(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let Ok(offset) = usize::try_from(offset) else {
+            return false;
+        };
+        let end = offset.checked_add(buffer.len());
+        if end.is_none_or(|end| end > self.length) {
+            return false;
+        }
+        // SAFETY: the range lies within the attached memory, which cannot shrink, and not in the buffer. Others may write to it
+        // meanwhile: bytes are copied, and no reference to them is made.
+        unsafe { std::ptr::copy(self.start.add(offset), buffer.as_mut_ptr(), buffer.len()) };
+        true
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        // SAFETY: it was attached there, and nobody else of pmdb knows of it.
+        unsafe { libc::shmdt(self.start.cast()) };
     }
 }
 

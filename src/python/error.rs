@@ -14,6 +14,8 @@ pub enum LookError {
     Torn { what: &'static str, address: Addr },
     #[error("the stack is deeper than {limit} frames, of which the newest are shown")]
     TooDeep { limit: usize },
+    #[error("segment {name}: {why}")]
+    Segment { name: String, why: String },
     #[error(
         "the frame at {address} is empty, and what called it is not known: whoever wrote the core left out its memory"
     )]
@@ -27,6 +29,9 @@ impl LookError {
             LookError::Read(error) => error.absence(),
             LookError::Torn { what, address } => Absence::Torn {
                 what: format!("{what} at {address}"),
+            },
+            LookError::Segment { .. } => Absence::Unsupported {
+                what: self.to_string(),
             },
             LookError::TooDeep { .. } | LookError::Blank { .. } => Absence::Torn {
                 what: self.to_string(),

@@ -12,7 +12,7 @@ use super::code::Code;
 use super::layout::Layout;
 use super::locate::Located;
 use super::modules::Modules;
-use super::numpy::Release;
+use super::numpy::{Release, SegmentMemory};
 use super::object::{KeyHash, TypeInfo};
 use super::repr::KnownValues;
 use crate::model::Addr;
@@ -43,6 +43,8 @@ pub struct Look<'p> {
     /// Objects that are being written inside each other, in all values at once: what writes one may ask for the value
     /// of another.
     pub(super) writing: Cell<usize>,
+    /// Segments of shared memory that an expression has opened.
+    pub(super) segments: RefCell<Vec<Arc<dyn SegmentMemory>>>,
     /// By the address of a type: how its instances are futures, if they are.
     pub(super) futures: RefCell<HashMap<u64, Option<FutureClass>>>,
 }
@@ -70,6 +72,7 @@ impl<'p> Look<'p> {
             writing_room: Cell::default(),
             nameless: RefCell::default(),
             writing: Cell::default(),
+            segments: RefCell::default(),
             futures: RefCell::default(),
         }
     }

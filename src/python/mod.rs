@@ -42,7 +42,7 @@ pub use frame::PythonFrame;
 pub use generator::{GeneratorKind, GeneratorPhase};
 pub use locate::{Effort, Located, Locator, Version, locate};
 pub use look::Look;
-pub use numpy::{ArrayFacts, ArrayView, NumpyScalar};
+pub use numpy::{ArrayFacts, ArrayView, NumpyScalar, SegmentMemory};
 pub use object::{Attribute, Field};
 pub use own_words::OwnWords;
 pub use reach::Reach;

@@ -11,6 +11,9 @@ impl Look<'_> {
         if address.is_null() {
             return None;
         }
+        if let Some(text) = self.opened_segment_text(address) {
+            return Some(text);
+        }
         let mapping = self.process.mapping_at(address)?;
         if !mapping.shared {
             return None;

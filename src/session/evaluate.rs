@@ -9,7 +9,7 @@ use super::error::SessionError;
 use super::inferior::Inferior;
 use super::listing::Place;
 use crate::model::{Absence, Local, LocalKind, Value};
-use crate::python::eval::{Datum, EvalError, Scope};
+use crate::python::eval::{Datum, EvalError, OPENER, OpensSegments, Scope, Segments};
 use crate::python::{Limits, Look};
 
 impl From<EvalError> for SessionError {
@@ -37,6 +37,8 @@ fn is_statement(text: &str) -> bool {
 pub(super) struct Asking<'s> {
     pub limits: &'s Limits,
     pub interrupted: &'s Arc<AtomicBool>,
+    /// Which `shm(…)` opens.
+    pub segments: Arc<dyn Segments>,
 }
 
 impl Asking<'_> {
@@ -48,8 +50,12 @@ impl Asking<'_> {
         answer: impl FnOnce(&Look<'_>, &Datum) -> Result<T, EvalError>,
     ) -> Result<T, SessionError> {
         let mut scope = self.scope(inferior)?;
-        let (text, variables) = convenience::replace(text);
+        let typed = text;
+        let (text, variables) = convenience::replace(typed);
         for name in variables {
+            if name == OPENER {
+                continue;
+            }
             let exception = match name.as_str() {
                 "_exception" => inferior.exception(self.interrupted)?,
                 _ => None,
@@ -61,14 +67,49 @@ impl Asking<'_> {
             let datum = look.evaluate(&text, &scope)?;
             answer(look, &datum)
         })?;
-        Ok(answer?)
+        answer.map_err(|error| self.with_hint(inferior, typed, error.into()))
     }
 
     fn scope(&self, inferior: &Inferior) -> Result<Scope, SessionError> {
         let (_, seen) = inferior.frame()?;
         let mut scope = Scope::of(&seen.frame);
         scope.cancelled_by(self.interrupted.clone());
+        let certain = convenience::python_name(OPENER);
+        scope.open_segments_of(self.segments.clone(), certain);
         Ok(scope)
+    }
+
+    /// Whether an expression opens segments, which pmdb does, whoever computes what else there is.
+    pub fn opens_segments(&self, inferior: &Inferior, text: &str) -> bool {
+        self.how_it_opens(inferior, text) == OpensSegments::Yes
+    }
+
+    fn how_it_opens(&self, inferior: &Inferior, text: &str) -> OpensSegments {
+        if !text.contains(OPENER) {
+            return OpensSegments::No;
+        }
+        let (text, _) = convenience::replace(text);
+        let Ok(scope) = self.scope(inferior) else {
+            return OpensSegments::No;
+        };
+        let found = inferior.look(self.interrupted, |look| look.opens_segments(&text, &scope));
+        found.unwrap_or(OpensSegments::No)
+    }
+
+    /// Says of a failed call of the program's `shm` how pmdb's is called.
+    pub fn with_hint(&self, inferior: &Inferior, text: &str, error: SessionError) -> SessionError {
+        match error {
+            SessionError::Evaluation { text: why }
+                if self.how_it_opens(inferior, text) == OpensSegments::ProgramsOwn =>
+            {
+                SessionError::Evaluation {
+                    text: format!(
+                        "{why} (`{OPENER}` is a name of the program here: ${OPENER}(NAME, DTYPE) opens a segment)"
+                    ),
+                }
+            }
+            other => other,
+        }
     }
 
     pub fn value(&self, inferior: &Inferior, text: &str) -> Result<Value, SessionError> {
@@ -106,7 +147,7 @@ impl Asking<'_> {
         text: &str,
         answer: impl FnOnce(&Look<'_>, &Datum) -> Result<T, EvalError>,
     ) -> Result<T, SessionError> {
-        if inferior.held_frame().is_none() {
+        if inferior.held_frame().is_none() || self.opens_segments(inferior, text) {
             return self.of(inferior, text, answer);
         }
         let datum = inferior.own_object(text, self.interrupted)?;
@@ -222,7 +263,7 @@ impl Asking<'_> {
 
     /// What a displayed expression gives; if it gives nothing, that as a text.
     pub fn display(&self, inferior: &mut Inferior, text: &str) -> Result<Display, SessionError> {
-        let value = if inferior.held_frame().is_some() {
+        let value = if inferior.held_frame().is_some() && !self.opens_segments(inferior, text) {
             inferior.own_value(text, self.limits, self.interrupted)
         } else {
             self.value(inferior, text)

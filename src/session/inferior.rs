@@ -1,5 +1,6 @@
 //! One process of a session: where it is read from, the Python in it, and what the focus is on.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -186,6 +187,14 @@ impl Inferior {
 
     pub fn is_core(&self) -> bool {
         matches!(self.process.identity().source, Source::Core(_))
+    }
+
+    /// The dump that it was read from.
+    pub fn core_file(&self) -> Option<PathBuf> {
+        match &self.process.identity().source {
+            Source::Core(path) => Some(path.clone()),
+            _ => None,
+        }
     }
 
     pub fn state(&self) -> ProcessState {

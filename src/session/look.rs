@@ -1,5 +1,6 @@
 //! A session that only looks.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -13,11 +14,13 @@ use super::inferior::Inferior;
 use super::launched::Program;
 use super::listing::Library;
 use super::running::Running;
+use super::shm::{DumpedSegments, LiveSegments};
 use super::stack::Target;
 use super::view::Seen;
 use super::{native_answers, native_code};
 use crate::model::Pid;
 use crate::python::Limits;
+use crate::python::eval::Segments;
 use crate::python::locate::Locator;
 
 /// How a session answers.
@@ -190,6 +193,7 @@ impl Session {
         let asking = Asking {
             limits: &self.limits,
             interrupted: &self.interrupted,
+            segments: segments_of(&self.inferiors),
         };
         let flag = &*self.interrupted;
         let inferior = self
@@ -202,6 +206,10 @@ impl Session {
         {
             return Ok(answer);
         }
+        // What the process computes itself, where it stands still.
+        let is_own = |inferior: &Inferior, text: &str| {
+            inferior.held_frame().is_some() && !asking.opens_segments(inferior, text)
+        };
         Ok(match request {
             Request::Refresh => {
                 let events = inferior.refresh(flag)?;
@@ -256,14 +264,16 @@ impl Session {
             Request::Arguments => Response::Variables(asking.arguments(inferior)?),
             Request::Locals => Response::Variables(asking.locals(inferior)?),
             Request::Globals => Response::Variables(asking.globals(inferior)?),
-            Request::Evaluate { text } if inferior.held_frame().is_some() => {
+            Request::Evaluate { text } if is_own(inferior, &text) => {
                 let limits = self.limits;
-                Response::Value(inferior.own_value(&text, &limits, &self.interrupted)?)
+                let value = inferior.own_value(&text, &limits, &self.interrupted);
+                Response::Value(value.map_err(|error| asking.with_hint(inferior, &text, error))?)
             }
             Request::Evaluate { text } => Response::Value(asking.value(inferior, &text)?),
-            Request::Execute { text } if inferior.held_frame().is_some() => {
+            Request::Execute { text } if is_own(inferior, &text) => {
                 let limits = self.limits;
-                match inferior.run_statement(&text, &limits, &self.interrupted)? {
+                let printed = inferior.run_statement(&text, &limits, &self.interrupted);
+                match printed.map_err(|error| asking.with_hint(inferior, &text, error))? {
                     Some(printed) => Response::Text(printed),
                     None => Response::Unfinished,
                 }
@@ -279,7 +289,7 @@ impl Session {
                 let limits = self.limits;
                 inferior.console(&what, &limits, &self.interrupted)?
             }
-            Request::Pretty { text, width } if inferior.held_frame().is_some() => {
+            Request::Pretty { text, width } if is_own(inferior, &text) => {
                 let limits = self.limits;
                 Response::Text(inferior.own_pretty(&text, &limits, width, &self.interrupted)?)
             }
@@ -489,6 +499,16 @@ fn entry(
         path: inferior.path_of(&frame),
         source: at.and_then(|(file, line)| library.line(inferior, file, line)),
         frame,
+    }
+}
+
+/// Where expressions find shared memory: in the dumps that the session is about, else on this machine.
+fn segments_of(inferiors: &[Inferior]) -> Arc<dyn Segments> {
+    let files = inferiors.iter().filter_map(Inferior::core_file);
+    let files: Vec<PathBuf> = files.collect();
+    match files.is_empty() {
+        true => Arc::new(LiveSegments),
+        false => Arc::new(DumpedSegments { files }),
     }
 }
 

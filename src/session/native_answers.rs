@@ -28,6 +28,18 @@ fn limits_of(limits: &Limits) -> values::Limits {
     }
 }
 
+/// `shm(…)` opens segments in expressions of Python. Says what does so here.
+fn with_way_to_segments(text: &str, error: SessionError) -> SessionError {
+    match text.trim_start().starts_with("shm(") {
+        true => SessionError::Evaluation {
+            text: format!(
+                "{error}. shm(…) opens a segment in frames of Python; here `shm show NAME --as f64 '[10:20]'` shows elements and their statistics"
+            ),
+        },
+        false => error,
+    }
+}
+
 /// Answers what is about the native frame that is looked at; nothing if the request is about something else.
 pub(super) fn answer(
     inferior: &mut Inferior,
@@ -49,7 +61,8 @@ pub(super) fn answer(
             Response::Variables(inferior.described(found)?)
         }
         Request::Evaluate { text } | Request::Execute { text } => {
-            match ask(Question::value(text), &limits)? {
+            let answer = ask(Question::value(text), &limits);
+            match answer.map_err(|error| with_way_to_segments(text, error))? {
                 Answer::Value(value) => Response::Value(value),
                 other => Response::Text(text_of(other)),
             }
@@ -59,7 +72,8 @@ pub(super) fn answer(
                 characters: MOST_CHARACTERS,
                 ..limits
             };
-            let text = text_of(ask(Question::value(text), &limits)?);
+            let answer = ask(Question::value(text), &limits);
+            let text = text_of(answer.map_err(|error| with_way_to_segments(text, error))?);
             Response::Text(broken_into_lines(&text, *width))
         }
         Request::WhatIs { text } => Response::Text(text_of(ask(Question::type_of(text), &limits)?)),

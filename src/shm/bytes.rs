@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::model::{Addr, Pid};
 use crate::process::shared_file::{SharedFile, Stretch};
+use crate::process::sysv::Attached;
 use crate::process::{Process, mapped};
 
 /// How the bytes are reached.
@@ -15,6 +16,8 @@ pub enum Way {
     File,
     /// Through the memory of a process that maps it, or of a core of one.
     Memory { pid: Option<Pid> },
+    /// Through pmdb's own: it has attached the segment.
+    Attached,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -43,6 +46,7 @@ enum Source {
         process: Box<dyn Process>,
         parts: Vec<MappedPart>,
     },
+    Attached(Attached),
 }
 
 pub struct SegmentBytes {
@@ -77,6 +81,14 @@ impl SegmentBytes {
         }
     }
 
+    pub fn of_attached(attached: Attached, size: u64) -> SegmentBytes {
+        SegmentBytes {
+            source: Source::Attached(attached),
+            size,
+            lost_before: mapped::lost_pages(),
+        }
+    }
+
     /// Bytes.
     pub fn size(&self) -> u64 {
         self.size
@@ -88,6 +100,7 @@ impl SegmentBytes {
             Source::Memory { process, .. } => Way::Memory {
                 pid: process.identity().pid,
             },
+            Source::Attached(_) => Way::Attached,
         }
     }
 
@@ -108,6 +121,13 @@ impl SegmentBytes {
                 }
             }),
             Source::Memory { process, parts } => read_memory(&**process, parts, offset, buffer),
+            Source::Attached(attached) => match attached.read(offset, buffer) {
+                true => Ok(()),
+                false => Err(BytesError::Unreadable {
+                    offset,
+                    why: format!("it has {} bytes", self.size),
+                }),
+            },
         }
     }
 
@@ -115,7 +135,7 @@ impl SegmentBytes {
     pub fn stretches(&self, range: Range<u64>) -> Option<Vec<Stretch>> {
         match &self.source {
             Source::File(file) => file.stretches(range),
-            Source::Memory { .. } => None,
+            Source::Memory { .. } | Source::Attached(_) => None,
         }
     }
 
@@ -138,7 +158,7 @@ impl SegmentBytes {
     pub fn other_size(&self) -> Option<u64> {
         match &self.source {
             Source::File(file) => file.size_now().filter(|&size| size != self.size),
-            Source::Memory { .. } => None,
+            Source::Memory { .. } | Source::Attached(_) => None,
         }
     }
 }

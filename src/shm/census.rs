@@ -218,6 +218,7 @@ fn segment(mut found: Found, circumstances: &Circumstances<'_>, has_swap: bool) 
         verdict: judgement.verdict,
         certainty: judgement.certainty,
         evidence: judgement.evidence,
+        kept: None,
         descriptors: found
             .openers
             .into_iter()

@@ -10,6 +10,10 @@ pub enum ShmError {
     Ambiguous { name: String, choices: Vec<String> },
     #[error("several segments begin with {name}: {}", choices.join(", "))]
     Beginnings { name: String, choices: Vec<String> },
+    #[error(
+        "there is no shared memory called {name} in {files}; `pmdb shm --from FILE` lists what there is"
+    )]
+    NotInDumps { name: String, files: String },
     #[error("{name} cannot be read: {why}")]
     Unreachable { name: String, why: String },
 }

@@ -98,23 +98,21 @@ pub fn picture(
         columns: columns as u64,
     };
     let bins = Bins::new(range, canvas.bins.max(1));
-    let empty = || Picture {
-        rows,
+    let empty = || Strip {
         columns,
-        cells: vec![GridCell::EMPTY; rows * columns],
+        first_row: 0,
+        cells: Vec::new(),
         bins: vec![0; bins.count],
     };
     let drawn = Walk::by_index(bytes, view).reduce(
         progress,
         empty,
-        |picture, block| match block {
+        |strip, block| match block {
             Block::Zeros { first, count } => {
                 scale.runs(first, count, |cell, _, length| {
-                    if let Some(cell) = picture.cells.get_mut(cell) {
-                        cell.add_zeros(length as u64);
-                    }
+                    strip.cell(cell).add_zeros(length as u64);
                 });
-                if let Some(bin) = picture.bins.get_mut(bins.of(0.0)) {
+                if let Some(bin) = strip.bins.get_mut(bins.of(0.0)) {
                     *bin += count;
                 }
             }
@@ -123,20 +121,20 @@ pub fn picture(
                 format.decode(bytes, &mut numbers);
                 scale.runs(first, numbers.len() as u64, |cell, start, length| {
                     let own = numbers.get(start..start + length).unwrap_or_default();
-                    if let Some(cell) = picture.cells.get_mut(cell) {
-                        own.iter().for_each(|&number| cell.add(number));
-                    }
+                    let cell = strip.cell(cell);
+                    own.iter().for_each(|&number| cell.add(number));
                 });
                 for &number in numbers.iter().filter(|number| number.is_finite()) {
-                    if let Some(bin) = picture.bins.get_mut(bins.of(number)) {
+                    if let Some(bin) = strip.bins.get_mut(bins.of(number)) {
                         *bin += 1;
                     }
                 }
             }
         },
         |mut one, other| {
-            for (cell, more) in one.cells.iter_mut().zip(&other.cells) {
-                cell.join(more);
+            let first = other.first_row * columns;
+            for (at, more) in other.cells.iter().enumerate() {
+                one.cell(first + at).join(more);
             }
             for (bin, more) in one.bins.iter_mut().zip(&other.bins) {
                 *bin += more;
@@ -144,7 +142,47 @@ pub fn picture(
             one
         },
     )?;
-    Ok(Some(drawn))
+    let mut drawn = drawn;
+    // A view of one element at least has drawn in the first row and in the last.
+    drawn.cell(0);
+    drawn.cell(rows * columns - 1);
+    Ok(Some(Picture {
+        rows,
+        columns,
+        cells: drawn.cells,
+        bins: drawn.bins,
+    }))
+}
+
+/// The rows of a picture that a part of the elements falls into: whole pictures of every part would fill the memory.
+struct Strip {
+    columns: usize,
+    first_row: usize,
+    /// Of whole rows.
+    cells: Vec<GridCell>,
+    bins: Vec<u64>,
+}
+
+impl Strip {
+    /// A cell by its place in the whole picture.
+    fn cell(&mut self, place: usize) -> &mut GridCell {
+        let row = place / self.columns;
+        if self.cells.is_empty() {
+            self.first_row = row;
+        }
+        if row < self.first_row {
+            let more = (self.first_row - row) * self.columns;
+            let before = std::iter::repeat_n(GridCell::EMPTY, more);
+            self.cells.splice(0..0, before);
+            self.first_row = row;
+        }
+        let at = place - self.first_row * self.columns;
+        if at >= self.cells.len() {
+            let rows = at / self.columns + 1;
+            self.cells.resize(rows * self.columns, GridCell::EMPTY);
+        }
+        &mut self.cells[at]
+    }
 }
 
 /// Which cell an element falls into.

@@ -12,29 +12,42 @@ use crate::process::Process;
 use crate::process::file_facts::{FileFacts, FileSystem};
 use crate::process::live::{LiveProcess, sharing};
 use crate::process::shared_file::SharedFile;
+use crate::process::sysv::Attached;
 
 /// A segment, and the way to what is in it.
 pub struct Reached {
     pub brief: SegmentBrief,
     pub bytes: SegmentBytes,
+    /// What is to be known of what is read.
+    pub notes: Vec<String>,
 }
 
 impl Census<'_> {
     /// Finds a segment and opens it to be read.
     pub fn reach(&self, text: &str) -> Result<Reached, ShmError> {
         let found = self.find(text)?;
+        let mut notes = Vec::new();
         let bytes = match open(found) {
             Ok(file) => SegmentBytes::of_file(file),
+            Err(_) if found.label.kind == SegmentKind::Sysv && found.mappers.is_empty() => {
+                let bytes = attach(found)?;
+                notes.push(
+                    "no process has it attached: pmdb has attached it to read it (shmat, SHM_RDONLY), and detached it again"
+                        .to_string(),
+                );
+                bytes
+            }
             Err(why) => of_memory(found, &why)?,
         };
         Ok(Reached {
             brief: brief(found, &bytes),
             bytes,
+            notes,
         })
     }
 }
 
-fn brief(found: &Found, bytes: &SegmentBytes) -> SegmentBrief {
+pub(super) fn brief(found: &Found, bytes: &SegmentBytes) -> SegmentBrief {
     let (writers, readers): (Vec<_>, Vec<_>) = found
         .mappers
         .iter()
@@ -57,9 +70,10 @@ fn brief(found: &Found, bytes: &SegmentBytes) -> SegmentBrief {
         writers,
         readers,
         through: match bytes.way() {
-            Way::File => None,
+            Way::File | Way::Attached => None,
             Way::Memory { pid } => pid,
         },
+        from: None,
     }
 }
 
@@ -111,6 +125,33 @@ fn is_it(found: &Found, file: &File) -> bool {
     }
 }
 
+/// Attaches memory of System V that nobody has attached: by its file if that can be had, as that tells what of it is there.
+fn attach(found: &Found) -> Result<SegmentBytes, ShmError> {
+    let refused = |why: String| ShmError::Unreachable {
+        name: found.label.name.clone(),
+        why,
+    };
+    let own = sharing::ipc_namespace(Pid(std::process::id()));
+    let (Identity::Sysv { namespace, id }, Some(sysv)) = (found.identity, &found.sysv) else {
+        return Err(refused("it is in no list of the kernel's".to_string()));
+    };
+    if own != Some(namespace) {
+        return Err(refused(
+            "no process has it attached, and it belongs to another IPC namespace".to_string(),
+        ));
+    }
+    let attached = Attached::new(id, sysv.size).map_err(|error| {
+        refused(format!(
+            "no process has it attached, and pmdb may not attach it: {error}"
+        ))
+    })?;
+    let file = attached.file().ok().filter(|file| is_it(found, file));
+    match file.map(SharedFile::new) {
+        Some(Ok(file)) => Ok(SegmentBytes::of_file(file)),
+        _ => Ok(SegmentBytes::of_attached(attached, sysv.size)),
+    }
+}
+
 /// The process that maps most of it.
 fn of_memory(found: &Found, why: &str) -> Result<SegmentBytes, ShmError> {
     let refused = |why: String| ShmError::Unreachable {
@@ -133,11 +174,6 @@ fn of_memory(found: &Found, why: &str) -> Result<SegmentBytes, ShmError> {
         let mapped: u64 = parts_of(pid).iter().map(|part| part.length).sum();
         std::cmp::Reverse(mapped)
     });
-    if pids.is_empty() && found.label.kind == SegmentKind::Sysv {
-        return Err(refused(format!(
-            "no process has it attached, and so there is no way to it ({why})"
-        )));
-    }
     let mut why = why.to_string();
     for pid in pids {
         match LiveProcess::open(pid) {

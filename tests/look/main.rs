@@ -30,6 +30,7 @@ mod packed;
 mod ps;
 mod session;
 mod shm;
+mod shm_expressions;
 mod shm_show;
 mod snapshots;
 mod sources;

@@ -4,7 +4,7 @@ use crate::support::{Fixture, Python, any_python, pmdb, pythons, skip, venv};
 use serde_json::{Value, json};
 
 /// An interpreter with a numpy whose texts are those that pmdb writes.
-fn with_newest_numpy() -> Option<Python> {
+pub(super) fn with_newest_numpy() -> Option<Python> {
     let newest = pythons()
         .iter()
         .rev()
@@ -382,6 +382,107 @@ numbers[99 * 50 + 3] = math.nan
     );
     let many = pmdb(["shm", "plot", &name, "--as", "f64", "--shape", "10,10,50"]);
     many.failed_with("a slice chooses some of more axes");
+    fixture.write_line("end");
+    fixture.wait();
+}
+
+/// Its first and its last element differ by one at most, whenever one looks.
+const WRITING: &str = "
+import threading
+numbers = shared_memory.SharedMemory(create=True, size=1 << 25, name='pmdb-test-%d' % os.getpid())
+view = numbers.buf.cast('Q')
+rounds = 0
+def write():
+    global rounds
+    while True:
+        view[0] += 1
+        view[(1 << 22) - 1] = view[0]
+        rounds += 1
+        if rounds == 1000:
+            print('ready', numbers.name, flush=True)
+threading.Thread(target=write, daemon=True).start()
+def finish():
+    before = view[0]
+    while view[0] < before + 1000:
+        pass
+    numbers.unlink()
+";
+
+#[test]
+fn those_who_write_are_held_while_it_is_read() {
+    let Some(mut fixture) = segment(WRITING) else {
+        return;
+    };
+    let name = fixture.ready().to_string();
+    let shown = |more: &[&str]| {
+        let all = ["shm", "show", &name, "--as", "u64", "[::4194303]", "--json"];
+        pmdb(all.iter().chain(more)).succeeded().json()
+    };
+    let told = shown(&["--consistent"]);
+    assert_eq!(told["consistent"], true, "{told:#}");
+    let value = |at: usize| told["values"][at].as_u64().expect("a number");
+    assert!(value(0) - value(1) <= 1, "{told:#}");
+    let note = told["notes"].to_string();
+    assert!(
+        note.contains("consistent: 1 process was held for"),
+        "{note}"
+    );
+    // On a busy machine it may not have come to run meanwhile.
+    let mut seen = (0..1000).map(|_| shown(&[]));
+    let told = seen.find(|told| told["consistent"] == false);
+    let told = told.expect("it writes all the time");
+    assert!(
+        told["notes"]
+            .to_string()
+            .contains("was written to while it was read")
+    );
+    // It goes on, and ends.
+    fixture.write_line("end");
+    assert!(fixture.wait().success());
+}
+
+#[test]
+fn memory_of_system_v_that_nobody_has_attached_is_read() {
+    let Some(mut fixture) = segment(
+        "
+libc = ctypes.CDLL(None)
+libc.shmat.restype = ctypes.c_void_p
+libc.shmdt.argtypes = [ctypes.c_void_p]
+number = libc.shmget(0, 10000, 0o1600)
+place = libc.shmat(number, None, 0)
+ctypes.memmove(place + 9000, b'kept', 4)
+libc.shmdt(place)
+print('ready', number, flush=True)
+finish = lambda: libc.shmctl(number, 0, None)
+",
+    ) else {
+        return;
+    };
+    let number = fixture.ready().to_string();
+    let name = format!("sysv:{number}");
+    let resident = || {
+        let report = pmdb(["shm", "--json"]).succeeded().json();
+        let segments = report["segments"].as_array().expect("a list").clone();
+        let found = segments.into_iter().find(|it| it["name"] == name);
+        let found = found.expect("it is listed");
+        (found["resident"].clone(), found["mappers"].clone())
+    };
+    let before = resident();
+    let told = pmdb(["shm", "show", &name, "--as", "S4", "[2250]", "--json"]);
+    let told = told.succeeded().json();
+    assert_eq!(told["values"], json!(["kept"]));
+    assert!(
+        told["notes"]
+            .to_string()
+            .contains("pmdb has attached it to read it")
+    );
+    let found = pmdb(["shm", "find", &name, "text:kept", "--json"]);
+    assert_eq!(found.succeeded().json()["hits"][0]["offset"], 9000);
+    assert_eq!(
+        resident(),
+        before,
+        "it is attached still, or looking has put pages into it"
+    );
     fixture.write_line("end");
     fixture.wait();
 }

@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "PID", value_parser = pid)]
     pids: Vec<Pid>,
     /// The processes in core dumps and snapshots.
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["pids", "all"])]
+    #[arg(long, visible_alias = "from", value_name = "FILE", num_args = 1.., conflicts_with_all = ["pids", "all"])]
     core: Vec<PathBuf>,
     /// Also those that are not Python.
     #[arg(long)]

@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     tasks: bool,
     /// Core dumps, also compressed ones, and snapshots.
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, visible_alias = "from", value_name = "FILE", num_args = 1..)]
     core: Vec<PathBuf>,
     /// The executable of the cores, where it is not at the path that they name.
     #[arg(long, value_name = "FILE", requires = "core")]

@@ -38,6 +38,9 @@ pub fn write_heading(
     };
     users("mapped rw by", &segment.writers);
     users("r by", &segment.readers);
+    if let Some(from) = &segment.from {
+        parts.push(format!("in {}", one_line(from)));
+    }
     let name = one_line(&segment.name);
     writeln!(
         out,

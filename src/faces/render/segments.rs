@@ -27,14 +27,17 @@ pub fn write_segments(
     palette: Palette,
     width: Option<usize>,
 ) -> io::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.ok().and_then(|now| u64::try_from(now.as_millis()).ok());
+    let now = report.taken_ms.or(now);
     if report.segments.is_empty() {
         writeln!(out, "{nothing}")?;
     } else {
-        table("NAME", &report.segments).write(out, palette, width)?;
+        table("NAME", &report.segments, now).write(out, palette, width)?;
     }
     if !report.semaphores.is_empty() {
         writeln!(out)?;
-        table("SEMAPHORE", &report.semaphores).write(out, palette, width)?;
+        table("SEMAPHORE", &report.semaphores, now).write(out, palette, width)?;
     }
     let all = report.segments.iter().chain(&report.semaphores);
     let odd: Vec<&Segment> = all.filter(|segment| is_odd(segment.verdict)).collect();
@@ -42,11 +45,12 @@ pub fn write_segments(
     write_unseen(out, report, palette)
 }
 
-fn table(title: &'static str, segments: &[Segment]) -> Table {
+fn table(title: &'static str, segments: &[Segment], now: Option<u64>) -> Table {
     let mut table = Table::new(vec![
         (title, Align::Left),
         ("KIND", Align::Left),
         ("SIZE", Align::Right),
+        ("KEPT", Align::Right),
         ("RESIDENT", Align::Right),
         ("SWAPPED", Align::Right),
         ("AGE", Align::Right),
@@ -54,8 +58,6 @@ fn table(title: &'static str, segments: &[Segment]) -> Table {
         ("VERDICT", Align::Left),
         ("USED BY", Align::Left),
     ]);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.ok().and_then(|now| u64::try_from(now.as_millis()).ok());
     for segment in segments {
         table.row(cells(segment, now));
     }
@@ -73,7 +75,12 @@ fn cells(segment: &Segment, now: Option<u64>) -> Vec<Cell> {
         Cell::new(cut(&segment.name, WIDEST_NAME)).painted(Role::Heading),
         Cell::new(kind(segment.kind)),
         size(segment.size),
-        size(segment.resident),
+        Cell::new(segment.kept.map_or(String::new(), bytes)),
+        match (segment.resident, segment.kept) {
+            // Most dumps do not tell.
+            (None, Some(_)) => Cell::new(String::new()),
+            (resident, _) => size(resident),
+        },
         Cell::new(
             segment
                 .swapped
@@ -214,6 +221,10 @@ fn some(names: &[&str]) -> String {
 }
 
 fn write_unseen(out: &mut dyn Write, report: &SegmentReport, palette: Palette) -> io::Result<()> {
+    for note in &report.notes {
+        writeln!(out)?;
+        writeln!(out, "{}", palette.paint(Role::Problem, one_line(note)))?;
+    }
     for Unreadable { why, pids } in &report.unreadable {
         let who = if pids.len() == 1 {
             "process"

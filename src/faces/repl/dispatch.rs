@@ -1,6 +1,7 @@
 //! What each command asks of the session, and how the answer is shown.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use super::answer::Writer;
 use super::choice::{exception_number, lines, optional_number};
@@ -177,19 +178,28 @@ impl Repl {
     /// As `pmdb shm` answers, and without a process of those of this session.
     fn shared_memory(&mut self, arguments: &str, out: &mut dyn Write) -> Result<(), Trouble> {
         let words = split_words(arguments).map_err(|why| Trouble::Words(why.to_string()))?;
+        let mut files: Vec<PathBuf> = Vec::new();
         let pids: Vec<Pid> = match self.session.ask(Request::Processes)? {
-            Response::Processes(entries) => entries
-                .iter()
-                .filter(|entry| !matches!(entry.state, ProcessState::Ended | ProcessState::Core))
-                .filter_map(|entry| entry.report.pid)
-                .collect(),
+            Response::Processes(entries) => {
+                let cores = entries
+                    .iter()
+                    .filter_map(|entry| entry.report.core.as_ref());
+                files.extend(cores.map(PathBuf::from));
+                entries
+                    .iter()
+                    .filter(|entry| {
+                        !matches!(entry.state, ProcessState::Ended | ProcessState::Core)
+                    })
+                    .filter_map(|entry| entry.report.pid)
+                    .collect()
+            }
             _ => Vec::new(),
         };
-        if pids.is_empty() && words.is_empty() {
+        if pids.is_empty() && files.is_empty() && words.is_empty() {
             let why = "No process of this session lives: shm tells of what is shared now";
             return Err(Trouble::Words(why.to_string()));
         }
-        let text = shm::answer(&words, &pids).map_err(Trouble::Words)?;
+        let text = shm::answer(&words, &pids, &files).map_err(Trouble::Words)?;
         out.write_all(&text).map_err(Trouble::Output)
     }
 

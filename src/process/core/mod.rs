@@ -110,6 +110,20 @@ impl CoreProcess {
         self.snapshot.as_ref()
     }
 
+    /// How many bytes of a range are not in the core, for whatever reason.
+    pub fn lacking(&self, range: &Range<Addr>) -> u64 {
+        let first = self
+            .space
+            .regions
+            .partition_point(|region| region.end <= range.start.0);
+        let there: u64 = (self.space.regions[first..].iter())
+            .take_while(|region| region.start < range.end.0)
+            .filter(|region| !matches!(region.content, Content::Absent(_)))
+            .map(|region| region.end.min(range.end.0) - region.start.max(range.start.0))
+            .sum();
+        (range.end.0 - range.start.0).saturating_sub(there)
+    }
+
     fn facts_of(&self, tid: Tid) -> Option<&ThreadFacts> {
         let threads = &self.snapshot.as_ref()?.threads;
         threads.get(*self.facts_by_tid.get(&tid)?)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use num_traits::{Signed, ToPrimitive};
 
-use super::{Datum, EvalError, Evaluator};
+use super::{Datum, EvalError, Evaluator, array_method};
 use crate::model::Addr;
 use crate::python::numpy::{ArrayElement, ArrayView, Index, NumpyScalar, is_scalar};
 use crate::python::object::Builtin;
@@ -77,8 +77,15 @@ impl Evaluator<'_, '_> {
             "size" => Datum::int(view.size()),
             "itemsize" => Datum::int(view.item_size()),
             "nbytes" => Datum::int(u128::from(view.size()) * u128::from(view.item_size())),
+            // That of a segment has no object in the process.
+            "dtype" if view.dtype_address().is_null() => Datum::text(&self.look.dtype_text(view)?),
             "dtype" => Datum::Object(view.dtype_address()),
             "T" => Datum::Array(Arc::new(view.transposed())),
+            // Without numpy in the process there is no class that would have the methods.
+            _ if view.class().is_null() && array_method::is_known(name) => Datum::BuiltinMethod {
+                name: name.to_string(),
+                receiver: Arc::new(Datum::Array(Arc::new(view.clone()))),
+            },
             _ => return Ok(None),
         }))
     }
@@ -95,6 +102,11 @@ impl Evaluator<'_, '_> {
             "itemsize" | "nbytes" => Datum::int(scalar.item_size()),
             "dtype" if !scalar.dtype_address().is_null() => Datum::Object(scalar.dtype_address()),
             "T" => Datum::Scalar(Arc::new(scalar.clone())),
+            // As of arrays.
+            "item" | "tolist" if scalar.class().is_null() => Datum::BuiltinMethod {
+                name: name.to_string(),
+                receiver: Arc::new(Datum::Scalar(Arc::new(scalar.clone()))),
+            },
             _ => return Ok(None),
         }))
     }
@@ -107,9 +119,11 @@ impl Evaluator<'_, '_> {
         index: &Datum,
     ) -> Result<Datum, EvalError> {
         // That of a memmap only turns results that lie elsewhere into plain arrays, and these lie in the file.
-        let class = self.look.type_at(view.class())?;
-        if (class.module.as_str(), class.name.as_str()) != ("numpy", "memmap") {
-            self.refuse_overrides(array, &["__getitem__"])?;
+        if !view.class().is_null() {
+            let class = self.look.type_at(view.class())?;
+            if (class.module.as_str(), class.name.as_str()) != ("numpy", "memmap") {
+                self.refuse_overrides(array, &["__getitem__"])?;
+            }
         }
         if let Datum::Str(name) = self.load(index)? {
             let name = super::text::to_string(&name);

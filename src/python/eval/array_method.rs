@@ -9,6 +9,29 @@ use super::{Datum, EvalError, Evaluator};
 use crate::python::numpy::{ArrayView, Index, Reduced, Reduction, ScalarKind};
 use crate::python::object::Builtin;
 
+/// Whether it is a method that [`Evaluator::array_method`] answers.
+pub(super) fn is_known(name: &str) -> bool {
+    matches!(name, "__len__" | "item" | "tolist" | "transpose") || reduction(name, 0).is_some()
+}
+
+/// `taken`: the degrees of freedom that are taken off a variance.
+fn reduction(name: &str, taken: i64) -> Option<Reduction> {
+    Some(match name {
+        "sum" => Reduction::Sum,
+        "prod" => Reduction::Product,
+        "mean" => Reduction::Mean,
+        "min" => Reduction::Min,
+        "max" => Reduction::Max,
+        "std" => Reduction::Deviation(taken),
+        "var" => Reduction::Variance(taken),
+        "any" => Reduction::Any,
+        "all" => Reduction::All,
+        "argmin" => Reduction::ArgMin,
+        "argmax" => Reduction::ArgMax,
+        _ => return None,
+    })
+}
+
 impl Evaluator<'_, '_> {
     pub(super) fn array_method(
         &self,
@@ -38,19 +61,8 @@ impl Evaluator<'_, '_> {
         let Some(taken) = taken else {
             return Err(EvalError::unsupported(format!("`{name}` with this ddof")));
         };
-        let reduction = match name {
-            "sum" => Reduction::Sum,
-            "prod" => Reduction::Product,
-            "mean" => Reduction::Mean,
-            "min" => Reduction::Min,
-            "max" => Reduction::Max,
-            "std" => Reduction::Deviation(taken),
-            "var" => Reduction::Variance(taken),
-            "any" => Reduction::Any,
-            "all" => Reduction::All,
-            "argmin" => Reduction::ArgMin,
-            "argmax" => Reduction::ArgMax,
-            _ => return Ok(None),
+        let Some(reduction) = reduction(name, taken) else {
+            return Ok(None);
         };
         // `axis=None` is what it is without.
         for (index, argument) in arguments.positional.iter().enumerate() {

@@ -82,9 +82,18 @@ impl Arguments {
 
 impl Evaluator<'_, '_> {
     pub(super) fn call(&self, expr: &ExprCall) -> Result<Datum, EvalError> {
+        if let Expr::Name(name) = &*expr.func
+            && self.opens_segments(&name.id)
+        {
+            return self.open_segment(&self.arguments(expr)?);
+        }
         let function = self.expression(&expr.func)?;
         // Refused before the arguments are worked out.
         self.callee(&function)?;
+        self.invoke(&function, self.arguments(expr)?)
+    }
+
+    fn arguments(&self, expr: &ExprCall) -> Result<Arguments, EvalError> {
         let mut arguments = Arguments::default();
         for argument in &expr.arguments.args {
             if let Expr::Starred(starred) = argument {
@@ -110,7 +119,7 @@ impl Evaluator<'_, '_> {
                 }
             }
         }
-        self.invoke(&function, arguments)
+        Ok(arguments)
     }
 
     /// Calls a value.

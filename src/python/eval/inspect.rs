@@ -55,6 +55,10 @@ impl Look<'_> {
             Datum::Scalar(scalar) => scalar.class(),
             other => return Ok(format!("<class '{}'>", self.host_type_name(other))),
         };
+        if class.is_null() {
+            // Of a process without numpy.
+            return Ok(format!("<class 'numpy.{}'>", self.type_name_of(datum)));
+        }
         Ok(self.show(&Datum::Object(class), &Limits::default()).text)
     }
 

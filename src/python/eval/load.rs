@@ -153,9 +153,10 @@ impl Evaluator<'_, '_> {
                 Ok(self.look.memory.pointer(at)?)
             }
             Datum::None => self.class_of_none(),
-            Datum::Array(view) => Ok(view.class()),
+            Datum::Array(view) if !view.class().is_null() => Ok(view.class()),
             Datum::Scalar(scalar) if !scalar.class().is_null() => Ok(scalar.class()),
-            Datum::Scalar(_)
+            Datum::Array(_)
+            | Datum::Scalar(_)
             | Datum::Ellipsis
             | Datum::NotImplemented
             | Datum::Method { .. }

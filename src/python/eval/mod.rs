@@ -33,6 +33,7 @@ mod ordering;
 mod pretty;
 mod pretty_line;
 mod scope;
+mod segment;
 mod sequence;
 mod show;
 mod sum;
@@ -44,6 +45,7 @@ pub use datum::{Datum, Iterated, Range, View};
 pub use error::EvalError;
 pub use inspect::Definition;
 pub use scope::Scope;
+pub use segment::{OPENER, OpensSegments, Segments};
 
 use budget::Budget;
 

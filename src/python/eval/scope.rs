@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::{Datum, EvalError};
+use super::{Datum, EvalError, Segments};
 use crate::model::{Addr, LocalKind};
 use crate::python::code::Code;
 use crate::python::layout::FrameLayout;
@@ -18,6 +18,8 @@ pub struct Scope {
     globals: Addr,
     builtins: Addr,
     extra: Vec<(String, Datum)>,
+    /// Where segments are found, and a name that always opens them.
+    pub(super) segments: Option<(Arc<dyn Segments>, String)>,
     pub(super) cancelled: Option<Arc<AtomicBool>>,
 }
 
@@ -37,6 +39,7 @@ impl Scope {
             globals: frame.globals,
             builtins: frame.builtins,
             extra: Vec::new(),
+            segments: None,
             cancelled: None,
         }
     }
@@ -49,6 +52,7 @@ impl Scope {
             globals: Addr::NULL,
             builtins: Addr::NULL,
             extra: Vec::new(),
+            segments: None,
             cancelled: None,
         }
     }
@@ -58,6 +62,12 @@ impl Scope {
         let name = name.into();
         self.extra.retain(|(other, _)| *other != name);
         self.extra.push((name, datum));
+    }
+
+    /// Where `shm(…)` finds segments, and a name that does the same where the program has a `shm` of its own. Without it
+    /// both are names like others.
+    pub fn open_segments_of(&mut self, segments: Arc<dyn Segments>, certain: String) {
+        self.segments = Some((segments, certain));
     }
 
     /// Evaluation ends with [`EvalError::Cancelled`] soon after the flag is set.

@@ -40,6 +40,10 @@ impl Look<'_> {
         match datum {
             Datum::Object(_) | Datum::Array(_) | Datum::Scalar(_) => {
                 let kind = match datum {
+                    Datum::Array(view) if view.class().is_null() => return "ndarray".to_string(),
+                    Datum::Scalar(scalar) if scalar.class().is_null() => {
+                        return self.scalar_type_name(scalar);
+                    }
                     Datum::Array(view) => self.type_at(view.class()),
                     Datum::Scalar(scalar) => self.type_at(scalar.class()),
                     other => self.type_of(other.address().unwrap_or_default()),

@@ -44,11 +44,18 @@ pub(super) enum Element {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Field {
-    /// A `str`.
-    pub name: Addr,
+    pub name: FieldName,
     pub dtype: Arc<Dtype>,
     pub offset: u64,
     pub title: Option<Addr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FieldName {
+    /// A `str`.
+    Object(Addr),
+    /// Of a type that a user has written.
+    Told(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -288,7 +295,7 @@ impl Look<'_> {
                     .is_ok_and(|kind| kind.name == "NoneType")
             };
             fields.push(Field {
-                name,
+                name: FieldName::Object(name),
                 dtype: self.nested_dtype(descr, depth + 1)?,
                 offset,
                 title: title.first().copied().filter(|title| !none(title)),

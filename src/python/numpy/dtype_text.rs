@@ -1,6 +1,7 @@
 //! Dtypes as `str()`, `repr()` and the end of an array's text have them.
 
-use super::dtype::{Dtype, Element, Field};
+use super::dtype::{Dtype, Element, Field, FieldName, Width};
+use super::value::NumpyScalar;
 use crate::array::page::shape_text;
 use crate::array::{Release, dtype_text};
 use crate::model::Addr;
@@ -26,6 +27,14 @@ impl Look<'_> {
             Element::Bytes | Element::Text | Element::Opaque => Ok(array_protocol(dtype)),
             _ if dtype.byte_order == b'>' => Ok(array_protocol(dtype)),
             _ => self.dtype_name(dtype),
+        }
+    }
+
+    /// What the type of a scalar is called where there is none in the process.
+    pub(in crate::python) fn scalar_type_name(&self, scalar: &NumpyScalar) -> String {
+        match self.dtype_name(&scalar.dtype) {
+            Ok(name) if !scalar.dtype.is_flexible() => name,
+            _ => "generic".to_string(),
         }
     }
 
@@ -81,6 +90,7 @@ impl Look<'_> {
             Element::Object => "object".to_string(),
             Element::Integer { signed: true } => format!("int{bits}"),
             Element::Integer { signed: false } => format!("uint{bits}"),
+            Element::Real(Width::Brain) => "bfloat16".to_string(),
             Element::Real(_) => format!("float{bits}"),
             Element::Complex(_) => format!("complex{bits}"),
             Element::Moment(unit) => format!("datetime64{}", unit.bracketed()),
@@ -137,7 +147,7 @@ impl Look<'_> {
     fn record_list(&self, fields: &[Field]) -> Result<String, LookError> {
         let mut items = Vec::new();
         for field in fields {
-            let name = self.quoted(field.name);
+            let name = self.quoted_name(field);
             let name = match field.title {
                 Some(title) => format!("({}, {name})", self.quoted(title)),
                 None => name,
@@ -165,7 +175,7 @@ impl Look<'_> {
             true => (": ", ", "),
             false => (":", ","),
         };
-        let names: Vec<String> = fields.iter().map(|field| self.quoted(field.name)).collect();
+        let names: Vec<String> = fields.iter().map(|field| self.quoted_name(field)).collect();
         let formats = fields
             .iter()
             .map(|field| self.construction(&field.dtype, false, true));
@@ -193,6 +203,23 @@ impl Look<'_> {
             text += &format!(", 'aligned'{colon}True");
         }
         Ok(text + "}")
+    }
+
+    pub(super) fn field_name(&self, field: &Field) -> Result<String, LookError> {
+        match &field.name {
+            FieldName::Object(name) => self.name(*name),
+            FieldName::Told(name) => Ok(name.clone()),
+        }
+    }
+
+    fn quoted_name(&self, field: &Field) -> String {
+        match &field.name {
+            FieldName::Object(name) => self.quoted(*name),
+            FieldName::Told(name) => {
+                let points: Vec<u32> = name.chars().map(u32::from).collect();
+                self.text_literal(&points)
+            }
+        }
     }
 
     fn quoted(&self, text: Addr) -> String {

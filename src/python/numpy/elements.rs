@@ -58,7 +58,7 @@ impl text::Elements for Elements<'_, '_, '_> {
     type Error = LookError;
 
     fn bytes(&self, place: u64, length: usize) -> Result<Vec<u8>, LookError> {
-        Ok(self.look.memory.bytes(Addr(place), length)?)
+        self.look.element_bytes(Addr(place), length)
     }
 
     fn object(&mut self, place: u64) -> Result<String, LookError> {

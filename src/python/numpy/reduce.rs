@@ -310,7 +310,7 @@ impl Look<'_> {
             while at < length {
                 let count = together.min(length - at);
                 let place = place.plus((stride as u64).wrapping_mul(at));
-                let mut bytes = self.memory.bytes(place, (count * size) as usize)?;
+                let mut bytes = self.element_bytes(place, (count * size) as usize)?;
                 take(&mut bytes);
                 at += count;
             }

@@ -237,7 +237,7 @@ impl Look<'_> {
     ) -> Result<String, LookError> {
         if !matches!(dtype.element, Element::Record(_)) {
             let length = dtype.item_size.min(LONGEST_VOID) as usize;
-            let text = hexadecimal(&self.memory.bytes(data, length)?);
+            let text = hexadecimal(&self.element_bytes(data, length)?);
             return Ok(match release.is_second() {
                 true => format!("np.{name}({text})"),
                 false => format!("{name}({text})"),

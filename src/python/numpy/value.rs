@@ -132,7 +132,7 @@ impl Look<'_> {
             });
         }
         let length = dtype.item_size.min(LONGEST_ITEM) as usize;
-        let mut bytes = self.memory.bytes(view.data, length)?;
+        let mut bytes = self.element_bytes(view.data, length)?;
         in_machine_order(dtype, &mut bytes);
         Ok(ArrayElement::Scalar(NumpyScalar {
             dtype: dtype.clone(),

@@ -130,7 +130,7 @@ impl Look<'_> {
             return Ok(None);
         };
         for field in fields {
-            if self.name(field.name)? == name {
+            if self.field_name(field)? == name {
                 return Ok(Some((field.offset, field.dtype.clone())));
             }
         }

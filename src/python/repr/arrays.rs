@@ -55,13 +55,15 @@ impl WriteObject for Writer<'_, '_> {
 impl Look<'_> {
     /// A part of an array, as an array is shown.
     pub(in crate::python) fn view_value(&self, view: &ArrayView, limits: &Limits) -> Value {
-        let kind = match self.type_at(view.class()) {
-            Ok(kind) => kind,
+        let (name, type_name) = match self.type_at(view.class()) {
+            Ok(kind) => (plain_name(&kind).to_string(), kind.shown_name()),
+            // A segment in a process without numpy.
+            Err(_) if view.class().is_null() => ("array".to_string(), "numpy.ndarray".to_string()),
             Err(error) => return Value::absent(error.absence()),
         };
         let mut writer = Writer::new(self, limits);
         describe(&mut writer, view);
-        match self.view_text(view, plain_name(&kind), &mut writer) {
+        match self.view_text(view, &name, &mut writer) {
             Ok(written) => {
                 writer.put(&written.text);
                 if let Some(absence) = written.absence {
@@ -71,7 +73,7 @@ impl Look<'_> {
             Err(error) => writer.put(&error.absence().to_string()),
         }
         Value {
-            type_name: kind.shown_name(),
+            type_name,
             ..writer.finish()
         }
     }

@@ -1,8 +1,11 @@
 //! What the processes that map a segment say of it: its table of contents.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
+
+use super::dumps::dumps;
 
 use crate::model::{Pid, SCHEMA, SegmentContents, SegmentObject, SegmentVariable};
 use crate::process::Process;
@@ -18,10 +21,30 @@ pub fn contents(name: &str) -> Result<SegmentContents, String> {
     let segment = census.watched(name).map_err(|error| error.to_string())?;
     let pids: BTreeSet<Pid> = segment.mappers.iter().map(|mapper| mapper.pid).collect();
     let locator = Locator::default();
-    let looked: Vec<(Pid, Result<Vec<Found>, String>)> = pids
-        .into_par_iter()
-        .map(|pid| (pid, look_into(pid, &segment, &locator)))
+    let look = |pid: Pid| {
+        let process = LiveProcess::open(pid).map_err(|error| error.to_string())?;
+        look_into(&process, pid, &segment, &locator)
+    };
+    let looked = pids.into_par_iter().map(|pid| (pid, look(pid))).collect();
+    Ok(told(segment, looked))
+}
+
+/// The same of dumps.
+pub fn dumped_contents(name: &str, files: &[PathBuf]) -> Result<SegmentContents, String> {
+    let dumps = dumps(files).map_err(|error| error.to_string())?;
+    let (segment, mapped_by) = dumps.mappers(name).map_err(|error| error.to_string())?;
+    let locator = Locator::default();
+    let looked = mapped_by
+        .into_iter()
+        .map(|dump| {
+            let pid = dump.process.identity().pid.unwrap_or(Pid(0));
+            (pid, look_into(&dump.process, pid, &segment, &locator))
+        })
         .collect();
+    Ok(told(segment, looked))
+}
+
+fn told(segment: Watched, looked: Vec<(Pid, Result<Vec<Found>, String>)>) -> SegmentContents {
     let mut objects: BTreeMap<(u64, String), Variables> = BTreeMap::new();
     let mut notes: BTreeMap<String, Vec<Pid>> = BTreeMap::new();
     for (pid, found) in looked {
@@ -49,7 +72,7 @@ pub fn contents(name: &str) -> Result<SegmentContents, String> {
             what,
             variables: names.into_iter().map(variable).collect(),
         });
-    Ok(SegmentContents {
+    SegmentContents {
         schema: SCHEMA,
         name: segment.name,
         inode: segment.inode,
@@ -62,7 +85,7 @@ pub fn contents(name: &str) -> Result<SegmentContents, String> {
                 format!("process {}: {why}", pids.join(", "))
             })
             .collect(),
-    })
+    }
 }
 
 /// Who has a variable, by its expression and place.
@@ -74,10 +97,14 @@ struct Found {
     variable: SharedVariable,
 }
 
-fn look_into(pid: Pid, segment: &Watched, locator: &Locator) -> Result<Vec<Found>, String> {
-    let process = LiveProcess::open(pid).map_err(|error| error.to_string())?;
+fn look_into(
+    process: &dyn Process,
+    pid: Pid,
+    segment: &Watched,
+    locator: &Locator,
+) -> Result<Vec<Found>, String> {
     let located = locator
-        .locate(&process, Effort::Thorough)
+        .locate(process, Effort::Thorough)
         .map_err(|error| error.to_string())?;
     let kernel = process.threads().map_err(|error| error.to_string())?;
     // As the values of this process call it.
@@ -85,7 +112,7 @@ fn look_into(pid: Pid, segment: &Watched, locator: &Locator) -> Result<Vec<Found
     let names: BTreeSet<String> = own
         .filter_map(|mapper| Some(segment_name(&process.mapping_at(mapper.address)?)?.0))
         .collect();
-    let look = Look::new(&process, &located);
+    let look = Look::new(process, &located);
     let (threads, broken) = look.threads(&kernel);
     let found: Vec<Found> = look
         .shared_variables(&threads)

@@ -1,6 +1,7 @@
 //! Where in a segment something is.
 
 use super::element_texts::InSegment;
+use super::moment::read_at_one_moment;
 use super::show::{Opened, ShowError, ShowOptions, changes, open};
 use crate::array::Release;
 use crate::array::array_text::element_text;
@@ -22,7 +23,10 @@ pub fn find(
     let Opened { reached, view, .. } = open(&typed)?;
     let wanted = Sought::parse(sought, &view.element)?;
     progress.expect(view.size());
-    let found = search(&reached.bytes, &view, &wanted, most, progress)?;
+    let (found, moment) = read_at_one_moment(options, &reached, &view, || {
+        search(&reached.bytes, &view, &wanted, most, progress)
+    });
+    let found = found?;
     let is_pattern = matches!(wanted, Sought::Bytes(_));
     let (start, _) = view.reach();
     let start = u64::try_from(start).unwrap_or(0);
@@ -52,9 +56,15 @@ pub fn find(
         sought: sought.to_string(),
         elements: view.size(),
         count: found.count,
+        consistent: moment.consistent,
         last: found.last.filter(|_| !is_last_told).map(hit),
         hits,
-        notes: changes(&reached.bytes, reached.brief.size),
+        notes: [
+            changes(&reached.bytes, reached.brief.size),
+            reached.notes,
+            moment.note.into_iter().collect(),
+        ]
+        .concat(),
         segment: reached.brief,
     })
 }

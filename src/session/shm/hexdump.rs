@@ -16,7 +16,7 @@ pub(super) fn dump(reached: &Reached, at: u64) -> Result<SegmentDump, ShowError>
     }
     let mut bytes = vec![0; SHOWN.min(size - at) as usize];
     reached.bytes.read(at, &mut bytes)?;
-    let mut notes = Vec::new();
+    let mut notes = reached.notes.clone();
     let sample = sample(&reached.bytes, at)?;
     if sample.is_none() {
         notes.push("every byte that was looked at is 0".to_string());

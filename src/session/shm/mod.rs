@@ -1,10 +1,13 @@
 //! The memory that processes share.
 
 mod contents;
+mod dumps;
 mod edit;
 mod element_texts;
 mod find;
 mod hexdump;
+mod in_expressions;
+mod moment;
 mod plot;
 mod removal;
 mod show;
@@ -14,9 +17,11 @@ pub mod watch;
 
 use std::collections::BTreeSet;
 
-pub use self::contents::contents;
+pub use self::contents::{contents, dumped_contents};
+pub use self::dumps::dumped_segments;
 pub use self::edit::Edit;
 pub use self::find::find;
+pub(super) use self::in_expressions::{DumpedSegments, LiveSegments};
 pub use self::plot::{Plot, plot};
 pub use self::removal::{leaks, remove, remove_leaks};
 pub use self::show::{ShowError, ShowOptions, Shown, show};

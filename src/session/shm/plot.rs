@@ -1,5 +1,6 @@
 //! A segment's numbers as a picture.
 
+use super::moment::read_at_one_moment;
 use super::show::{Opened, ShowError, ShowOptions, changes, open};
 use crate::array::dtype_text;
 use crate::model::{SegmentBrief, Statistics};
@@ -34,23 +35,34 @@ pub fn plot(
         return Err(undrawable());
     }
     progress.expect(view.size().saturating_mul(2));
-    let statistics = statistics(&reached.bytes, &view, progress)?.ok_or_else(undrawable)?;
-    let end =
-        |number: &Option<serde_json::Number>| number.as_ref().and_then(serde_json::Number::as_f64);
-    let range = (
-        end(&statistics.min).unwrap_or(0.0),
-        end(&statistics.max).unwrap_or(0.0),
-    );
     let canvas = canvas(&view.shape);
-    let picture =
-        picture(&reached.bytes, &view, canvas, range, progress)?.ok_or_else(undrawable)?;
+    let draw = || -> Result<_, ShowError> {
+        let statistics = statistics(&reached.bytes, &view, progress)?.ok_or_else(undrawable)?;
+        let end = |number: &Option<serde_json::Number>| {
+            number.as_ref().and_then(serde_json::Number::as_f64)
+        };
+        let range = (
+            end(&statistics.min).unwrap_or(0.0),
+            end(&statistics.max).unwrap_or(0.0),
+        );
+        let picture =
+            picture(&reached.bytes, &view, canvas, range, progress)?.ok_or_else(undrawable)?;
+        Ok((statistics, range, picture))
+    };
+    let (drawn, moment) = read_at_one_moment(options, &reached, &view, draw);
+    let (statistics, range, picture) = drawn?;
     Ok(Plot {
         dtype: dtype_text::name(&view.element),
         shape: view.shape,
         statistics,
         range,
         picture,
-        notes: changes(&reached.bytes, reached.brief.size),
+        notes: [
+            changes(&reached.bytes, reached.brief.size),
+            reached.notes,
+            moment.note.into_iter().collect(),
+        ]
+        .concat(),
         segment: reached.brief,
     })
 }

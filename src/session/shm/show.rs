@@ -1,9 +1,13 @@
 //! What is in a segment: a typed view of it, or its bytes.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use thiserror::Error;
 
+use super::dumps::dumps;
 use super::element_texts::InSegment;
+use super::moment::read_at_one_moment;
 use super::{hexdump, values};
 use crate::array::array_text::array_text;
 use crate::array::dtype::{self, DtypeError};
@@ -11,7 +15,7 @@ use crate::array::slice::{Slice, SliceError};
 use crate::array::text::TextError;
 use crate::array::view::{Order, ViewError};
 use crate::array::{Release, View, dtype_text};
-use crate::model::{SCHEMA, SegmentDump, SegmentView};
+use crate::model::{FieldStatistics, SCHEMA, SegmentDump, SegmentView, Statistics};
 use crate::process::ProcessError;
 use crate::process::family::ProcessTable;
 use crate::shm::{
@@ -26,6 +30,8 @@ const MOST_VALUES: u64 = 10_000;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ShowOptions {
     pub name: String,
+    /// The dumps that it is read from; of this machine, if empty.
+    pub from: Vec<PathBuf>,
     /// Bytes without it.
     pub dtype: Option<String>,
     pub shape: Option<Vec<i64>>,
@@ -36,6 +42,8 @@ pub struct ShowOptions {
     pub slice: Option<String>,
     /// Values that are given; [`MOST_VALUES`] without it.
     pub values: Option<u64>,
+    /// Those who map it are held while it is read.
+    pub consistent: bool,
     /// Only as far as they are needed to be shown.
     pub without_statistics: bool,
 }
@@ -50,7 +58,7 @@ pub enum Shown {
         #[serde(skip)]
         text: String,
     },
-    Bytes(SegmentDump),
+    Bytes(Box<SegmentDump>),
 }
 
 #[derive(Debug, Error)]
@@ -107,7 +115,7 @@ pub(super) struct Opened {
 pub(super) fn open(options: &ShowOptions) -> Result<Opened, ShowError> {
     let element = dtype::parse(options.dtype.as_deref().unwrap_or_default())?;
     let slice = options.slice.as_deref().map(Slice::parse).transpose()?;
-    let reached = reach(&options.name)?;
+    let reached = reach(&options.name, &options.from)?;
     let whole = View::new(
         element,
         options.at,
@@ -127,15 +135,19 @@ pub(super) fn open(options: &ShowOptions) -> Result<Opened, ShowError> {
     })
 }
 
-fn reach(name: &str) -> Result<Reached, ShowError> {
+pub(super) fn reach(name: &str, from: &[PathBuf]) -> Result<Reached, ShowError> {
+    if !from.is_empty() {
+        return Ok(dumps(from)?.reach(name)?);
+    }
     let table = ProcessTable::read()?;
     Ok(Census::take(&table, Vec::new()).reach(name)?)
 }
 
 pub fn show(options: &ShowOptions, progress: &Progress) -> Result<Shown, ShowError> {
     if options.dtype.is_none() {
-        let reached = reach(&options.name)?;
-        return Ok(Shown::Bytes(hexdump::dump(&reached, options.at)?));
+        let reached = reach(&options.name, &options.from)?;
+        let dump = hexdump::dump(&reached, options.at)?;
+        return Ok(Shown::Bytes(Box::new(dump)));
     }
     let opened = open(options)?;
     shown(
@@ -154,28 +166,19 @@ fn shown(
     view: View,
     progress: &Progress,
 ) -> Result<Shown, ShowError> {
-    let bytes = &reached.bytes;
-    let text = array_text(&view, Release::of_major(2), &mut InSegment(bytes));
-    let text = text.map_err(|error| match error {
-        TextError::Elements(error) => ShowError::Bytes(error),
-        TextError::TooMany | TextError::Unknown => ShowError::TooMany,
-    })?;
-    let (statistics, fields) = if options.without_statistics {
-        (None, Vec::new())
-    } else {
-        progress.expect(view.size());
-        let own = statistics(bytes, &view, progress)?;
-        let parts = match own {
-            Some(_) => Vec::new(),
-            None => of_parts(bytes, &view, progress)?,
-        };
-        (own, parts)
-    };
-    let most = options.values.unwrap_or(MOST_VALUES);
-    let values = values::values(bytes, &view, most)?;
+    let (read, moment) = read_at_one_moment(options, reached, &view, || {
+        read(options, &reached.bytes, &view, progress)
+    });
+    let Read {
+        text,
+        statistics,
+        fields,
+        values,
+    } = read?;
     let view = SegmentView {
         schema: SCHEMA,
         segment: reached.brief.clone(),
+        consistent: moment.consistent,
         dtype: dtype_text::name(&view.element),
         item_size: view.element.size,
         offset: view.offset,
@@ -185,7 +188,7 @@ fn shown(
         statistics,
         fields,
         values,
-        notes: notes(options, reached, whole),
+        notes: notes(options, reached, whole, moment.note),
     };
     Ok(Shown::View {
         view: Box::new(view),
@@ -193,8 +196,52 @@ fn shown(
     })
 }
 
+/// What is read of the elements.
+struct Read {
+    text: String,
+    statistics: Option<Statistics>,
+    fields: Vec<FieldStatistics>,
+    values: Vec<serde_json::Value>,
+}
+
+fn read(
+    options: &ShowOptions,
+    bytes: &SegmentBytes,
+    view: &View,
+    progress: &Progress,
+) -> Result<Read, ShowError> {
+    let text = array_text(view, Release::of_major(2), &mut InSegment(bytes));
+    let text = text.map_err(|error| match error {
+        TextError::Elements(error) => ShowError::Bytes(error),
+        TextError::TooMany | TextError::Unknown => ShowError::TooMany,
+    })?;
+    let (statistics, fields) = if options.without_statistics {
+        (None, Vec::new())
+    } else {
+        progress.expect(view.size());
+        let own = statistics(bytes, view, progress)?;
+        let parts = match own {
+            Some(_) => Vec::new(),
+            None => of_parts(bytes, view, progress)?,
+        };
+        (own, parts)
+    };
+    let most = options.values.unwrap_or(MOST_VALUES);
+    Ok(Read {
+        text,
+        statistics,
+        fields,
+        values: values::values(bytes, view, most)?,
+    })
+}
+
 /// What may be otherwise than it looks.
-fn notes(options: &ShowOptions, reached: &Reached, whole: &View) -> Vec<String> {
+fn notes(
+    options: &ShowOptions,
+    reached: &Reached,
+    whole: &View,
+    moment: Option<String>,
+) -> Vec<String> {
     let mut notes = Vec::new();
     let size = reached.bytes.size();
     if options.shape.is_none() {
@@ -207,16 +254,8 @@ fn notes(options: &ShowOptions, reached: &Reached, whole: &View) -> Vec<String> 
     if let Some(pid) = reached.brief.through {
         notes.push(format!("it was read through the memory of process {pid}"));
     }
-    let writers = reached.brief.writers.len();
-    if writers > 0 {
-        let who = match writers {
-            1 => "1 process may write".to_string(),
-            writers => format!("{writers} processes may write"),
-        };
-        notes.push(format!(
-            "{who} to it: what was read may be of several moments"
-        ));
-    }
+    notes.extend(reached.notes.iter().cloned());
+    notes.extend(moment);
     notes
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     /// Among which elements, as in numpy: '[10:20]', '[::2, 3]'.
     slice: Option<String>,
     #[command(flatten)]
-    elements: Elements,
+    pub(super) elements: Elements,
     /// Tell so many of them one by one.
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,

@@ -13,6 +13,7 @@ mod show;
 mod watch;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -29,6 +30,7 @@ Examples:
   pmdb shm show psm_3f2a --as f64 --shape 1000,64    what is in a segment, and its statistics
   pmdb shm find psm_3f2a --as f64 nan                where the NaNs are, and how many
   pmdb shm plot psm_3f2a --as f32 --shape 512,512    a heat map
+  pmdb shm --from stuck.pmdb what the processes in a snapshot, a bundle or a core shared
   pmdb shm leaks             what nobody needs, and why
   pmdb shm leaks --remove    removes it, after a question
   pmdb shm rm psm_3f2a       removes one, if nobody uses it
@@ -87,8 +89,12 @@ struct Typed {
     arguments: Arguments,
 }
 
-/// What `shm` with these words answers at the prompt: of these processes, if the words name none.
-pub(in crate::faces) fn answer(words: &[String], pids: &[Pid]) -> Result<Vec<u8>, String> {
+/// What `shm` with these words answers at the prompt: of these processes or dumps, if the words name none.
+pub(in crate::faces) fn answer(
+    words: &[String],
+    pids: &[Pid],
+    files: &[PathBuf],
+) -> Result<Vec<u8>, String> {
     let words = words.iter().map(OsString::from);
     let typed = Typed::try_parse_from(words);
     let arguments = match typed {
@@ -103,11 +109,25 @@ pub(in crate::faces) fn answer(words: &[String], pids: &[Pid]) -> Result<Vec<u8>
         }
     };
     let answer = match arguments.action {
-        None => census::answer(&arguments.census.or_of(pids)),
-        Some(Action::Show(arguments)) => show::answer(&arguments),
-        Some(Action::Find(arguments)) => find::answer(&arguments),
-        Some(Action::Plot(arguments)) => plot::answer(&arguments),
-        Some(Action::Where(arguments)) => place::answer(&arguments),
+        None => census::answer(&arguments.census.or_of(pids, files)),
+        Some(Action::Show(mut arguments)) => {
+            arguments.elements.or_from(files);
+            show::answer(&arguments)
+        }
+        Some(Action::Find(mut arguments)) => {
+            arguments.elements.or_from(files);
+            find::answer(&arguments)
+        }
+        Some(Action::Plot(mut arguments)) => {
+            arguments.elements.or_from(files);
+            plot::answer(&arguments)
+        }
+        Some(Action::Where(mut arguments)) => {
+            if arguments.from.is_empty() {
+                arguments.from = files.to_vec();
+            }
+            place::answer(&arguments)
+        }
         Some(_) => {
             return Err(
                 "it is no command of the prompt: type it into a shell, as pmdb shm …".to_string(),

@@ -1,6 +1,7 @@
 //! `pmdb shm where`: what the programs call a segment.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::ColorChoice;
 
@@ -12,7 +13,7 @@ use crate::faces::render::printable::one_line;
 use crate::faces::render::set_label::compress;
 use crate::faces::render::table::{Align, Cell, Table, line_width};
 use crate::model::{Pid, SegmentContents};
-use crate::session::shm::contents;
+use crate::session::shm::{contents, dumped_contents};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +27,9 @@ pub(super) struct Arguments {
     /// Its name as `pmdb shm` lists it or the beginning of that, PID:ADDRESS, or DEVICE:INODE.
     #[arg(value_name = "NAME")]
     name: String,
+    /// Core dumps and snapshots whose processes are asked, instead of those that live.
+    #[arg(long, visible_alias = "core", value_name = "FILE", num_args = 1..)]
+    pub(super) from: Vec<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -35,8 +39,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn answer(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
-    let found = contents(&arguments.name)
-        .map_err(|why| Failure::Operation(vec![one_line(&why).into_owned()]))?;
+    let found = match arguments.from.is_empty() {
+        true => contents(&arguments.name),
+        false => dumped_contents(&arguments.name, &arguments.from),
+    };
+    let found = found.map_err(|why| Failure::Operation(vec![one_line(&why).into_owned()]))?;
     if arguments.json {
         return json(&found);
     }

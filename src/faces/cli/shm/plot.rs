@@ -15,7 +15,9 @@ use crate::faces::render::palette::Palette;
 use crate::faces::render::plot::{Depth, Drawing, shades, write_plot};
 use crate::session::shm::{Canvas, Plot, plot};
 
-/// Pixels of a side at most.
+/// Pixels of an image's side at most.
+const LARGEST_IMAGE: usize = 2048;
+/// Columns and lines of a terminal that are believed.
 const LARGEST: usize = 512;
 /// Where the terminal does not tell.
 const COLUMNS: usize = 80;
@@ -38,7 +40,7 @@ pub(super) struct Arguments {
     /// Which elements, as in numpy: '[10:20]', '[::2, 3]'. One axis or two have to be left.
     slice: Option<String>,
     #[command(flatten)]
-    elements: Elements,
+    pub(super) elements: Elements,
     /// Colours by the logarithm of magnitudes.
     #[arg(long)]
     log: bool,
@@ -82,8 +84,8 @@ pub(super) fn answer(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
     let (columns, lines) = room();
     let canvas = |shape: &[u64]| match (&arguments.png, shape.len()) {
         (Some(_), _) => Canvas {
-            rows: LARGEST,
-            columns: LARGEST,
+            rows: LARGEST_IMAGE,
+            columns: LARGEST_IMAGE,
             bins: 1,
         },
         (None, 1) => Canvas {

@@ -1,6 +1,8 @@
 //! `pmdb shm show`.
 
-use clap::{ColorChoice, ValueEnum};
+use std::path::PathBuf;
+
+use clap::{ColorChoice, ValueEnum, ValueHint};
 
 use super::json;
 use super::progress::watched;
@@ -17,6 +19,7 @@ Examples:
   pmdb shm show psm_3f2a --as '>f4' --shape -1,3 '[::2, 0]'
   pmdb shm show psm_3f2a --as 'struct {u32 seq; u32 len; f32 x[256];}' --at 4096
   pmdb shm show 4242:0x7f2a50000000 --as u8                the segment that a process maps there
+  pmdb shm show psm_3f2a --as f64 --from core.4242          as it was in a core, a snapshot or a bundle
   pmdb shm show psm_3f2a --as f64 --json | jq .statistics";
 
 /// Show what is in a segment: bytes, or elements of a type as numpy writes them, with their statistics.
@@ -28,7 +31,7 @@ pub(super) struct Arguments {
     /// Which elements, as in numpy: '[10:20]', '[::2, 3]', "['field']".
     slice: Option<String>,
     #[command(flatten)]
-    elements: Elements,
+    pub(super) elements: Elements,
     /// At most so many values with --json.
     #[arg(long, value_name = "N", requires = "json")]
     values: Option<u64>,
@@ -80,6 +83,12 @@ pub(super) struct Elements {
     /// Where the first element lies: bytes from the beginning of the segment, also 0x….
     #[arg(long, value_name = "OFFSET", default_value = "0", value_parser = offset)]
     at: u64,
+    /// A core dump or snapshot to read it from, instead of this machine. It may be given several times.
+    #[arg(long, visible_alias = "core", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    from: Vec<PathBuf>,
+    /// Hold all processes that may write to it while it is read, so that it is of one moment.
+    #[arg(long, conflicts_with = "from", requires = "dtype")]
+    consistent: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -95,11 +104,20 @@ impl Elements {
         self.dtype.as_deref()
     }
 
+    /// Reads from these dumps, if no others were said.
+    pub(super) fn or_from(&mut self, files: &[PathBuf]) {
+        if self.from.is_empty() {
+            self.from = files.to_vec();
+        }
+    }
+
     /// What they say of a segment.
     pub(super) fn options(&self, name: &str, slice: Option<&str>) -> ShowOptions {
         let given = |list: &Vec<i64>| (!list.is_empty()).then(|| list.clone());
         ShowOptions {
             name: name.to_string(),
+            from: self.from.clone(),
+            consistent: self.consistent,
             dtype: self.dtype.clone(),
             shape: given(&self.shape),
             strides: given(&self.strides),

@@ -68,7 +68,8 @@ With a number: goes to the frames of its traceback; `thread` leads back.",
         help: "\
 Lists the shared memory of the processes of this session: what it is, how large, who else maps it. With more words
 it answers as `pmdb shm` does: `shm show NAME --as f64 '[10:20]'` shows elements with their statistics, `shm find`
-finds some, `shm plot` draws them, and `shm where NAME` says which variables lie in it.",
+finds some, `shm plot` draws them, and `shm where NAME` says which variables lie in it. In dumps it tells of what they
+hold. In expressions `shm('NAME', 'f64')` is a segment as an array.",
         example: "shm show psm_3f2a --as f64 '[10:20]'",
         operand: Operand::None,
         group: Group::Processes,
