@@ -12,6 +12,11 @@ SOON, LONGEST_END, BETWEEN_LOOKS = 0.3, 1, 0.01
 TURNS = (0, 1, 2, 3)
 # What an errand has given that has given nothing.
 NOTHING = object()
+# A name in the text by which the session has the main thread interrupted (`interruption` in script.rs).
+IN_INTERRUPTION = "_pmdb_agent"
+# What the interpreter raises where GivenUp came at the first instruction of that text, which has nothing yet to catch it with: the
+# call of it failed and told no exception (`make_pending_calls` in CPython's ceval_gil.c).
+LOST = "error return without exception set"
 
 
 class GivenUp(KeyboardInterrupt):
@@ -46,6 +51,10 @@ class Errands:
             try:
                 under_way[thread] = number
                 result = what(*arguments)
+            except SystemError as error:
+                if number in self.unwanted and str(error) == LOST:
+                    raise GivenUp from None
+                raise
             finally:
                 # The beginning of `end`, which is called where there is more to do: each hit of a condition comes by.
                 under_way.pop(thread, None)
@@ -114,8 +123,10 @@ class Errands:
         raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
         with self.gate:
             frame = current_frames().get(thread)
-            # In the agent it would cut off what the agent is about.
-            if frame is None or frame.f_code.co_filename == OWN_FILE or self.under_way.get(thread) != number:
+            if frame is None or self.under_way.get(thread) != number:
+                return False
+            # In the agent it would cut off what the agent is about, and the text that calls it lets nothing out.
+            if frame.f_code.co_filename == OWN_FILE or IN_INTERRUPTION in frame.f_code.co_names:
                 return False
             raise_in(ctypes.c_ulong(thread), ctypes.py_object(GivenUp))
             return True
