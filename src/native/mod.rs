@@ -30,7 +30,7 @@ pub use module::{Module, Svma};
 pub use module_list::{Knowledge, ModuleEntry};
 pub use scope::FrameScope;
 pub use source_frame::SourceFrame;
-pub use stack::describe;
+pub use stack::{describe, foresee};
 pub use symbol_names::{NamedSymbol, SymbolSort};
 pub use symbols::Symbol;
 pub use unwind::{Broken, FrameRegisters, NativeFrame, NativeStack, Trust, unwind};

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::SourceFrame;
-use super::dwarf::{DebugInformation, Sort};
+use super::dwarf::{DebugInformation, DwarfError, Sort};
 use super::symbols::{Symbol, SymbolTable};
 use super::unwind::{FrameInformation, Row};
 use crate::model::BuildId;
@@ -16,6 +16,9 @@ use crate::process::elf::{Elf, ElfError, LoadSegment};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Svma(pub u64);
 
+/// So many symbols of a large table are searched for one by one, before it is sorted.
+const FEW_SEARCHES: usize = 8;
+
 /// An ELF file whose code runs in processes; what is expensive to know of it is found when it is first asked for.
 pub struct Module {
     elf: Arc<Elf>,
@@ -23,9 +26,10 @@ pub struct Module {
     build_id: Option<BuildId>,
     frame_information: OnceLock<FrameInformation>,
     symbols: OnceLock<SymbolTable>,
+    symbol_searches: AtomicUsize,
     /// Where its debug information is looked for; nothing for an image in memory.
     place: Option<Place>,
-    debug_information: OnceLock<Option<DebugInformation>>,
+    debug_information: OnceLock<Option<Result<DebugInformation, DwarfError>>>,
     names_are_wanted: AtomicBool,
 }
 
@@ -48,6 +52,7 @@ impl Module {
             elf: Arc::new(elf),
             frame_information: OnceLock::new(),
             symbols: OnceLock::new(),
+            symbol_searches: AtomicUsize::new(0),
             place,
             debug_information: OnceLock::new(),
             names_are_wanted: AtomicBool::new(false),
@@ -87,6 +92,13 @@ impl Module {
 
     /// The symbol of the function at an address.
     pub fn symbol(&self, address: Svma) -> Option<Symbol> {
+        let is_early = || self.symbol_searches.fetch_add(1, Ordering::Relaxed) < FEW_SEARCHES;
+        if self.symbols.get().is_none()
+            && is_early()
+            && let Some(near) = SymbolTable::near(address, &self.elf, &self.segments)
+        {
+            return near.find(address);
+        }
         let separate = || Some(self.debug_information()?.separate_file()?.clone());
         let read = || SymbolTable::read(&self.elf, &self.segments, separate);
         self.symbols.get_or_init(read).find(address)
@@ -125,7 +137,7 @@ impl Module {
     /// Has the names of the debug information indexed meanwhile, so that nobody waits who asks for one. Only if there was a look at
     /// it before.
     pub(super) fn index_names_in_background(self: &Arc<Module>) {
-        let is_read = matches!(self.debug_information.get(), Some(Some(_)));
+        let is_read = matches!(self.debug_information.get(), Some(Some(Ok(_))));
         if !is_read || self.names_are_wanted.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -142,9 +154,19 @@ impl Module {
 
     /// Nothing if there is none, or it cannot be read.
     pub(super) fn debug_information(&self) -> Option<&DebugInformation> {
+        self.opened()?.as_ref().ok()
+    }
+
+    /// Why what debug information there is cannot be used.
+    pub(super) fn refusal(&self) -> Option<&DwarfError> {
+        let why = self.opened()?.as_ref().err();
+        why.filter(|why| !matches!(why, DwarfError::NoDebugInformation { .. }))
+    }
+
+    fn opened(&self) -> Option<&Result<DebugInformation, DwarfError>> {
         let open = || {
             let Place { path, root } = self.place.as_ref()?;
-            DebugInformation::open(self.elf.clone(), path, root).ok()
+            Some(DebugInformation::open(self.elf.clone(), path, root))
         };
         self.debug_information.get_or_init(open).as_ref()
     }

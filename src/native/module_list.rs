@@ -88,7 +88,14 @@ fn known((path, begin, end): (&Path, Addr, Addr), loaded: &LoadedModule) -> Modu
         build_id: module.build_id().cloned(),
         debug_file: debug_file
             .filter(|file| !file.ends_with(path.strip_prefix("/").unwrap_or(path))),
-        problems: information.map_or(Vec::new(), |it| it.problems()),
+        problems: match information {
+            Some(information) => information.problems(),
+            None => module
+                .refusal()
+                .map(ToString::to_string)
+                .into_iter()
+                .collect(),
+        },
         loaded: Some(loaded.clone()),
     }
 }

@@ -2,6 +2,7 @@
 //! most installed programs lack, and `.gnu_debugdata`, where some distributions keep a compressed one).
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,6 +25,11 @@ const SHN_ABS: u16 = 0xfff1;
 const LARGEST_DEBUG_DATA: u64 = 256 << 20;
 /// Symbols before the nearest that are asked whether they hold an address, where one function lies in another.
 const MOST_ENCLOSING: usize = 16;
+/// Bytes of a symbol table that is gone over for each of a few addresses, before all of it is sorted.
+const LARGE_TABLE: usize = 1 << 20;
+/// Symbols before an address that are kept while the table is gone over: with other names of the same functions among them, enough for
+/// [`MOST_ENCLOSING`].
+const NEAREST: usize = 512;
 
 /// A function's symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +97,43 @@ impl SymbolTable {
         table
     }
 
+    /// Those of a large table that are nearest to an address, so that one can be found without sorting all.
+    pub(super) fn near(
+        address: Svma,
+        elf: &Arc<Elf>,
+        segments: &[LoadSegment],
+    ) -> Option<SymbolTable> {
+        let view = elf.view().ok()?;
+        let (_, symbols) = view.section_bytes(".symtab")?;
+        if symbols.len() < LARGE_TABLE {
+            return None;
+        }
+        let mut table = SymbolTable::default();
+        let bytes = &view.bytes()[symbols];
+        for stretch in bytes.chunks(LARGE_TABLE / SYMBOL * SYMBOL) {
+            let entries = stretch
+                .as_chunks()
+                .0
+                .iter()
+                .filter_map(|symbol| Entry::of(symbol, 0));
+            let before = entries
+                .filter(|entry| entry.address <= address.0 && is_code(entry.address, segments));
+            table.entries.extend(before);
+            table
+                .entries
+                .sort_unstable_by_key(|entry| Reverse(entry.address));
+            table.entries.truncate(NEAREST);
+            elf.release(stretch);
+        }
+        let (_, strings) = view.section_bytes(".strtab")?;
+        table.names.push(Names {
+            elf: elf.clone(),
+            strings,
+        });
+        table.order();
+        Some(table)
+    }
+
     fn add(
         &mut self,
         elf: &Arc<Elf>,
@@ -105,16 +148,9 @@ impl SymbolTable {
         };
         let table = self.names.len() as u8;
         let (symbols, _) = view.bytes()[symbols].as_chunks();
-        let is_code = |address| {
-            segments.iter().any(|segment| {
-                let begin = segment.address;
-                segment.executable
-                    && (begin..begin.saturating_add(segment.file_size)).contains(&address)
-            })
-        };
         let entries = symbols.iter().filter_map(|symbol| Entry::of(symbol, table));
         self.entries
-            .extend(entries.filter(|entry| is_code(entry.address)));
+            .extend(entries.filter(|entry| is_code(entry.address, segments)));
         let elf = elf.clone();
         self.names.push(Names { elf, strings });
     }
@@ -132,11 +168,7 @@ impl SymbolTable {
             match best.last_mut() {
                 Some(last) if last.address == entry.address => {
                     let rank = |entry: &Entry| {
-                        (
-                            entry.size > 0,
-                            entry.binding,
-                            std::cmp::Reverse(underscores(entry)),
-                        )
+                        (entry.size > 0, entry.binding, Reverse(underscores(entry)))
                     };
                     if rank(&entry) > rank(last) {
                         *last = entry;
@@ -174,6 +206,13 @@ impl SymbolTable {
             name: demangled(without_version(&self.name(entry))),
         })
     }
+}
+
+fn is_code(address: u64, segments: &[LoadSegment]) -> bool {
+    segments.iter().any(|segment| {
+        let begin = segment.address;
+        segment.executable && (begin..begin.saturating_add(segment.file_size)).contains(&address)
+    })
 }
 
 /// The version of a symbol is no part of the function's name: `clock_nanosleep@@GLIBC_2.17`.

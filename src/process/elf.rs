@@ -12,7 +12,7 @@ use object::read::elf::{ElfFile64, ProgramHeader, SectionHeader, Sym, VersionTab
 use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, SymbolKind};
 use thiserror::Error;
 
-use super::mapped::map;
+use super::mapped::{map, release};
 use super::{Backing, Mapping};
 use crate::model::{Addr, BuildId};
 
@@ -27,6 +27,9 @@ pub enum ElfError {
 /// What lies behind this many bytes of a file is not read. A sparse file takes no room on the disk, and can hold tables
 /// and constants without end; the largest programs that have been linked are below it.
 const LARGEST: u64 = 16 << 30;
+
+/// Of this many bytes of a file at a time the memory is given back, when much of it is searched.
+const STRETCH: usize = 1 << 20;
 
 /// A hash table with more words in its filter than this is damaged: the largest libraries have a few thousand. `object`
 /// counts their bytes in 32 bits, and takes any shift.
@@ -61,6 +64,7 @@ enum Bytes {
 
 /// The headers of an [`Elf`]. Addresses are as linked, that is without the load bias.
 pub struct ElfView<'f> {
+    file: &'f Elf,
     bytes: &'f [u8],
     elf: ElfFile64<'f, LittleEndian, &'f [u8]>,
 }
@@ -133,8 +137,16 @@ impl Elf {
         }
     }
 
+    /// Gives back the memory of some of its bytes, which are read from the disk again if they are needed again. Not of a copy.
+    pub fn release(&self, part: &[u8]) {
+        if let Bytes::File(mapped) = &self.bytes {
+            release(mapped, part);
+        }
+    }
+
     pub fn view(&self) -> Result<ElfView<'_>, ElfError> {
         Ok(ElfView {
+            file: self,
             bytes: self.bytes(),
             elf: ElfFile64::parse(self.bytes())?,
         })
@@ -316,7 +328,6 @@ impl<'f> ElfView<'f> {
             let flags = header.p_flags(LittleEndian);
             flags & PF_R == PF_R && flags & PF_W != PF_W
         };
-        let finder = memchr::memmem::Finder::new(text);
         let mut ranges: Vec<(bool, Range<usize>)> = self
             .loaded()
             .filter(constant)
@@ -331,7 +342,21 @@ impl<'f> ElfView<'f> {
         let mut pieces = ranges
             .into_iter()
             .filter_map(|(_, range)| self.bytes.get(range));
-        pieces.any(|piece| finder.find(piece).is_some())
+        pieces.any(|piece| self.has_within(piece, text))
+    }
+
+    /// Whether a text stands in some of its bytes, which are not kept in memory for that.
+    pub fn has_within(&self, bytes: &[u8], text: &[u8]) -> bool {
+        let finder = memchr::memmem::Finder::new(text);
+        let mut stretches = (0..bytes.len()).step_by(STRETCH);
+        stretches.any(|begin| {
+            let rest = &bytes[begin..];
+            // It may begin in this stretch and end in the next.
+            let end = rest.len().min(STRETCH + text.len());
+            let is_there = finder.find(&rest[..end]).is_some();
+            self.file.release(&rest[..rest.len().min(STRETCH)]);
+            is_there
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use memmap2::{Mmap, MmapOptions};
+use memmap2::{Mmap, MmapOptions, UncheckedAdvice};
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
@@ -38,6 +38,18 @@ pub(super) fn map_part(file: &File, offset: u64, length: u64) -> io::Result<Mmap
     let length = usize::try_from(length.min(there)).unwrap_or(usize::MAX);
     // SAFETY: as above.
     unsafe { MmapOptions::new().offset(offset).len(length).map(file) }
+}
+
+/// Gives back the memory of a part of a mapped file: what was gone over once would else count as pmdb's as long as the file is mapped. The
+/// bytes are there again when they are next read.
+pub(super) fn release(file: &Mmap, part: &[u8]) {
+    let offset = part.as_ptr().addr().wrapping_sub(file.as_ptr().addr());
+    if offset >= file.len() || part.len() > file.len() - offset {
+        return;
+    }
+    // SAFETY: nothing was written to the mapping, so what comes in the place of its pages is what the file has, as for any page that is read
+    // for the first time; that it may change meanwhile is as true of those that stay.
+    let _ = unsafe { file.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, part.len()) };
 }
 
 /// How many pages of mapped files were gone when they were read, since pmdb started: in their place are zeros.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::mixed_stack::{MachineFrame, PythonFrames, mix};
 use crate::model::{Addr, Frame, GilState, Local, ProcessReport, Thread};
 use crate::native::values::Limits;
-use crate::native::{LoadedModules, NativeFrame, NativeStack, describe, locals, unwind};
+use crate::native::{LoadedModules, NativeFrame, NativeStack, describe, foresee, locals, unwind};
 use crate::process::{Budget, Memory, Process, Registers, ThreadStatus};
 use crate::python::Evaluation;
 
@@ -65,6 +65,10 @@ pub(super) fn add(
     evaluations: &[Vec<Evaluation>],
     report: &mut ProcessReport,
 ) {
+    let stacks = walked
+        .iter()
+        .filter_map(|walked| walked.stack.as_ref().ok());
+    foresee(stacks.flat_map(|stack| &stack.frames), modules);
     for Walked {
         status,
         stack,

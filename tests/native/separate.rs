@@ -7,7 +7,9 @@ use pmdb::native::dwarf::{DebugInformation, DwarfError};
 use pmdb::process::elf::Elf;
 
 use crate::frames::{agrees_with_itself, fixed, open};
-use crate::support::native::tool;
+use crate::support::native::{rust_program, tool};
+
+use tempfile::TempDir;
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -122,6 +124,57 @@ fn with_cache(folder: &Path, pid: u32) -> String {
     crate::support::run(command, "where\ninfo types *::Point\n").stdout
 }
 
+/// The files that a command has kept of a sort.
+fn kept(folder: &TempDir, sort: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder.path().join("pmdb")).expect("something is kept");
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let is_it = |path: &PathBuf| text(path).contains(&format!("/pmdb/{sort}-"));
+    paths.filter(is_it).collect()
+}
+
+/// Fills what is kept with zeros, but for what says how much it is and from which files.
+fn spoil(path: &Path, mode: u32) {
+    let mut bytes = std::fs::read(path).expect("it is there");
+    let files = bytes.windows(6).position(|bytes| bytes == b"Some((");
+    let length = files.unwrap_or(bytes.len() - 16);
+    bytes[..length].fill(0);
+    std::fs::write(path, bytes).expect("it can be written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::set_permissions(path, mode).expect("it can be set");
+}
+
+#[test]
+fn names_of_split_units_are_kept_as_long_as_their_files_stay_as_they_are() {
+    let options = ["-g", "-Csplit-debuginfo=unpacked", "-Ccodegen-units=1"];
+    let program = rust_program("values", "kept-unpacked", &options);
+    let waiting = crate::values::Waiting::start(&program);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let has_point = || with_cache(folder.path(), waiting.pid()).contains("values::Point");
+    assert!(has_point());
+    let names = kept(&folder, "names");
+    assert!(!names.is_empty());
+    // They are used, until one of the files changes: here it only gets another time.
+    names.iter().for_each(|path| spoil(path, 0o600));
+    assert!(!has_point());
+    let beside = program.parent().expect("a folder").read_dir();
+    let beside = beside
+        .expect("it can be listed")
+        .map(|entry| entry.expect("it can be listed").path());
+    let split: Vec<PathBuf> = beside
+        .filter(|path| path.extension() == Some("dwo".as_ref()))
+        .collect();
+    assert!(!split.is_empty());
+    for path in split {
+        let file = std::fs::File::options()
+            .write(true)
+            .open(path)
+            .expect("it is ours");
+        file.set_modified(std::time::UNIX_EPOCH)
+            .expect("it is ours");
+    }
+    assert!(has_point());
+}
+
 #[test]
 fn what_was_decompressed_and_indexed_is_kept_for_later_commands() {
     let program = crate::prompt::rust();
@@ -143,43 +196,21 @@ fn what_was_decompressed_and_indexed_is_kept_for_later_commands() {
         "{first}"
     );
 
-    let kept: Vec<PathBuf> = std::fs::read_dir(folder.path().join("pmdb"))
-        .expect("something is kept")
-        .map(|entry| entry.expect("it can be listed").path())
-        .collect();
-    let of = |prefix: &str| {
-        let is_it = |path: &&PathBuf| text(path).contains(&format!("/pmdb/{prefix}-"));
-        kept.iter().filter(is_it).collect::<Vec<_>>()
-    };
-    assert!(
-        !of("section").is_empty() && !of("names").is_empty(),
-        "{kept:?}"
-    );
+    let (names, sections) = (kept(&folder, "names"), kept(&folder, "section"));
+    assert!(!names.is_empty() && !sections.is_empty());
     assert_eq!(answers(), first);
 
     // Nobody else can have written what is taken for ours.
-    let spoil = |path: &Path, mode| {
-        // Behind what is kept is its length.
-        let length = std::fs::metadata(path).expect("it is there").len() - 8;
-        let zeros = vec![0; length as usize];
-        std::fs::write(path, [&zeros[..], &length.to_le_bytes()].concat())
-            .expect("it can be written");
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
-        std::fs::set_permissions(path, mode).expect("it can be set");
-    };
-    for path in &kept {
-        spoil(path, 0o622);
-    }
+    let all = names.iter().chain(&sections);
+    all.for_each(|path| spoil(path, 0o622));
     assert_eq!(answers(), first);
     // And it is used: without the right names none is found, and without the right sections no line.
-    of("names").into_iter().for_each(|path| spoil(path, 0o600));
+    names.iter().for_each(|path| spoil(path, 0o600));
     let without = answers();
     assert!(
         without.contains("values.rs(") && !without.contains("values::Point"),
         "{without}"
     );
-    of("section")
-        .into_iter()
-        .for_each(|path| spoil(path, 0o600));
+    sections.iter().for_each(|path| spoil(path, 0o600));
     assert!(!answers().contains("values.rs("));
 }

@@ -9,8 +9,10 @@ use memmap2::Mmap;
 use rustc_hash::FxHasher;
 
 use super::module::Module;
+use super::other_files::OtherFile;
 use super::parallel::for_each;
 use super::sections::Slice;
+use super::separate::Origin;
 use super::unit::{EntryRef, UnitIn};
 use crate::process::user_cache::{self, Known};
 
@@ -31,8 +33,14 @@ pub struct NameIndex {
 
 enum Entries {
     Made(Vec<Named>),
-    /// By an earlier command, each in [`RECORD`] bytes.
-    Kept(Mmap),
+    Kept(KeptEntries),
+}
+
+/// Made by an earlier command: a file of these entries, each in [`RECORD`] bytes, of a line for each of the other files that they are
+/// from, and of the number of entries in 8 bytes.
+struct KeptEntries {
+    file: Mmap,
+    count: usize,
 }
 
 /// Of an entry in a file: its hash, unit, offset and sort, each in little-endian.
@@ -42,7 +50,7 @@ const FEWEST_KEPT: usize = 5_000;
 /// Of all indexes that are kept, in bytes.
 const MOST_KEPT: u64 = 512 << 20;
 /// The number goes up when what is written changes.
-const PREFIX: &str = "names-2-";
+const PREFIX: &str = "names-3-";
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Named {
@@ -60,9 +68,11 @@ fn hash_of(name: &[u8]) -> u64 {
 
 impl NameIndex {
     pub fn of(module: &Module<'_>) -> NameIndex {
-        // Names in a file that several share (dwz) are in it too, and its name does not tell which state of that file.
-        let kept_as = kept_as(module).filter(|_| module.supplementary().is_none());
-        if let Some(entries) = kept_as.as_ref().and_then(|name| user_cache::map_any(name)) {
+        let kept_as = kept_as(module);
+        if let Some(entries) = kept_as
+            .as_deref()
+            .and_then(|name| KeptEntries::read(name, module.origin()))
+        {
             return NameIndex {
                 entries: Entries::Kept(entries),
             };
@@ -76,9 +86,13 @@ impl NameIndex {
         });
         let mut entries: Vec<Named> = names.into_iter().flatten().take(MOST_NAMES).collect();
         entries.sort_unstable();
-        if let Some(name) = kept_as.filter(|_| entries.len() >= FEWEST_KEPT && !module.is_split()) {
+        if let Some(name) = kept_as.filter(|_| entries.len() >= FEWEST_KEPT)
+            && let Some(others) = lines_of(module.other_files())
+        {
             let records: Vec<[u8; RECORD]> = entries.iter().map(Named::record).collect();
-            user_cache::write(&name, &[records.as_flattened()], Known::ByLength);
+            let count = (entries.len() as u64).to_le_bytes();
+            let pieces = [records.as_flattened(), others.as_bytes(), &count];
+            user_cache::write(&name, &pieces, Known::ByLength);
             user_cache::remove_oldest(PREFIX, MOST_KEPT);
         }
         NameIndex {
@@ -89,14 +103,14 @@ impl NameIndex {
     fn len(&self) -> usize {
         match &self.entries {
             Entries::Made(entries) => entries.len(),
-            Entries::Kept(bytes) => bytes.as_chunks::<RECORD>().0.len(),
+            Entries::Kept(kept) => kept.count,
         }
     }
 
     fn get(&self, number: usize) -> Option<Named> {
         match &self.entries {
             Entries::Made(entries) => entries.get(number).copied(),
-            Entries::Kept(bytes) => bytes.as_chunks().0.get(number).map(Named::from_record),
+            Entries::Kept(kept) => kept.get(number),
         }
     }
 
@@ -123,6 +137,29 @@ impl NameIndex {
         let behind = self.behind(move |entry| entry.sort < sort);
         behind.take_while(move |entry| entry.sort == sort)
     }
+}
+
+impl KeptEntries {
+    /// Nothing if there is no such file, or one of the others is not as it was.
+    fn read(name: &str, origin: &Origin) -> Option<KeptEntries> {
+        let file = user_cache::map_any(name)?;
+        let (rest, count) = file.split_last_chunk()?;
+        let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
+        let others = rest.get(count.checked_mul(RECORD)?..)?;
+        let others = std::str::from_utf8(others).ok()?;
+        let are_same = others.lines().all(|line| OtherFile::is_same(line, origin));
+        are_same.then_some(KeptEntries { file, count })
+    }
+
+    fn get(&self, number: usize) -> Option<Named> {
+        let records = self.file.get(..self.count * RECORD)?;
+        records.as_chunks().0.get(number).map(Named::from_record)
+    }
+}
+
+/// A line for each file; nothing if one has a name that cannot be written so.
+fn lines_of<'o>(files: impl Iterator<Item = &'o OtherFile>) -> Option<String> {
+    files.map(|file| Some(file.line()? + "\n")).collect()
 }
 
 impl Named {

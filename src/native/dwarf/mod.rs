@@ -9,8 +9,10 @@ mod functions;
 mod index;
 mod kept_sections;
 mod lines;
+mod listed;
 mod module;
 mod names;
+mod other_files;
 mod parallel;
 mod problems;
 mod ranges;
@@ -59,6 +61,8 @@ pub enum DwarfError {
         path.display()
     )]
     NoDebugInformation { path: PathBuf, why: String },
+    #[error("its debug information is not used: {why}")]
+    OtherBuild { why: String },
     #[error(
         "the debug information refers to {} (build-id {id}), which is not there: names and types in it are missing; install the debug package that has it",
         path.display()
@@ -131,6 +135,12 @@ impl DebugInformation {
     pub fn frames_at(&self, address: Svma) -> Vec<SourceFrame> {
         self.parsed
             .with_dependent(|_, module| module.frames_at(address.0))
+    }
+
+    /// Finds at once which units have the code at some addresses of which each will be asked for.
+    pub(in crate::native) fn foresee(&self, addresses: &[u64]) {
+        self.parsed
+            .with_dependent(|_, module| module.foresee(addresses));
     }
 
     /// The variables that are in scope at an address, of each of the frames that [`DebugInformation::frames_at`] gives for it.
@@ -224,8 +234,10 @@ impl DebugInformation {
         owner.is_separate.then_some(&owner.file)
     }
 
-    /// What was found damaged or missing so far.
+    /// What was found damaged or missing so far, and which units are damaged.
     pub fn problems(&self) -> Vec<String> {
+        self.parsed
+            .with_dependent(|_, module| module.check_headers());
         self.parsed.borrow_owner().problems.sentences()
     }
 

@@ -2,11 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use gimli::{AttributeValue, DebugTypeSignature, Dwarf, DwarfPackage};
+use gimli::{AttributeValue, DebugInfoOffset, DebugTypeSignature, Dwarf, DwarfPackage};
+use rustc_hash::FxHashSet;
 
 use super::debug_file::{DebugFile, Relocated};
 use super::functions::code_ranges;
 use super::index::NameIndex;
+use super::listed::{Around, ListedUnits};
+use super::other_files::OtherFile;
 use super::parallel::for_each;
 use super::problems::Problems;
 use super::ranges::RangeTable;
@@ -33,10 +36,9 @@ pub struct Module<'a> {
     main: DebugFile<'a>,
     /// What dwz has taken out of several files, because they all had it.
     supplementary: Option<DebugFile<'a>>,
-    /// Units by address as `.debug_aranges` says it: without a look at the units.
-    listed: OnceLock<RangeTable<u32>>,
+    listed: ListedUnits<'a>,
     /// Those that `.debug_aranges` does not list, by what they say of themselves.
-    unlisted: OnceLock<RangeTable<u32>>,
+    unlisted: OnceLock<RangeTable<DebugInfoOffset>>,
     package: OnceLock<Option<Package<'a>>>,
     names: OnceLock<NameIndex>,
 }
@@ -62,9 +64,9 @@ impl<'a> Module<'a> {
         let file = |label: String, dwarf| DebugFile::new(label, dwarf, &owner.problems, None);
         Module {
             owner,
+            listed: ListedUnits::new(dwarf.debug_aranges),
             main: file(owner.origin.debug_file.display().to_string(), dwarf),
             supplementary: supplementary.map(|(label, sections)| file(label, sections.dwarf())),
-            listed: OnceLock::new(),
             unlisted: OnceLock::new(),
             package: OnceLock::new(),
             names: OnceLock::new(),
@@ -80,10 +82,13 @@ impl<'a> Module<'a> {
         self.owner.file.identity()
     }
 
-    /// Whether what it says lies also in files that are not known by its own.
-    pub fn is_split(&self) -> bool {
-        let mut units = (0..self.unit_count()).filter_map(|index| self.main.compile_unit(index));
-        units.any(|unit| unit.parsed.dwo_id.is_some())
+    pub fn origin(&self) -> &Origin {
+        &self.owner.origin
+    }
+
+    /// The other ones that what it says is in, as far as they were asked for.
+    pub fn other_files(&self) -> impl Iterator<Item = &OtherFile> {
+        self.owner.kept.others()
     }
 
     /// Those of the file itself.
@@ -202,23 +207,21 @@ impl<'a> Module<'a> {
 
     /// The units that may have the code at an address. More than one, if their ranges overlap.
     pub fn units_at(&self, address: u64) -> impl Iterator<Item = UnitIn<'_, 'a>> {
-        let listed = self
-            .listed
-            .get_or_init(|| self.list_units())
-            .covering(address);
+        let before = self.listed.found_before(address).into_iter();
+        let listed = std::iter::once_with(move || self.listed.at(address, self)).flatten();
         let unlisted = std::iter::once_with(move || {
-            self.unlisted
-                .get_or_init(|| self.survey_units())
-                .covering(address)
+            let unlisted = self.unlisted.get_or_init(|| self.survey_units());
+            unlisted.covering(address).copied()
         });
         let mut seen = Vec::new();
-        let indexes = listed.chain(unlisted.flatten()).filter(move |index| {
-            let is_new = !seen.contains(*index);
-            seen.push(**index);
+        let all = before.chain(listed).chain(unlisted.flatten());
+        let offsets = all.filter(move |offset| {
+            let is_new = !seen.contains(offset);
+            seen.push(*offset);
             is_new
         });
-        indexes.filter_map(|&index| {
-            let unit = self.main.compile_unit(index as usize)?;
+        offsets.filter_map(|offset| {
+            let unit = self.main.compile_unit_at(offset)?;
             Some(UnitIn {
                 file: &self.main,
                 unit,
@@ -226,49 +229,32 @@ impl<'a> Module<'a> {
         })
     }
 
-    /// By `.debug_aranges` (DWARF 5, section 6.1.2).
-    fn list_units(&self) -> RangeTable<u32> {
-        let mut ranges = Vec::new();
-        self.for_each_listed(|index, set| {
-            let mut entries = set.entries();
-            // An entry whose end overflows is skipped, and the next one follows.
-            let each = std::iter::from_fn(|| entries.next().transpose());
-            ranges.extend(each.flatten().map(|entry| (entry.range(), index)));
-        });
-        RangeTable::new(ranges)
-    }
-
-    fn for_each_listed(&self, mut each: impl FnMut(u32, &gimli::ArangeHeader<Slice<'a>>)) {
-        let mut sets = self.main.dwarf.debug_aranges.headers();
-        while let Some(set) = sets.next().unwrap_or_else(|error| {
-            let label = &self.main.label;
-            self.owner.problems.add(format!(
-                "{label}: .debug_aranges is damaged: {error}; the units are asked instead"
-            ));
-            None
-        }) {
-            if let Some(index) = self.main.index_at(set.debug_info_offset()) {
-                each(index as u32, &set);
-            }
-        }
+    /// Finds the units of many addresses at once.
+    pub fn foresee(&self, addresses: &[u64]) {
+        self.listed.look_for(addresses, self);
     }
 
     /// By the ranges that each unit claims at its root, else by those of its line table.
-    fn survey_units(&self) -> RangeTable<u32> {
-        let mut listed = vec![false; self.main.unit_count()];
-        self.for_each_listed(|index, set| {
-            listed[index as usize] = set.entries().next().is_ok_and(|entry| entry.is_some())
-        });
-        let unlisted: Vec<usize> = (0..listed.len()).filter(|&index| !listed[index]).collect();
+    fn survey_units(&self) -> RangeTable<DebugInfoOffset> {
+        let headers = self.main.read_headers(|bytes| self.release(bytes));
+        let listed: FxHashSet<DebugInfoOffset> = self.listed.units(self).into_iter().collect();
+        let offsets = headers
+            .iter()
+            .filter_map(|header| header.debug_info_offset());
+        let unlisted: Vec<_> = offsets.filter(|offset| !listed.contains(offset)).collect();
         let ranges = for_each(unlisted.len(), |number| {
-            let index = unlisted[number];
-            let ranges = self.main.compile_unit(index).map(|unit| self.claimed(unit));
-            let ranges = ranges.into_iter().flatten();
-            ranges
-                .map(|range| (range, index as u32))
-                .collect::<Vec<_>>()
+            let offset = unlisted[number];
+            let unit = self.main.compile_unit_at(offset);
+            let ranges = unit.map(|unit| self.claimed(unit)).into_iter().flatten();
+            ranges.map(|range| (range, offset)).collect::<Vec<_>>()
         });
         RangeTable::new(ranges.into_iter().flatten())
+    }
+
+    /// Notes all units that are damaged.
+    pub fn check_headers(&self) {
+        self.main.check_headers();
+        self.supplementary.iter().for_each(DebugFile::check_headers);
     }
 
     fn claimed(&self, unit: &Unit<'a>) -> Vec<gimli::Range> {
@@ -383,6 +369,19 @@ impl<'a> Module<'a> {
             )))
         });
         file.as_deref()
+    }
+}
+
+impl Around for Module<'_> {
+    fn complain(&self, why: gimli::Error) {
+        let label = &self.main.label;
+        self.owner.problems.add(format!(
+            "{label}: .debug_aranges is damaged: {why}; the units are asked instead"
+        ));
+    }
+
+    fn release(&self, bytes: &[u8]) {
+        self.owner.file.release(bytes);
     }
 }
 

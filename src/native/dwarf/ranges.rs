@@ -41,13 +41,25 @@ impl<T> RangeTable<T> {
 
     /// What lies at an address, the innermost first.
     pub fn covering(&self, address: u64) -> impl Iterator<Item = &T> {
+        self.around(address).map(|entry| &entry.value)
+    }
+
+    /// The innermost range that has an address.
+    pub fn innermost(&self, address: u64) -> Option<gimli::Range> {
+        let entry = self.around(address).next()?;
+        Some(gimli::Range {
+            begin: entry.begin,
+            end: entry.end,
+        })
+    }
+
+    fn around(&self, address: u64) -> impl Iterator<Item = &Entry<T>> {
         let count = self.entries.partition_point(|entry| entry.begin <= address);
         self.entries[..count]
             .iter()
             .rev()
             .take_while(move |entry| entry.reach > address)
             .filter(move |entry| entry.end > address)
-            .map(|entry| &entry.value)
     }
 }
 

@@ -4,6 +4,7 @@
 //! `.zdebug_…` names of the GNU tools, of which the first bytes are `ZLIB` and the length. `object` tells them apart.
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use elsa::sync::FrozenVec;
 use gimli::{EndianSlice, LittleEndian, SectionId};
@@ -13,6 +14,7 @@ use object::{CompressionFormat, Object, ObjectSection};
 
 use super::DwarfError;
 use super::kept_sections::{self, Key};
+use super::other_files::OtherFile;
 use super::parallel::for_each;
 use crate::process::elf::Elf;
 
@@ -51,6 +53,7 @@ const WANTED: [SectionId; 16] = [
 #[derive(Default)]
 pub struct Kept {
     files: FrozenVec<Box<Elf>>,
+    others: FrozenVec<Box<OtherFile>>,
     decompressed: FrozenVec<Vec<u8>>,
     mapped: FrozenVec<Box<Mmap>>,
 }
@@ -70,8 +73,22 @@ pub struct Sections<'a> {
 }
 
 impl Kept {
-    pub fn file(&self, file: Elf) -> &Elf {
+    /// A file beside that of the module.
+    pub fn file(&self, path: PathBuf, file: Elf) -> &Elf {
+        let identity = file.identity();
+        self.others.push(Box::new(OtherFile { path, identity }));
         self.files.push_get(Box::new(file))
+    }
+
+    /// One that is not there.
+    pub fn missing(&self, path: PathBuf) {
+        let identity = None;
+        self.others.push(Box::new(OtherFile { path, identity }));
+    }
+
+    /// Those so far.
+    pub fn others(&self) -> impl Iterator<Item = &OtherFile> {
+        self.others.iter()
     }
 }
 

@@ -16,7 +16,7 @@ use object::read::elf::ElfFile64;
 use super::DwarfError;
 use super::sections::{Kept, Naming, Sections, find};
 use crate::model::BuildId;
-use crate::process::elf::Elf;
+use crate::process::elf::{Elf, FileIdentity, file_identity};
 
 /// Where distributions put separate debug files.
 const DEBUG_FOLDER: &str = "/usr/lib/debug";
@@ -40,6 +40,21 @@ pub struct SplitName {
 }
 
 impl Origin {
+    /// The path of a file that was found, as the process sees it.
+    fn below_root(&self, found: &Path) -> PathBuf {
+        let below = self
+            .roots
+            .iter()
+            .find_map(|root| found.strip_prefix(root).ok());
+        below.map_or_else(|| found.to_path_buf(), |below| Path::new("/").join(below))
+    }
+
+    /// Which file is at a path now, and in which state.
+    pub fn identity_of(&self, path: &Path) -> Option<FileIdentity> {
+        let (_, file) = self.candidates(path).next()?;
+        Some(file_identity(&file.metadata().ok()?))
+    }
+
     /// A file below the first of the roots that has a regular file of that name, and its path as found.
     fn candidates<'o>(&'o self, path: &'o Path) -> impl Iterator<Item = (PathBuf, File)> + 'o {
         let below = path.strip_prefix("/").unwrap_or(path);
@@ -107,12 +122,14 @@ pub fn open_debug_file(module: Arc<Elf>, origin: &mut Origin) -> Result<Arc<Elf>
             return Ok(Arc::new(elf));
         }
     }
+    if let Some(why) = mismatch {
+        return Err(DwarfError::OtherBuild { why });
+    }
     Err(DwarfError::NoDebugInformation {
         path: origin.path.clone(),
-        why: match (mismatch, tried.is_empty()) {
-            (Some(mismatch), _) => mismatch,
-            (None, false) => format!("nor is there {}", tried.join(", ")),
-            (None, true) => "nor does it name a file that has it".to_owned(),
+        why: match tried.is_empty() {
+            false => format!("nor is there {}", tried.join(", ")),
+            true => "nor does it name a file that has it".to_owned(),
         },
     })
 }
@@ -198,7 +215,8 @@ pub fn open_supplementary<'a>(
         let is_meant = Parsed::parse(elf.bytes())
             .is_ok_and(|elf| elf.build_id().ok().flatten() == Some(&id.0));
         if is_meant {
-            let sections = Sections::read(kept, kept.file(elf), Naming::Main)?;
+            let elf = kept.file(origin.below_root(&path), elf);
+            let sections = Sections::read(kept, elf, Naming::Main)?;
             return Ok(Some((path.display().to_string(), sections)));
         }
     }
@@ -220,6 +238,8 @@ pub fn open_split<'a>(
         .flatten()
         .flat_map(|path| origin.candidates(path));
     let Some((path, file)) = found.next() else {
+        let places = paths.into_iter().flatten();
+        places.for_each(|path| kept.missing(path.to_path_buf()));
         return Err(DwarfError::NoSplit {
             path: named.clone(),
         });
@@ -228,7 +248,8 @@ pub fn open_split<'a>(
         path: path.clone(),
         why: error.to_string(),
     })?;
-    let sections = Sections::read(kept, kept.file(elf), Naming::Split)?;
+    let elf = kept.file(origin.below_root(&path), elf);
+    let sections = Sections::read(kept, elf, Naming::Split)?;
     Ok((path, sections))
 }
 
@@ -246,7 +267,7 @@ pub fn open_package<'a>(kept: &'a Kept, origin: &Origin) -> Option<(PathBuf, Sec
     let beside_module = with_suffix(&origin.path);
     let mut found = origin.candidates(&beside_module).chain(beside_debug_file);
     found.find_map(|(path, file)| {
-        let elf = kept.file(Elf::open(&file).ok()?);
+        let elf = kept.file(origin.below_root(&path), Elf::open(&file).ok()?);
         let sections = Sections::read(kept, elf, Naming::Split).ok()?;
         sections
             .has(gimli::SectionId::DebugCuIndex)

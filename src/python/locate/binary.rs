@@ -33,6 +33,11 @@ pub(super) enum Oddity {
 /// `Modules/main.c`, `Python/pathconfig.c`.
 const TELLTALE: &[u8] = b"PYTHONHOME";
 
+/// A part of the names of functions of every CPython, also of one that exports none.
+const EVALUATION: &[u8] = b"PyEval_";
+/// Bytes of names of symbols that may be what `strip` has left.
+const FEW_NAMES: usize = 64 << 10;
+
 impl Binary {
     /// What can be told from the dynamic symbols and the table of sections.
     pub fn read(elf: &ElfView<'_>, path: &Path) -> Binary {
@@ -41,7 +46,10 @@ impl Binary {
 
     /// What can be told from everything, also if it costs milliseconds; nothing if there is no trace of Python.
     pub fn search(elf: &ElfView<'_>, path: &Path) -> Option<Binary> {
-        let found = elf.has_constant(TELLTALE);
+        // The names of symbols are a small part of a file; who strips them leaves none as a rule.
+        let names = elf.symbol_names().filter(|names| names.len() > FEW_NAMES);
+        let may_be = names.is_none_or(|names| elf.has_within(names, EVALUATION));
+        let found = may_be && elf.has_constant(TELLTALE);
         found.then(|| Binary::new(elf, path, &|name| elf.local(name)))
     }
 
