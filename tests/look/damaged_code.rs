@@ -3,116 +3,14 @@
 
 use std::ops::Range;
 
-use pmdb::model::{Addr, Pid, ThreadState, Tid};
 use pmdb::native::{LoadedModules, ParsedModules, unwind};
-use pmdb::process::{
-    Backing, Identity, Mapping, Mappings, Memory, Process, ProcessError, Protection, ReadError,
-    ReadMemory, Registers, Source, SystemCall, ThreadStatus,
-};
+use pmdb::process::{Memory, Registers};
 
+use crate::support::garbage::{CODE, Garbage, STACK};
 use crate::support::mutate::Random;
 use crate::support::{c_program_with, rounds};
 
-const CODE: u64 = 0x5555_0000_0000;
-const STACK: u64 = 0x7fff_0000_0000;
 const STACK_LENGTH: usize = 64 * 1024;
-
-/// A program in memory, and one stack.
-struct Garbage {
-    identity: Identity,
-    mappings: Mappings,
-    /// As the file is, which is where it is in memory.
-    code: Vec<u8>,
-    stack: Vec<u8>,
-}
-
-impl Garbage {
-    fn new(code: Vec<u8>, stack: Vec<u8>) -> Garbage {
-        let mapping = |start: u64, length: usize, execute: bool, name: &str| Mapping {
-            start: Addr(start),
-            end: Addr(start + length as u64),
-            protection: Protection {
-                read: true,
-                write: !execute,
-                execute,
-            },
-            shared: false,
-            backing: Backing::Special(name.to_owned()),
-        };
-        Garbage {
-            identity: Identity {
-                source: Source::Live,
-                pid: Some(Pid(1)),
-                parent: None,
-                command: Vec::new(),
-                executable: None,
-                state: ThreadState::Unknown,
-            },
-            mappings: Mappings::new(vec![
-                mapping(CODE, code.len(), true, "[code]"),
-                mapping(STACK, stack.len(), false, "[stack]"),
-            ]),
-            code,
-            stack,
-        }
-    }
-
-    fn bytes(&self, address: Addr) -> Option<(&[u8], u64)> {
-        let mapping = self.mappings.find(address)?;
-        let bytes = if mapping.start.0 == CODE {
-            &self.code
-        } else {
-            &self.stack
-        };
-        Some((bytes, mapping.start.0))
-    }
-}
-
-impl ReadMemory for Garbage {
-    fn read(&self, address: Addr, buffer: &mut [u8]) -> Result<(), ReadError> {
-        let length = buffer.len() as u64;
-        let unmapped = || ReadError::Unmapped { address, length };
-        let (bytes, start) = self.bytes(address).ok_or_else(unmapped)?;
-        let from = &bytes[(address.0 - start) as usize..];
-        buffer.copy_from_slice(from.get(..buffer.len()).ok_or_else(unmapped)?);
-        Ok(())
-    }
-
-    fn extent(&self, address: Addr) -> Option<Range<Addr>> {
-        let mapping = self.mappings.find(address)?;
-        Some(mapping.start..mapping.end)
-    }
-}
-
-impl Process for Garbage {
-    fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
-    fn mappings(&self) -> &Mappings {
-        &self.mappings
-    }
-
-    fn threads(&self) -> Result<Vec<ThreadStatus>, ProcessError> {
-        Ok(Vec::new())
-    }
-
-    fn system_call(&self, _: Tid) -> Option<SystemCall> {
-        None
-    }
-
-    fn open_file(&self, mapping: &Mapping) -> Result<std::fs::File, ProcessError> {
-        Err(ProcessError::FileGone {
-            path: "nowhere".into(),
-            address: mapping.start,
-            why: "there is none".to_owned(),
-        })
-    }
-
-    fn environment(&self, _: &str) -> Option<String> {
-        None
-    }
-}
 
 /// The file as it lies in memory: position-independent, and so small that its segments are where they are in the file but for the
 /// last, which has no code.
@@ -176,7 +74,7 @@ fn walks_through_damaged_tables_and_stacks_end() {
             code[at] = random.next() as u8;
         }
         let stack = (0..STACK_LENGTH / 8).flat_map(|_| word(&mut random).to_le_bytes());
-        let process = Garbage::new(code, stack.collect());
+        let process = Garbage::new(code, stack.collect(), None);
         let parsed = ParsedModules::default();
         let modules = LoadedModules::new(&process, &parsed);
         let memory = Memory::new(&process);

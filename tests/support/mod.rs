@@ -29,6 +29,7 @@ mod core;
 pub mod evaluation;
 pub mod expression;
 mod fixture;
+pub mod garbage;
 pub mod gdb;
 pub mod mutate;
 pub mod native;
