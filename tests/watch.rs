@@ -424,3 +424,103 @@ def work():
         }
     });
 }
+
+/// Its workers write to elements of a segment that they have from it, and one that it maps by its name.
+const WRITERS: &str = r#"
+import multiprocessing, os, sys
+from multiprocessing import shared_memory
+
+name = "pmdb-test-%d" % os.getpid()
+segment = shared_memory.SharedMemory(create=True, size=4096, name=name)
+view = segment.buf.cast("d")
+
+
+def add(index, amount):
+    view[index] += amount
+    return index
+
+
+def main():
+    breakpoint()
+    for index, amount in [(9, 1.0), (10, 1.5), (11, 2.0), (10, 0.0), (10, 0.25), (10, 4.0)]:
+        worker = multiprocessing.get_context("fork").Process(target=add, args=(index, amount))
+        worker.start()
+        worker.join()
+    view[10] += 0.5
+    print("at the end", view[9], view[10], view[11], flush=True)
+    view.release()
+    segment.close()
+    segment.unlink()
+
+
+main()
+"#;
+
+#[test]
+fn whichever_process_writes_to_shared_memory_stops() {
+    let python = any_python().expect("there is a Python");
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("writers.py");
+    std::fs::write(&script, WRITERS).expect("it can be written");
+    let (path, script) = (
+        python.path.display().to_string(),
+        script.display().to_string(),
+    );
+    let commands = [
+        "up",
+        "watch shm(name, 'f64')[10]",
+        "watch $shm(name, 'f64')[10:20]",
+        "break",
+        "continue",
+        "p index, amount",
+        "up",
+        "next",
+        "condition 1 amount > 1",
+        "continue",
+        "p amount",
+        "condition 1",
+        "continue",
+        "p shm(name, 'f64')[10]",
+        "clear 1",
+        "continue",
+    ];
+    let words: Vec<&str> = ["run"]
+        .into_iter()
+        .chain(commands.iter().flat_map(|line| ["-c", line]))
+        .chain(["--", &path, &script])
+        .collect();
+    let answer = support::pmdb_alone(words, "");
+    // Where the program itself does not speak.
+    let said = &answer.stderr;
+    let begins: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("atchpoint"))
+        .collect();
+    let expected = [
+        "Watchpoint 1: shm(name, 'f64')[10] = 0.0, whatever process ",
+        "1   watchpoint   keep yes   shm(name, 'f64')[10]",
+        "Watchpoint 1: shm(name, 'f64')[10]: 1.5  [old: 0.0]",
+        "Watchpoint 1: shm(name, 'f64')[10]: 5.75  [old: 1.75]",
+        "Watchpoint 1: shm(name, 'f64')[10]: 6.25  [old: 5.75]",
+        "Deleted watchpoint 1: shm(name, 'f64')[10]",
+    ];
+    assert_eq!(begins.len(), expected.len(), "{answer:#?}");
+    for (line, expected) in begins.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line}\n{expected}\n{said}");
+    }
+    assert!(
+        said.contains("*** that is more than the debug registers reach"),
+        "{said}"
+    );
+    for answer in ["(10, 1.5)", "\n4.0\n", "np.float64(6.25)"] {
+        assert!(said.contains(answer), "{answer}: {said}");
+    }
+    assert!(
+        answer.stdout.contains("at the end 1.0 6.25 2.0"),
+        "{answer:#?}"
+    );
+    assert!(
+        said.contains("go on behind a write to shared memory"),
+        "{said}"
+    );
+}

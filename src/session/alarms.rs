@@ -20,8 +20,13 @@ use crate::process::{Memory, Process, Registers};
 /// A failure that native code tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NativeFailure {
-    Panic { panic: Panic, fate: Fate },
+    Panic {
+        panic: Panic,
+        fate: Fate,
+    },
     Terminate(CppException),
+    /// It is no failure: it has written to a segment that is watched.
+    Written,
 }
 
 /// What it means that a thread comes to a tripwire.
@@ -333,6 +338,9 @@ impl NativeFailure {
                 };
                 format!("threw{within} {}{what}", thrown.type_name)
             }
+            NativeFailure::Written => {
+                format!("has written{within} to shared memory that is watched")
+            }
             NativeFailure::Terminate(CppException::None) => {
                 format!("called std::terminate(){within} without an exception")
             }
@@ -355,13 +363,14 @@ impl NativeFailure {
             NativeFailure::Terminate(CppException::Thrown(_)) => {
                 Some("std::terminate() ends the program")
             }
-            NativeFailure::Terminate(_) => None,
+            NativeFailure::Terminate(_) | NativeFailure::Written => None,
         }
     }
 
     pub fn kind(&self) -> StopKind {
         match self {
             NativeFailure::Panic { fate, .. } if *fate == Fate::Caught => StopKind::CaughtPanic,
+            NativeFailure::Written => StopKind::Breakpoint,
             _ => StopKind::Panic,
         }
     }
@@ -372,6 +381,7 @@ impl NativeFailure {
             NativeFailure::Panic { fate, .. } if *fate == Fate::Caught => "caught-panic",
             NativeFailure::Panic { .. } => "panic",
             NativeFailure::Terminate(_) => "terminate",
+            NativeFailure::Written => "written",
         }
     }
 }

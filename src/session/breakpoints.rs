@@ -99,6 +99,9 @@ pub struct Watch {
     pub function: Option<String>,
     /// What it gave when it was set, or last changed.
     pub value: String,
+    /// Of elements of shared memory: whose writes are seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writers: Option<String>,
 }
 
 impl Breakpoint {
@@ -197,6 +200,7 @@ impl Breakpoints {
                     expression: expression.clone(),
                     function: None,
                     value: String::new(),
+                    writers: None,
                 }),
                 _ => None,
             },

@@ -44,10 +44,15 @@ impl Session {
     }
 
     /// Numbers tell breakpoints apart in all processes.
-    fn last_number(&self) -> u32 {
+    pub(super) fn last_number(&self) -> u32 {
         let later = self.running.as_ref().map(|running| running.later.last());
         let of_processes = self.inferiors.iter().map(|one| one.breakpoints.last());
-        of_processes.chain(later).max().unwrap_or_default()
+        let of_segments = self
+            .running
+            .as_ref()
+            .and_then(|it| it.segment_watches.last());
+        let all = of_processes.chain(later).chain(of_segments);
+        all.max().unwrap_or_default()
     }
 
     /// Changes one of the focused process. Those that come later get what the last that was changed has: one that no process has any more they

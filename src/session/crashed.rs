@@ -75,6 +75,7 @@ impl Crashed {
         let verb = match failure {
             NativeFailure::Panic { .. } => "panic",
             NativeFailure::Terminate(_) => "call std::terminate()",
+            NativeFailure::Written => "go on behind a write to shared memory",
         };
         Crashed {
             tid,

@@ -8,6 +8,7 @@ use super::convenience;
 use super::error::SessionError;
 use super::inferior::Inferior;
 use super::listing::Place;
+use crate::array::View;
 use crate::model::{Absence, Local, LocalKind, Value};
 use crate::python::eval::{Datum, EvalError, OPENER, OpensSegments, Scope, Segments};
 use crate::python::{Limits, Look};
@@ -110,6 +111,15 @@ impl Asking<'_> {
             }
             other => other,
         }
+    }
+
+    /// The segment that an expression gives a part of, as a census finds it, and which elements; nothing if it gives something else.
+    pub fn segment_part(
+        &self,
+        inferior: &Inferior,
+        text: &str,
+    ) -> Result<Option<(String, View)>, SessionError> {
+        self.of(inferior, text, |look, datum| Ok(look.segment_part(datum)))
     }
 
     pub fn value(&self, inferior: &Inferior, text: &str) -> Result<Value, SessionError> {

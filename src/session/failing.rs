@@ -190,6 +190,9 @@ impl Session {
             failure,
             standstill,
         } = aside;
+        if failure == NativeFailure::Written {
+            return self.stops_behind_write(place, (pid, tid), standstill);
+        }
         let (Some(running), Some(inferior)) = (&mut self.running, self.inferiors.get_mut(place))
         else {
             return Vec::new();

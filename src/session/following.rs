@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use super::alarms::{Alarms, Armourer, Trip, Watched};
+use super::alarms::{Alarms, Armourer, NativeFailure, Trip, Watched};
 use super::guardian;
 use super::heirs::Heirs;
 use super::tree::{Departure, Happening, Standstill};
@@ -187,6 +187,9 @@ impl Following {
                     guardian::look_after(heritage.foothold(child));
                     self.heirs.add(child, *heritage);
                 }
+                if self.orders.ask(|it| it.watched().contains(&child))? {
+                    guardian::look_after_armed(child);
+                }
                 let name = parent.map(|parent| parent.name.clone());
                 let is_of_shell = parent.is_some_and(|parent| parent.runs_shell);
                 let alarms = parent.and_then(|parent| parent.alarms.as_ref());
@@ -254,6 +257,18 @@ impl Following {
                     visit,
                 };
                 self.tripped(&trip, registers)?;
+            }
+            TraceEvent::Wrote { pid, tid, visit } => {
+                let standstill = self.standstill(pid);
+                // If it is kept still for another one already, that is told.
+                if self.orders.ask(|it| it.freeze_written(pid, tid, visit))?? {
+                    self.tell(Happening::Failing {
+                        pid,
+                        tid,
+                        failure: NativeFailure::Written,
+                        standstill,
+                    });
+                }
             }
             TraceEvent::Exiting {
                 pid,

@@ -19,7 +19,7 @@ use super::presence::Claim;
 use super::stack::Target;
 use crate::model::{Addr, Pid};
 use crate::process::live::kernel_name;
-use crate::process::trace::Replaced;
+use crate::process::trace::{Armed, Replaced};
 use crate::python::agent::{Foothold, remains};
 use crate::python::locate::Locator;
 
@@ -27,6 +27,8 @@ use crate::python::locate::Locator;
 pub const WORD: &str = "--guardian";
 /// How a line begins that is about code.
 const CODE: &str = "code";
+/// How a line begins that is about debug registers.
+const ARMED: &str = "armed";
 /// What the kernel then calls the process, so that another pmdb waits for it.
 const NAME: &std::ffi::CStr = c"pmdb-guardian";
 /// How long an agent has to leave by itself: a thread that stands still notices at once.
@@ -72,6 +74,13 @@ pub(super) fn look_after_code(replaced: &Replaced) {
         "{CODE} {} {}{bytes}\n",
         replaced.pid, replaced.started
     ));
+}
+
+/// Threads of a process have debug registers that are armed: each write would be a signal for it.
+pub(super) fn look_after_armed(pid: Pid) {
+    if let Some(armed) = Armed::of(pid) {
+        tell(&format!("{ARMED} {pid} {}\n", armed.started));
+    }
 }
 
 /// Starts it if it is wanted: before the thread that traces is to tell it something, which may have no child but its tracees.
@@ -134,7 +143,12 @@ pub fn serve() {
     let lines = std::io::stdin().lock().lines().map_while(Result::ok);
     let mut left: Vec<Foothold> = Vec::new();
     let mut code: BTreeMap<Pid, Replaced> = BTreeMap::new();
+    let mut armed: BTreeMap<Pid, Armed> = BTreeMap::new();
     for line in lines {
+        if let Some(one) = parse_armed(&line) {
+            armed.insert(one.pid, one);
+            continue;
+        }
         if let Some(replaced) = parse_code(&line) {
             code.insert(replaced.pid, replaced);
             if code.len().is_multiple_of(MANY) {
@@ -153,6 +167,7 @@ pub fn serve() {
     }
     // Nobody serves them any more: a thread that comes to one dies of it.
     code.values().for_each(Replaced::put_back);
+    armed.into_values().for_each(Armed::disarm);
     std::thread::sleep(BEFORE_COMING);
     let deadline = Instant::now() + LONGEST;
     loop {
@@ -162,6 +177,14 @@ pub fn serve() {
         }
         std::thread::sleep(BETWEEN_TRIES);
     }
+}
+
+fn parse_armed(line: &str) -> Option<Armed> {
+    let mut words = line.strip_prefix(ARMED)?.split_ascii_whitespace();
+    Some(Armed {
+        pid: Pid(words.next()?.parse().ok()?),
+        started: words.next()?.parse().ok()?,
+    })
 }
 
 fn parse_code(line: &str) -> Option<Replaced> {

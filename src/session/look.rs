@@ -175,6 +175,25 @@ impl Session {
                 self.note_step();
                 return Ok(Response::Done);
             }
+            Request::SetBreakpoint(request) => {
+                if let Some(text) = self.about_segment(request) {
+                    let made = self.watch_segment(request, &text)?;
+                    return Ok(Response::Breakpoints(vec![made]));
+                }
+            }
+            Request::ChangeBreakpoint { number, change } => {
+                if let Some(changed) = self.change_segment_watch(*number, change) {
+                    return Ok(Response::Breakpoints(vec![changed?]));
+                }
+            }
+            Request::Breakpoint {
+                number: Some(number),
+            } => {
+                let mut of_segments = self.segment_breakpoints().into_iter();
+                if let Some(one) = of_segments.find(|one| one.number == *number) {
+                    return Ok(Response::Breakpoints(vec![one]));
+                }
+            }
             Request::ResumeSeveral { processes, how } => {
                 return Ok(Response::Several(self.resume_several(processes, *how)));
             }
@@ -364,7 +383,12 @@ impl Session {
             Request::SetBreakpoint(request) => {
                 Response::Breakpoints(vec![self.set_breakpoint(&request)?])
             }
-            Request::Breakpoints => Response::Breakpoints(inferior.breakpoints.list().to_vec()),
+            Request::Breakpoints => {
+                let mut list = inferior.breakpoints.list().to_vec();
+                list.extend(self.segment_breakpoints());
+                list.sort_by_key(|one| one.number);
+                Response::Breakpoints(list)
+            }
             Request::Breakpoint { number } => {
                 Response::Breakpoints(vec![inferior.breakpoints.one(number)?.clone()])
             }
@@ -503,7 +527,7 @@ fn entry(
 }
 
 /// Where expressions find shared memory: in the dumps that the session is about, else on this machine.
-fn segments_of(inferiors: &[Inferior]) -> Arc<dyn Segments> {
+pub(super) fn segments_of(inferiors: &[Inferior]) -> Arc<dyn Segments> {
     let files = inferiors.iter().filter_map(Inferior::core_file);
     let files: Vec<PathBuf> = files.collect();
     match files.is_empty() {

@@ -49,6 +49,7 @@ mod places;
 mod presence;
 pub mod ps;
 mod running;
+mod segment_watches;
 mod selection;
 mod shared_memory;
 pub mod shm;

@@ -15,6 +15,7 @@ use super::failures::Failures;
 use super::inferior::Inferior;
 use super::listing::Library;
 use super::look::{Session, SessionOptions};
+use super::segment_watches::SegmentWatches;
 use super::selection::{Selection, StopKind};
 use super::summons::Summons;
 use super::tree::{Happening, Tree};
@@ -69,6 +70,7 @@ pub(super) struct Running {
     pub(super) later: Breakpoints,
     /// A failure has stopped a process.
     pub(super) has_failed: bool,
+    pub(super) segment_watches: SegmentWatches,
 }
 
 pub(super) struct Quiet {
@@ -124,6 +126,7 @@ impl Running {
             selection,
             later: Breakpoints::default(),
             has_failed: false,
+            segment_watches: SegmentWatches::default(),
         }
     }
 }
@@ -145,6 +148,7 @@ impl Session {
 
     /// Lets the focused process go on. If a thread of it waits where it fails, that is shown first.
     pub(super) fn resume_focused(&mut self, how: Resume) -> Result<(), SessionError> {
+        self.arm_newcomers();
         let aside = (how == Resume::Continue).then(|| self.bring_back_one());
         let aside = aside.flatten();
         let inferior = (self.inferiors.get_mut(self.focus)).ok_or(SessionError::NoSuchProcess)?;
@@ -208,6 +212,7 @@ impl Session {
             // What has become meanwhile of those that wait to be shown.
             self.take_happenings()?;
             self.listen();
+            self.look_for_newcomers();
             self.show_those_aside();
             if self.show_next() {
                 self.keep_keyboard(true);

@@ -256,6 +256,11 @@ impl Tree {
         asked.unwrap_or_default()
     }
 
+    /// For the thread that traces them.
+    pub fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
     /// How its processes are held still.
     pub fn custody(&self) -> Custody {
         Custody::Tracer(self.orders.clone())

@@ -199,6 +199,9 @@ pub(super) fn unusable(name: &str, arguments: &str) -> Trouble {
 
 /// `in step until it returns`, `in all threads`.
 pub(super) fn scope_of(watch: &Watch) -> String {
+    if let Some(writers) = &watch.writers {
+        return writers.clone();
+    }
     match &watch.function {
         Some(function) => format!("in {function} until it returns"),
         None => "in all threads".to_string(),

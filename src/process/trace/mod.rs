@@ -29,10 +29,10 @@ pub use hold::Hold;
 pub use lending::{Standing, standing};
 pub use lent_device::DeviceLoan;
 pub use protection::{PAGE as GUARDED_PAGE, ProtectError};
-pub use surviving::disarm;
+pub use surviving::{Armed, disarm};
 pub use system_call::Call;
 pub use tracer::{
-    Birth, CallerChain, End, Fault, Follower, GuardedMoment, GuardedWriter, Interests,
+    AfterWrite, Birth, CallerChain, End, Fault, Follower, GuardedMoment, GuardedWriter, Interests,
     OnGuardedWrite, OnWrite, OpenedPage, Orders, Origin, Program, Replaced, Sender, TraceEvent,
     Tracer, Trap, WATCHPOINTS, Watchpoint, Write, WrittenBy,
 };

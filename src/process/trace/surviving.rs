@@ -13,6 +13,7 @@ use super::system_call::Call;
 use super::tracer::set_debug_register;
 use crate::model::{Addr, Pid};
 use crate::process::live::disposition::{self, Disposition};
+use crate::process::live::stat::Stat;
 
 /// `SA_RESTORER`, `arch/x86/include/uapi/asm/signal.h`: the kernel returns from a handler through `sa_restorer`.
 const SA_RESTORER: u64 = 0x0400_0000;
@@ -72,6 +73,30 @@ fn set(place: Addr) -> Call {
     Call {
         number: libc::SYS_rt_sigaction,
         arguments: [libc::SIGTRAP as u64, place.0, 0, MASK, 0, 0],
+    }
+}
+
+/// A process whose threads are armed, for whoever is to disarm it if its tracer is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Armed {
+    pub pid: Pid,
+    /// In clock ticks since boot: tells it from a later process with the same number.
+    pub started: u64,
+}
+
+impl Armed {
+    /// Nothing if it has ended.
+    pub fn of(pid: Pid) -> Option<Armed> {
+        let started = Stat::of_process(pid).ok()?.started;
+        Some(Armed { pid, started })
+    }
+
+    /// Disarms it, if it is still there.
+    pub fn disarm(self) {
+        if Armed::of(self.pid) == Some(self) {
+            // It fails if it ends just now, or if somebody else traces it.
+            let _ = disarm(self.pid);
+        }
     }
 }
 

@@ -52,6 +52,17 @@ impl Look<'_> {
     }
 }
 
+impl Look<'_> {
+    /// The segment that a value is a part of, and its elements there; nothing if it is none as it lies in one.
+    pub fn segment_part(&self, datum: &Datum) -> Option<(String, View)> {
+        match datum {
+            Datum::Array(view) => self.part_of_segment(view),
+            Datum::Scalar(scalar) => self.element_of_segment(scalar),
+            _ => None,
+        }
+    }
+}
+
 /// Looks for calls of the opener.
 struct Calls<'e, 'l, 'p> {
     evaluator: &'e Evaluator<'l, 'p>,

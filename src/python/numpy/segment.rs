@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::dtype::{Dtype, Element, Field, FieldName};
 use super::ndarray::ArrayView;
 use super::scalar::ScalarKind;
+use super::value::NumpyScalar;
 use crate::array::{ByteOrder, ElementType, Kind, Release, TimeUnit, View, Width};
 use crate::model::Addr;
 use crate::python::{Look, LookError};
@@ -16,6 +17,9 @@ use crate::python::{Look, LookError};
 pub trait SegmentMemory: Send + Sync {
     /// `/dev/shm/psm_1`, or what else tells a user which it is.
     fn name(&self) -> String;
+
+    /// By which a census finds it, and no other one.
+    fn designation(&self) -> String;
 
     /// Bytes.
     fn size(&self) -> u64;
@@ -73,6 +77,33 @@ impl Look<'_> {
     pub(in crate::python) fn opened_segment_text(&self, address: Addr) -> Option<String> {
         let (memory, offset) = self.opened_segment(address)?;
         Some(format!("{} +{offset}", memory.name()))
+    }
+
+    /// The segment that an array is a part of, and which elements of it.
+    pub(in crate::python) fn part_of_segment(&self, view: &ArrayView) -> Option<(String, View)> {
+        let (memory, offset) = self.opened_segment(view.data)?;
+        let view = View {
+            element: Arc::new(view.dtype.element_type()),
+            offset,
+            shape: view.shape.clone(),
+            strides: view.strides.clone(),
+        };
+        Some((memory.designation(), view))
+    }
+
+    /// The same of one element.
+    pub(in crate::python) fn element_of_segment(
+        &self,
+        scalar: &NumpyScalar,
+    ) -> Option<(String, View)> {
+        let (memory, offset) = self.opened_segment(scalar.place)?;
+        let view = View {
+            element: Arc::new(scalar.dtype.element_type()),
+            offset,
+            shape: Vec::new(),
+            strides: Vec::new(),
+        };
+        Some((memory.designation(), view))
     }
 
     /// Bytes of elements.

@@ -40,6 +40,10 @@ impl SegmentMemory for Reached {
         self.brief.name.clone()
     }
 
+    fn designation(&self) -> String {
+        format!("{}#{}", self.brief.name, self.brief.inode)
+    }
+
     fn size(&self) -> u64 {
         self.bytes.size()
     }

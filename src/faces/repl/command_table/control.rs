@@ -70,7 +70,8 @@ Stops at the line after the one that changed the value of an expression, and say
 an object's attributes or an array were changed in place. If the expression names a variable of the current function, it is
 about that call of it, and gone when that returns; else about the module's globals, in all threads. A variable by itself costs time
 only in its function; where an attribute or an element may be changed by others, every line is looked at, and Python
-runs many times slower.",
+runs many times slower. Elements of shared memory, `watch shm('NAME', 'f64')[10]`, stop whichever process of the session writes to
+them, behind the instruction: 32 bytes in all, and nothing is slower beside the writes.",
         example: "watch self.loss",
         operand: Operand::Expression,
         group: Group::Control,

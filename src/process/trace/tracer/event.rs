@@ -98,6 +98,13 @@ pub enum TraceEvent {
         visit: u64,
         registers: Registers,
     },
+    /// A thread has written to what is [watched](super::Follower::watch), and stands behind the instruction until its process is
+    /// [kept still](super::Follower::freeze_written) and goes on.
+    Wrote {
+        pid: Pid,
+        tid: Tid,
+        visit: u64,
+    },
     /// A process is about to end with another exit code than 0 or of a signal, if that is [wanted](super::Interests::exits). All its threads
     /// stand still, with all that they have still there, until [`Follower::thaw`](super::Follower::thaw).
     Exiting {

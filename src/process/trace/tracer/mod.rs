@@ -36,7 +36,7 @@ pub use passage::OpenedPage;
 pub use trap::Trap;
 pub use tripwire::Replaced;
 pub(super) use watchpoint::set_debug_register;
-pub use watchpoint::{OnWrite, WATCHPOINTS, Watchpoint, Write};
+pub use watchpoint::{AfterWrite, OnWrite, WATCHPOINTS, Watchpoint, Write};
 
 use super::TraceError;
 use super::lending::Lender;

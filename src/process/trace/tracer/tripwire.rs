@@ -292,6 +292,25 @@ impl Follower {
         true
     }
 
+    /// A thread stands behind an instruction that has written to what is watched, as it would at a tripwire.
+    pub(super) fn stays_behind_write(&mut self, pid: Pid, tid: Tid, place: Addr) {
+        self.tracees.note(tid, Doing::Tripped);
+        self.tripwires.visits += 1;
+        let visit = self.tripwires.visits;
+        self.tripwires.standing.insert(tid, (place, visit));
+        self.tell(TraceEvent::Wrote { pid, tid, visit });
+    }
+
+    /// Keeps a process still, all of it, one thread of which stands behind a write. False as for [`freeze_tripped`](Self::freeze_tripped).
+    pub fn freeze_written(&mut self, pid: Pid, tid: Tid, visit: u64) -> Result<bool, TraceError> {
+        if self.stands_at_tripwire(tid, visit).is_none() || self.frozen.contains_key(&pid) {
+            return Ok(false);
+        }
+        self.freeze_without_tripwires(pid)?;
+        self.frozen.insert(pid, tid);
+        Ok(true)
+    }
+
     /// Where a thread stands, if it has stood there since a visit that was told.
     pub fn stands_at_tripwire(&self, tid: Tid, visit: u64) -> Option<Addr> {
         let (place, last) = self.tripwires.standing.get(&tid)?;

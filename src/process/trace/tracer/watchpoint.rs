@@ -47,8 +47,16 @@ pub struct Write {
     pub registers: Registers,
 }
 
-/// What is done about a write, on the tracing thread; then the thread goes on.
-pub type OnWrite = Box<dyn FnMut(Write) + Send>;
+/// What becomes of a thread that has written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterWrite {
+    GoesOn,
+    /// It stands where it is, which is told ([`TraceEvent::Wrote`]), until its process is kept still for it and goes on.
+    Stays,
+}
+
+/// What is done about a write, on the tracing thread.
+pub type OnWrite = Box<dyn FnMut(Write) -> AfterWrite + Send>;
 
 /// What is watched, and by whose threads.
 #[derive(Default)]
@@ -101,8 +109,12 @@ impl Follower {
         // Before any thread is armed: pmdb may be killed at any moment.
         self.have_survive(pid)?;
         self.watchpoints.by_process.insert(pid, points.to_vec());
-        for (tid, _) in self.tracees.of_process(pid) {
+        for (tid, doing) in self.tracees.of_process(pid) {
             self.watchpoints.forget_thread(tid);
+            // Of a process that is kept still none comes to a stop now.
+            if doing.stands_still() {
+                self.arm(tid);
+            }
         }
         let threads: Vec<Tid> = self.hold(pid, |hold| hold.stopped().collect())?;
         // Those that did not stop are armed at their next stop, and so are those that are made now.
@@ -217,12 +229,16 @@ impl Follower {
         if let Ok(general) = registers::general(tid)
             && let Some(on_write) = &mut self.watchpoints.on_write
         {
-            on_write(Write {
+            let after = on_write(Write {
                 pid,
                 tid,
                 hit,
                 registers: general.into(),
             });
+            if after == AfterWrite::Stays {
+                self.stays_behind_write(pid, tid, Addr(general.rip));
+                return true;
+            }
         }
         self.carry_on(tid, None);
         true

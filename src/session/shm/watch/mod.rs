@@ -19,7 +19,9 @@ pub use apart::{WORD, serve, watch};
 pub use races::races;
 
 use self::plan::Plan;
+pub(in crate::session) use self::plan::{Chunk, chunks};
 use self::traced::Means;
+pub(in crate::session) use self::traced::places;
 use crate::model::{SCHEMA, WatchBegun, WatchEngine, WatchEvent};
 use crate::process::family::ProcessTable;
 use crate::shm::{Census, ElementType, Part, SegmentBytes, ShmError, Watched};

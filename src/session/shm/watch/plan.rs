@@ -6,7 +6,7 @@ use crate::process::trace::WATCHPOINTS;
 
 /// Bytes of a segment for one debug register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Chunk {
+pub(in crate::session) struct Chunk {
     /// From the beginning of the segment; a multiple of the length.
     pub offset: u64,
     /// 1, 2, 4 or 8.
@@ -61,7 +61,7 @@ impl Plan {
 }
 
 /// The fewest aligned pieces of 1, 2, 4 or 8 bytes; one more than there are registers is enough.
-fn chunks(start: u64, length: u64) -> Vec<Chunk> {
+pub(in crate::session) fn chunks(start: u64, length: u64) -> Vec<Chunk> {
     let end = start.saturating_add(length);
     let mut chunks = Vec::new();
     let mut at = start;

@@ -15,8 +15,8 @@ use super::{Range, WatchRequest, begun};
 use crate::model::{Mapper, Pid, SegmentWrite, WatchEngine, WatchEvent};
 use crate::process::family::ProcessTable;
 use crate::process::trace::{
-    DeviceLoan, Follower, GuardedMoment, Interests, TraceEvent, Tracer, WATCHPOINTS, Watchpoint,
-    Write,
+    AfterWrite, DeviceLoan, Follower, GuardedMoment, Interests, TraceEvent, Tracer, WATCHPOINTS,
+    Watchpoint, Write,
 };
 use crate::shm::{Census, Watched};
 
@@ -97,7 +97,10 @@ pub(super) fn watch(
     // It fails if the tracing thread has ended, and then nothing can be followed either.
     let _ = tracer.ask(move |follower| match means {
         Means::Registers(_) => {
-            follower.on_write(Box::new(move |write: Write| lock(&on_scene).note(&write)));
+            follower.on_write(Box::new(move |write: Write| {
+                lock(&on_scene).note(&write);
+                AfterWrite::GoesOn
+            }));
         }
         Means::Protection => {
             let on_write = move |moment: GuardedMoment<'_>| lock(&on_scene).note_guarded(&moment);
@@ -398,7 +401,11 @@ impl Watch<'_> {
 }
 
 /// Where a process has the pieces, as many as there are registers; and how many more places there are.
-fn places(chunks: &[Chunk], mappers: &[Mapper], pid: Pid) -> (Vec<Watchpoint>, usize) {
+pub(in crate::session) fn places(
+    chunks: &[Chunk],
+    mappers: &[Mapper],
+    pid: Pid,
+) -> (Vec<Watchpoint>, usize) {
     let own = mappers
         .iter()
         .filter(|mapper| mapper.pid == pid && mapper.protection.contains('w'));
