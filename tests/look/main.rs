@@ -28,6 +28,7 @@ mod names;
 mod native_stacks;
 mod packed;
 mod ps;
+mod report_page;
 mod session;
 mod shm;
 mod shm_expressions;

@@ -44,7 +44,7 @@ fn row(segment: &SharedFacts, outline: Option<&SegmentOutline>) -> String {
         .as_ref()
         .map(|segment| escaped(&segment.evidence));
     format!(
-        "<tr><td><code>{}</code>{picture}<br><small>{}</small></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+        "<tr><td><code>{}</code>{picture}<small>{}</small></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
         escaped(&segment.path),
         evidence.unwrap_or_default(),
         quantity::bytes(segment.size),
