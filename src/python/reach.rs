@@ -1,10 +1,12 @@
 //! What somebody who looks at a frame may ask for next: its variables, the names around it, and what the values lead to. For a
 //! snapshot, which keeps what was read.
 
+use std::rc::Rc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::eval::{Datum, Scope};
-use super::object::{Attribute, Builtin};
+use super::object::{Attribute, Builtin, TypeInfo};
 use super::{Limits, Look, LookError, PythonFrame};
 use crate::model::Addr;
 
@@ -12,8 +14,31 @@ use crate::model::Addr;
 const MOST_MEMBERS: usize = 200;
 /// Objects that are read in all.
 const MOST_OBJECTS: usize = 20_000;
+/// Attributes that are computed in all.
+const MOST_COMPUTED: usize = 5_000;
 /// Global names are a step away themselves: what they lead to is followed for one more.
 const FROM_GLOBALS: usize = 1;
+
+/// What leads out of an object to a whole module, or to the frame that has called it: they are reached from their own frames.
+const LEADS_AWAY: &[&str] = &[
+    "__builtins__",
+    "__class__",
+    "__dict__",
+    "__globals__",
+    "__weakref__",
+    "f_back",
+    "f_builtins",
+    "f_globals",
+];
+
+/// What the instances of a class have beside their own attributes.
+#[derive(Default)]
+struct Names {
+    /// Objects that they hold in fields of C: the `args` of an exception, the code of a function.
+    fields: Vec<String>,
+    /// What pmdb computes itself: the value of a member of an enumeration, the type of an array's elements.
+    computed: Vec<String>,
+}
 
 /// A walk from frames to the objects around them. Each is read once.
 pub struct Reach<'l, 'p> {
@@ -22,7 +47,9 @@ pub struct Reach<'l, 'p> {
     limits: Limits,
     /// With the steps that were gone from it.
     objects: FxHashMap<Addr, usize>,
-    classes: FxHashSet<Addr>,
+    classes: FxHashMap<Addr, Rc<Names>>,
+    /// How many attributes were computed.
+    computed: usize,
     namespaces: FxHashSet<Addr>,
 }
 
@@ -34,7 +61,8 @@ impl<'l, 'p> Reach<'l, 'p> {
             depth,
             limits: Limits::default(),
             objects: FxHashMap::default(),
-            classes: FxHashSet::default(),
+            classes: FxHashMap::default(),
+            computed: 0,
             namespaces: FxHashSet::default(),
         }
     }
@@ -48,6 +76,8 @@ impl<'l, 'p> Reach<'l, 'p> {
         }
         let scope = Scope::of(frame);
         if self.namespaces.insert(frame.globals) {
+            // `__doc__` and its like, which are not listed among them.
+            self.go(frame.globals, self.depth.min(FROM_GLOBALS));
             let globals = self.look.globals(frame, &self.limits).unwrap_or_default();
             for global in globals {
                 // Through the table of hashes, as an expression finds it.
@@ -106,17 +136,46 @@ impl<'l, 'p> Reach<'l, 'p> {
         if matches!(kind.builtin, Builtin::Function | Builtin::Other) {
             let _ = self.look.whatis(&datum);
         }
-        if self.classes.insert(kind.address) {
-            let mut scope = Scope::nowhere();
-            scope.define("it", datum.clone());
-            for name in self.look.attribute_names(&datum).iter().take(MOST_MEMBERS) {
-                let found = self.look.attribute(object, name);
-                // What pmdb computes itself, such as the value of a member of an enumeration.
-                if let Ok(Some(Attribute::Computed { .. })) = found {
-                    let _ = self.look.evaluate(&format!("it.{name}"), &scope);
+        let mut scope = Scope::nowhere();
+        scope.define("it", datum.clone());
+        if let Some(names) = self.classes.get(&kind.address).cloned() {
+            for name in &names.computed {
+                self.computed += 1;
+                if self.computed > MOST_COMPUTED {
+                    return;
+                }
+                if let Ok(value) = self.look.evaluate(&format!("it.{name}"), &scope) {
+                    self.look.show(&value, &self.limits);
                 }
             }
+            return;
         }
+        let mut names = Names::default();
+        let all = self.look.attribute_names(&datum);
+        for name in all.into_iter().take(MOST_MEMBERS) {
+            match self.look.attribute(object, &name) {
+                Ok(Some(Attribute::Computed { .. })) => {
+                    if let Ok(value) = self.look.evaluate(&format!("it.{name}"), &scope)
+                        && !LEADS_AWAY.contains(&&*name)
+                    {
+                        self.look.show(&value, &self.limits);
+                        names.computed.push(name);
+                    }
+                }
+                Ok(_) if self.is_field(&kind, &name) => names.fields.push(name),
+                _ => {}
+            }
+        }
+        self.classes.insert(kind.address, Rc::new(names));
+    }
+
+    /// Whether a class finds a name in the C structure of its instances.
+    fn is_field(&self, class: &TypeInfo, name: &str) -> bool {
+        let found = self.look.class_lookup(class.address, name).ok().flatten();
+        let by = found.and_then(|found| self.look.type_of(found).ok());
+        let descriptor = by.as_ref().and_then(|by| by.static_name());
+        matches!(descriptor, Some("getset_descriptor" | "member_descriptor"))
+            && !LEADS_AWAY.contains(&name)
     }
 
     fn members(&self, object: Addr) -> Result<Vec<Addr>, LookError> {
@@ -128,9 +187,18 @@ impl<'l, 'p> Reach<'l, 'p> {
                 let items = self.look.dict_items(object, MOST_MEMBERS)?;
                 items.into_iter().flat_map(<[Addr; 2]>::from).collect()
             }
-            Builtin::Module | Builtin::Type | Builtin::Function => return Ok(Vec::new()),
+            Builtin::Module | Builtin::Type => return Ok(Vec::new()),
             _ => Vec::new(),
         };
+        let names = self.classes.get(&kind.address);
+        for name in names.iter().flat_map(|names| &names.fields) {
+            if let Some(Attribute::Object(value)) = self.look.attribute(object, name)? {
+                members.push(value);
+            }
+        }
+        if kind.builtin == Builtin::Function {
+            return Ok(members);
+        }
         if kind.is_heap() || kind.dict_offset != 0 {
             let attributes = self.look.instance_attributes(object, MOST_MEMBERS)?;
             members.extend(attributes.into_iter().map(|(_, value)| value));

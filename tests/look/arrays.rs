@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::support::{Fixture, Python, dump_core, fixture_path, on_each_python, pmdb, venv};
+use crate::support::{Dumps, Fixture, Python, dump_core, fixture_path, on_each_python, pmdb, venv};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -79,12 +79,14 @@ fn arrays_scalars_and_dtypes_are_what_numpy_prints() {
 }
 
 #[test]
-fn a_core_has_the_same_arrays() {
+fn a_core_a_snapshot_and_a_bundle_have_the_same_arrays() {
     with_numpy(|python| {
         let mut command = python.command();
         command.arg(fixture_path("values_numpy.py"));
-        if let Some(core) = dump_core(&command, Signal::SIGABRT) {
-            assert_same_texts(&said(&core.ready), &dead(&core.path), 170);
+        if let Some(dumps) = Dumps::of(&command, python.is_oldest()) {
+            for (path, _) in dumps.files() {
+                assert_same_texts(&said(dumps.ready()), &dead(&path), 170);
+            }
         }
     });
 }

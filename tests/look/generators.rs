@@ -1,7 +1,6 @@
 //! Generators, coroutines and asynchronous generators against what the target says of them.
 
-use crate::support::{Fixture, dump_core, fixture_path, on_each_python};
-use nix::sys::signal::Signal;
+use crate::support::{Dumps, Fixture, fixture_path, on_each_python};
 use pmdb::model::{Addr, Pid};
 use pmdb::process::Process;
 use pmdb::process::core::{CoreOptions, CoreProcess};
@@ -58,10 +57,12 @@ fn generators_are_where_they_said_before_the_core() {
     on_each_python(|python| {
         let mut command = python.command();
         command.arg(fixture_path("generators.py"));
-        let Some(core) = dump_core(&command, Signal::SIGABRT) else {
+        let Some(dumps) = Dumps::of(&command, python.is_oldest()) else {
             return;
         };
-        let process = CoreProcess::open(&core.path, CoreOptions::default()).expect("a core");
-        assert_read_as_said(&process, &core.ready);
+        for (path, _) in dumps.files() {
+            let process = CoreProcess::open(&path, CoreOptions::default()).expect("a core");
+            assert_read_as_said(&process, dumps.ready());
+        }
     });
 }

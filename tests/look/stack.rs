@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::support::{Fixture, dump_core, fixture_path, on_each_python, pmdb};
-use nix::sys::signal::Signal;
+use crate::support::{Dumps, Fixture, fixture_path, on_each_python, pmdb};
 use serde_json::Value;
 
 /// The frame that holds the values. Where `sys.stdin.read()` is itself Python code (`codecs`) it is not the newest.
@@ -151,17 +150,19 @@ except ValueError:
 }
 
 #[test]
-fn a_core_has_the_same_values() {
+fn a_core_a_snapshot_and_a_bundle_have_the_same_values() {
     on_each_python(|python| {
         let mut command = python.command();
         command.arg(fixture_path("values.py"));
-        let Some(core) = dump_core(&command, Signal::SIGABRT) else {
+        let Some(dumps) = Dumps::of(&command, python.is_oldest()) else {
             return;
         };
-        let words = ["stack", "--locals", "--json", "--core"].map(OsString::from);
-        let answer = pmdb(words.into_iter().chain([core.path.clone().into()]));
-        let answer = answer.succeeded().json();
-        assert_same_texts(&core.ready, frame_of_show(&answer));
+        for (path, _) in dumps.files() {
+            let words = ["stack", "--locals", "--json", "--core"].map(OsString::from);
+            let answer = pmdb(words.into_iter().chain([path.into()]));
+            let answer = answer.succeeded().json();
+            assert_same_texts(dumps.ready(), frame_of_show(&answer));
+        }
     });
 }
 

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use crate::support::{Fixture, Python, dump_core, fixture_path, on_each_python, pmdb};
-use nix::sys::signal::Signal;
+use crate::support::{Dumps, Fixture, Python, fixture_path, on_each_python, pmdb};
 use serde_json::Value;
 
 /// The tasks of the only event loop, by name.
@@ -104,15 +103,17 @@ fn tasks_written_in_python_are_read_like_those_in_c() {
 }
 
 #[test]
-fn a_core_has_the_same_tasks() {
+fn a_core_a_snapshot_and_a_bundle_have_the_same_tasks() {
     on_each_python(|python| {
         let mut command = python.command();
         command.arg(fixture_path("tasks.py"));
-        let Some(core) = dump_core(&command, Signal::SIGABRT) else {
+        let Some(dumps) = Dumps::of(&command, python.is_oldest()) else {
             return;
         };
-        let words = ["stack", "--tasks", "--json", "--core"].map(OsString::from);
-        let answer = pmdb(words.into_iter().chain([core.path.clone().into()]));
-        assert_read_as_said(&answer.succeeded().json(), &core.ready);
+        for (path, _) in dumps.files() {
+            let words = ["stack", "--tasks", "--json", "--core"].map(OsString::from);
+            let answer = pmdb(words.into_iter().chain([path.into()]));
+            assert_read_as_said(&answer.succeeded().json(), dumps.ready());
+        }
     });
 }

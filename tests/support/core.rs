@@ -95,6 +95,52 @@ fn dump_with<T>(
     Some((core, seen))
 }
 
+/// One process, written down in each way.
+pub struct Dumps {
+    core: Core,
+    snapshots: Option<TempDir>,
+}
+
+impl Dumps {
+    /// A core, and, if `all`, a snapshot and a bundle before it. Nothing, and said as skipped, where there are no cores.
+    pub fn of(command: &Command, all: bool) -> Option<Dumps> {
+        let take = |pid: u32| {
+            all.then(|| {
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                for (name, more) in [("alone.pmdb", &[][..]), ("all.pmdb", &["--tree"][..])] {
+                    let file = folder.path().join(name).display().to_string();
+                    let words = ["snapshot", &pid.to_string(), "-o", &file].map(str::to_string);
+                    let more = more.iter().map(|&word: &&str| word.to_string());
+                    super::pmdb(words.into_iter().chain(more)).succeeded();
+                }
+                folder
+            })
+        };
+        let (core, snapshots) = dump_core_after(command, Signal::SIGABRT, take)?;
+        Some(Dumps { core, snapshots })
+    }
+
+    pub fn ready(&self) -> &str {
+        &self.core.ready
+    }
+
+    /// Each with whether it may say of something that it was not kept.
+    pub fn files(&self) -> Vec<(PathBuf, bool)> {
+        let mut files = vec![(self.core.path.clone(), false)];
+        let folder = self.snapshots.iter().map(TempDir::path);
+        files.extend(folder.flat_map(|folder| {
+            let member = format!("all.pmdb/{}.core", self.core.pid);
+            ["alone.pmdb".to_string(), member].map(|name| (folder.join(name), true))
+        }));
+        files
+    }
+}
+
+/// Whether an answer says that a snapshot does not keep what was asked for.
+pub fn says_not_kept(answer: &str) -> bool {
+    answer.contains("not kept in this snapshot") || answer.contains("the snapshot does not keep")
+}
+
 fn dumped_by_kernel() -> bool {
     std::fs::read_to_string("/proc/sys/kernel/core_pattern")
         .is_ok_and(|pattern| !pattern.starts_with('|') && !pattern.contains('/'))

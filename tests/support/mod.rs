@@ -47,7 +47,7 @@ pub use binary::{Answer, pmdb, pmdb_alone, pmdb_in, pmdb_with_input, pmdb_within
 pub use c::{c_program, c_program_with, cpp_program, rust_program};
 pub use code::{assert_same_code, machine_code};
 pub use conversation::{Conversation, told};
-pub use core::{Core, dump_core, dump_core_after, gcore_after, gcore_of};
+pub use core::{Core, Dumps, dump_core, dump_core_after, gcore_after, gcore_of, says_not_kept};
 pub use fixture::{Fixture, fixture_path};
 pub use programs::{copy_program, write_script};
 pub use python::{

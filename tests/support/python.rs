@@ -35,6 +35,17 @@ impl Python {
         command
     }
 
+    /// The oldest or the newest of those that are here: what is read of a snapshot depends on no version more than what is read of a core.
+    pub fn is_at_an_end(&self) -> bool {
+        let minors = pythons().iter().map(|python| python.minor);
+        [minors.clone().min(), minors.max()].contains(&Some(self.minor))
+    }
+
+    pub fn is_oldest(&self) -> bool {
+        let oldest = pythons().iter().map(|python| python.minor).min();
+        oldest == Some(self.minor)
+    }
+
     /// Runs a program given as text and returns what it printed.
     pub fn eval(&self, program: &str) -> String {
         let output = self.command().arg("-c").arg(program).output();
