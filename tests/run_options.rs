@@ -717,3 +717,31 @@ fn assert_reports(snapshot: &Path) {
         assert_eq!(opened, count(&format!("</{tag}>")), "{tag}");
     }
 }
+
+#[test]
+fn what_is_killed_is_written_down_with_what_is_known_of_it() {
+    let script = "import os, signal\ndef decode(number):\n    os.kill(os.getpid(), signal.SIGKILL)\ndecode(41)\n";
+    let folder = folder_with(script);
+    let words = [
+        "--on-failure",
+        "snapshot",
+        "--out",
+        "crashes",
+        "python3",
+        "script.py",
+    ];
+    let answer = run(folder.path(), &words);
+    assert_eq!(answer.code, Some(137), "{answer:?}");
+    let written = fs::read_dir(folder.path().join("crashes")).expect("it was made");
+    let mut written = written.map(|entry| entry.expect("a file").path());
+    let snapshot = written.find(|path| path.extension() == Some(OsStr::new("pmdb")));
+    let snapshot = snapshot.unwrap_or_else(|| panic!("{answer:?}"));
+    let asked = ["-c", "where", "-c", "p number + 1"];
+    let file = ["open".as_ref(), snapshot.as_os_str()];
+    let later = support::pmdb(file.into_iter().chain(asked.iter().map(OsStr::new)));
+    let text = &later.succeeded().stdout;
+    assert!(text.ends_with("42\n"), "{later:?}");
+    let told = support::pmdb(["stack".as_ref(), "--core".as_ref(), snapshot.as_os_str()]);
+    let cause = "before it ended; SIGKILL; sender unknown";
+    assert!(told.succeeded().stdout.contains(cause), "{told:?}");
+}

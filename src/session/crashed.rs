@@ -196,7 +196,8 @@ impl Session {
         else {
             return;
         };
-        running.failures.exits(pid, &inferior.report.name);
+        let told = death.map(Death::to_string);
+        running.failures.exits(pid, &inferior.report.name, told);
         if !running.keeps(inferior, StopKind::Exit) {
             inferior.held = None;
             return standstill.end();

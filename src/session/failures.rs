@@ -79,9 +79,12 @@ impl Failures {
     }
 
     /// It is about to end, and stands still before that or not.
-    pub fn exits(&mut self, pid: Pid, name: &str) {
+    pub fn exits(&mut self, pid: Pid, name: &str, why: Option<String>) {
         self.exits.insert(pid);
-        self.told.push(failure(pid, name));
+        self.told.push(Failure {
+            why,
+            ..failure(pid, name)
+        });
     }
 
     /// Whether nothing runs in it any more.

@@ -25,7 +25,7 @@ use crate::process::trace::{
 use crate::python::agent::{
     AgentError, Arrival, Channel, Heritage, Injection, Purpose, Sprung, Wishes,
 };
-use crate::waits::{Death, MemoryKills};
+use crate::waits::{Death, MemoryEvidence, MemoryKills};
 
 /// With what a forked child tells that it has something to say (`inferior/forking.py`).
 pub(super) const BELL: i32 = libc::SIGWINCH;
@@ -43,6 +43,8 @@ struct Member {
     is_of_shell: bool,
     /// If it was forked and has executed nothing since.
     parent: Option<Pid>,
+    /// What tells that the kernel kills it for want of memory, once it stood before its end. Each death is asked for once.
+    memory_kill: Option<MemoryEvidence>,
 }
 
 enum Stage {
@@ -132,6 +134,7 @@ impl Following {
             runs_shell: false,
             is_of_shell: false,
             parent: None,
+            memory_kill: None,
         };
         self.members.insert(pid, member);
         self.note_memory(pid);
@@ -356,15 +359,31 @@ impl Following {
             follower.freeze(pid)?;
             Ok(follower.caller_of_exit(pid))
         })?;
+        let evidence = self.memory_kill(pid, end);
+        if let Some(member) = self.members.get_mut(&pid) {
+            member.memory_kill.clone_from(&evidence);
+        }
         self.tell(Happening::Exiting {
             pid,
             // A signal ends all of them.
             tid: caller?.unwrap_or(Tid(pid.0)),
             end,
-            death: Death::of(end, sender, None),
+            death: Death::of(end, sender, evidence),
             standstill,
         });
         Ok(())
+    }
+
+    /// What tells that the kernel has killed a member for want of memory.
+    fn memory_kill(&mut self, pid: Pid, end: End) -> Option<MemoryEvidence> {
+        if !matches!(end, End::Killed { signal, .. } if signal == libc::SIGKILL) {
+            return None;
+        }
+        let member = self.members.get(&pid)?;
+        let is_followed = |one| self.members.contains_key(&one);
+        let group = member.memory.as_ref();
+        let known = member.memory_kill.clone();
+        known.or_else(|| self.memory_kills.evidence(pid, group, is_followed))
     }
 
     /// Whether a process of the command has sent a signal, or it is not known who has.
@@ -379,6 +398,7 @@ impl Following {
         self.heirs.remove(pid);
         self.hosts.remove(pid);
         let by_family = self.is_by_family(sender.as_ref());
+        let evidence = self.memory_kill(pid, end);
         let member = self.members.remove(&pid);
         let lived = member
             .as_ref()
@@ -386,15 +406,7 @@ impl Following {
         let answers_shell = member
             .as_ref()
             .is_some_and(|it| it.is_of_shell && !matches!(it.stage, Stage::Accompanied(_)));
-        let (name, memory) = member.map_or((String::new(), None), |it| (it.name, it.memory));
-        let is_killed = matches!(end, End::Killed { signal, .. } if signal == libc::SIGKILL);
-        let evidence = if is_killed {
-            let is_followed = |one| one == pid || self.members.contains_key(&one);
-            let memory = memory.as_ref();
-            self.memory_kills.evidence(pid, memory, is_followed)
-        } else {
-            None
-        };
+        let name = member.map_or(String::new(), |it| it.name);
         self.tell(Happening::Ended(Departure {
             pid,
             is_last: self.members.is_empty(),

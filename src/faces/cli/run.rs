@@ -13,7 +13,7 @@ use super::stack::palette;
 use crate::faces::repl::{
     Following, Options, Snapshots, converse, follow, heed_termination, termination,
 };
-use crate::session::{Session, SessionError};
+use crate::session::{Session, SessionError, StopKind};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,7 +77,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let commands = arguments.prompt.commands()?;
-    let selection = arguments.selection.selection()?;
+    let mut selection = arguments.selection.selection()?;
+    if arguments.on_failure.is_some() && arguments.selection.is_usual() {
+        // Nobody waits at a prompt: also how they end is written down.
+        selection.kinds.push(StopKind::Exit);
+    }
     let program = program(&arguments.words, arguments.is_module);
     let palette = palette(arguments.prompt.color);
     let options = session_options(&arguments.prompt, palette);

@@ -33,6 +33,11 @@ pub(super) struct SelectionArguments {
 }
 
 impl SelectionArguments {
+    /// Nothing was said of what stops.
+    pub(super) fn is_usual(&self) -> bool {
+        self.on.is_empty()
+    }
+
     pub(super) fn selection(&self) -> Result<Selection, Failure> {
         let usual = Selection::default();
         Ok(Selection {
