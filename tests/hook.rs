@@ -348,3 +348,36 @@ fn a_thread_waits_until_it_is_let_go() {
     fs::write(mark, "1").expect("written");
     assert_eq!(child.wait().expect("it is our child").code(), Some(1));
 }
+
+#[test]
+fn a_panicking_program_is_written_down() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = ended(
+        quiet(example())
+            .env("PMDB_ON_PANIC", "snapshot")
+            .env("PMDB_SNAPSHOTS", folder.path())
+            .env("PMDB_BINARY", env!("CARGO_BIN_EXE_pmdb")),
+    );
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let mut files = fs::read_dir(folder.path()).expect("it was made");
+    let path = files.next().expect("a snapshot").expect("readable").path();
+    let told = format!("[pmdb] snapshot: {}: ", path.display());
+    assert!(said.contains(&told), "{said}");
+    let answer = support::pmdb(["open", path.to_str().expect("UTF-8"), "--report"]);
+    let told = &answer.succeeded().stdout;
+    let cause = "it was written down since it panicked; panicked at examples/panicking_worker.rs:";
+    assert!(
+        told.contains(cause) && told.contains("index out of bounds"),
+        "{answer:?}"
+    );
+    assert!(told.contains("panicking_worker::is_even"), "{answer:?}");
+    let missing = ended(
+        quiet(example())
+            .env("PMDB_ON_PANIC", "snapshot")
+            .env("PMDB_BINARY", "/no/pmdb"),
+    );
+    let said = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(said.contains("[pmdb] no snapshot: /no/pmdb: "), "{said}");
+    assert_eq!(missing.status.code(), Some(1), "{said}");
+}

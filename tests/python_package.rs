@@ -316,3 +316,91 @@ fn it_knows_the_ranks_that_the_debugger_knows() {
     let known: Vec<&str> = known.split_whitespace().collect();
     assert_eq!(known, pmdb::ranks::RANK_VARIABLES);
 }
+
+/// Half of it with a filter of system calls that forbids ptrace(2) and process_vm_readv(2), as a container may.
+const WRITES_ITSELF_DOWN: &str = r#"
+import ctypes, json, os, struct, sys, threading
+import pmdb
+
+def forbid_tracing():
+    # BPF: the number of the call; EPERM for two of them, else it is allowed (seccomp(2)).
+    def op(code, jt, jf, k):
+        return struct.pack("HBBI", code, jt, jf, k)
+    program = op(0x20, 0, 0, 0) + op(0x15, 2, 0, 101) + op(0x15, 1, 0, 310) + op(0x06, 0, 0, 0x7fff0000) + op(0x06, 0, 0, 0x00050001)
+    text = ctypes.create_string_buffer(program)
+    filter = struct.pack("HxxxxxxQ", 5, ctypes.addressof(text))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0
+    assert libc.prctl(22, 2, filter, 0, 0) == 0
+
+def work(number):
+    secret = number * 111
+    return pmdb.snapshot(os.path.join(sys.argv[1], "%s.pmdb" % number))
+
+def fail():
+    items = [9999]
+    return items[7]
+
+def run(number):
+    print(work(number))
+    thread = threading.Thread(target=fail, name="failing")
+    thread.start()
+    thread.join()
+
+threading.excepthook = lambda about: None
+pmdb.install(snapshot=sys.argv[1])
+run(1)
+forbid_tracing()
+run(2)
+try:
+    pmdb.snapshot("/no/such/folder/x.pmdb")
+except pmdb.NotTaken as why:
+    print(why)
+"#;
+
+#[test]
+fn a_program_writes_itself_down_also_where_nobody_may_trace() {
+    let Some(python) = any_python() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = with_package(python);
+    command.args(["-c", WRITES_ITSELF_DOWN]).arg(folder.path());
+    let answer = support::run(command, "");
+    let said: Vec<&str> = answer.stdout.lines().collect();
+    assert_eq!((answer.code, said.len()), (Some(0), 3), "{answer:?}");
+    assert!(
+        said[2].contains("cannot write /no/such/folder/x.pmdb"),
+        "{answer:?}"
+    );
+    for (number, said) in [("1", said[0]), ("2", said[1])] {
+        let path = folder.path().join(format!("{number}.pmdb"));
+        assert_eq!(path.to_str(), Some(said));
+        let expected = format!("{number}11");
+        let looks = ["up 99", "where", "down 1", "down 1", "p secret", "p number"];
+        let looks = looks.iter().flat_map(|look| ["-c", look]);
+        let answer = support::pmdb(["open", said].into_iter().chain(looks));
+        let text = &answer.stdout;
+        assert!(
+            text.contains("work()") && text.contains(&expected[1..]),
+            "{answer:?}"
+        );
+        let told = support::pmdb(["stack", "--core", said]);
+        let is_from_inside = told.stdout.contains("it was written from inside");
+        assert_eq!(is_from_inside, number == "2", "{told:?}");
+    }
+    let lost: Vec<&str> = answer.stderr.lines().collect();
+    assert_eq!(lost.len(), 2, "{answer:?}");
+    for line in lost {
+        let (told, path) = line.split_once(": pmdb open ").expect("where it is");
+        assert!(
+            told.contains(") raised IndexError: list index out of range"),
+            "{line}"
+        );
+        let looks = ["-c", "where", "-c", "p items"];
+        let answer = support::pmdb(["open", path].into_iter().chain(looks));
+        let text = &answer.stdout;
+        assert!(
+            text.contains("fail()") && text.ends_with("\n[9999]\n"),
+            "{answer:?}"
+        );
+    }
+}

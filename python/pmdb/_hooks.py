@@ -3,12 +3,13 @@
 `pmdb run` knows many more (`docs/internals/catchers.md`), and does the same without a change of the program: where it follows the
 process, these let it.
 """
+import os
 import sys
 import threading
 
-from . import _company
+from . import _company, _snapshots
 from ._ranks import is_meant
-from ._stops import show
+from ._stops import brief, note_shown, show, was_shown
 
 POOL = "multiprocessing.pool hands it to the parent without its frames"
 PROCESSES = "ProcessPoolExecutor hands it to the parent without its frames"
@@ -19,6 +20,8 @@ ASYNCIO = "asyncio only reports it"
 class Hooks:
     def __init__(self, rank):
         self.rank = rank
+        # The folder for snapshots, if there is to be no prompt, and in which process how many are still to be written.
+        self.folder, self.left = None, (os.getpid(), 0)
         # (holder, name, what was there, what is there now)
         self.replaced = []
 
@@ -26,8 +29,20 @@ class Hooks:
         """An exception that nobody will see with its frames."""
         if self is not installed or not isinstance(error, Exception) or error.__traceback__ is None:
             return
-        if not _company.is_followed() and is_meant(self.rank):
+        if _company.is_followed() or not is_meant(self.rank):
+            return
+        if self.folder is None:
             show(error, fate)
+        elif not was_shown(error) and self.may_write():
+            _snapshots.write_lost(error, fate, brief(error), self.folder)
+            note_shown(error)
+
+    def may_write(self):
+        """Counts one more. A forked child counts its own."""
+        pid, left = self.left
+        left = left if pid == os.getpid() else _snapshots.MOST
+        self.left = os.getpid(), max(left - 1, 0)
+        return left > 0
 
     def replace(self, holder, name, make):
         """Puts `make(what was there)` under a name of a class or a module."""
@@ -140,9 +155,11 @@ class Hooks:
 installed = None
 
 
-def install(*, rank=None):
+def install(*, rank=None, snapshot=None):
     """From now on there is pmdb's prompt where an exception ends the program, a thread or a worker of `multiprocessing`, where an executor
     or a pool keeps it or sends it away without its frames, and where asyncio only reports it.
+
+    With `snapshot` there is no prompt: what the process is doing then is written into that folder, and it goes on.
 
     Workers that are forked have it from their parent. Those that are spawned import the main module: call it there, at its top.
     """
@@ -151,6 +168,9 @@ def install(*, rank=None):
         installed = Hooks(rank)
         installed.watch()
     installed.rank = rank
+    # The process may change its working folder.
+    installed.folder = None if snapshot is None else os.path.abspath(os.fspath(snapshot))
+    installed.left = os.getpid(), _snapshots.MOST
 
 
 def uninstall():

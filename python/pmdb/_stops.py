@@ -50,14 +50,21 @@ class launch_on_exception:
 
 def show(error, fate):
     """Stops at an exception, unless it was shown already; `fate` is what becomes of it."""
-    if getattr(error, "__dict__", {}).get(SHOWN) == os.getpid() and fate:
+    if was_shown(error) and fate:
         return
-    came = _company.ask(lambda agent: agent.post_mortem(error, fate), "raised %s" % brief(error))
-    if came:
-        try:
-            error.__dict__[SHOWN] = os.getpid()
-        except (AttributeError, TypeError):
-            pass
+    if _company.ask(lambda agent: agent.post_mortem(error, fate), "raised %s" % brief(error)):
+        note_shown(error)
+
+
+def was_shown(error):
+    return getattr(error, "__dict__", {}).get(SHOWN) == os.getpid()
+
+
+def note_shown(error):
+    try:
+        error.__dict__[SHOWN] = os.getpid()
+    except (AttributeError, TypeError):
+        pass
 
 
 def brief(error):

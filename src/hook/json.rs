@@ -78,10 +78,10 @@ fn of_frame(frame: &Frame) -> String {
     object.end()
 }
 
-struct Object(String);
+pub(super) struct Object(String);
 
 impl Object {
-    fn begin() -> Object {
+    pub(super) fn begin() -> Object {
         Object("{".to_string())
     }
 
@@ -94,7 +94,7 @@ impl Object {
         self.0.push_str(value);
     }
 
-    fn text(&mut self, name: &str, value: Option<&str>) {
+    pub(super) fn text(&mut self, name: &str, value: Option<&str>) {
         let mut quoted = String::new();
         match value {
             Some(value) => quote(value, &mut quoted),
@@ -103,14 +103,14 @@ impl Object {
         self.raw(name, &quoted);
     }
 
-    fn number(&mut self, name: &str, value: Option<impl Display>) {
+    pub(super) fn number(&mut self, name: &str, value: Option<impl Display>) {
         match value {
             Some(value) => self.raw(name, &value.to_string()),
             None => self.raw(name, "null"),
         }
     }
 
-    fn end(mut self) -> String {
+    pub(super) fn end(mut self) -> String {
         self.0.push('}');
         self.0
     }

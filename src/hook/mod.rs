@@ -7,7 +7,7 @@
 //! The report is written to standard error at once, so that those of several processes do not mix. It has the message, the
 //! place, the process with its rank and thread, and the stack with the source around each frame of the program's own code.
 //!
-//! The environment decides when the program does not: `PMDB_REPORT=text|json`, `PMDB_ON_PANIC=report|wait|abort`, and
+//! The environment decides when the program does not: `PMDB_REPORT=text|json`, `PMDB_ON_PANIC=report|wait|snapshot|abort`, and
 //! `RUST_BACKTRACE=full` for the frames of the runtime too. What it says goes before what [`Hook`] was told, since whoever starts
 //! the program knows last.
 //!
@@ -18,6 +18,7 @@ mod json;
 mod place;
 mod report;
 mod settings;
+mod snapshot;
 mod source;
 mod stack;
 mod text;
@@ -102,6 +103,10 @@ fn react(panic: &PanicHookInfo<'_>, format: Format, on_panic: OnPanic) {
         Format::Json => json::of(&report),
     };
     report::write(text.as_bytes());
+    // Whoever follows it has been told already.
+    if on_panic == OnPanic::Snapshot && !wait::is_traced() {
+        snapshot::write(&report);
+    }
     if let Some(wait) = wait {
         wait.until_attached();
     }

@@ -18,6 +18,9 @@ pub enum OnPanic {
     Report,
     /// The thread waits until a debugger has attached, and then goes on as after [`OnPanic::Report`]. If there is a debugger already, it does not wait.
     Wait,
+    /// `pmdb snapshot` writes the process down, into the folder that `PMDB_SNAPSHOTS` names (else the working folder), and it goes on as after
+    /// [`OnPanic::Report`]. The program `pmdb` is found by `PMDB_BINARY` or on `PATH`.
+    Snapshot,
     /// The program aborts, with a core dump if the system makes one.
     Abort,
 }
@@ -26,6 +29,7 @@ pub(super) const FORMATS: &[(&str, Format)] = &[("text", Format::Text), ("json",
 pub(super) const REACTIONS: &[(&str, OnPanic)] = &[
     ("report", OnPanic::Report),
     ("wait", OnPanic::Wait),
+    ("snapshot", OnPanic::Snapshot),
     ("abort", OnPanic::Abort),
 ];
 

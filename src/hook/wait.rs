@@ -24,9 +24,7 @@ impl Wait {
         if is_traced() {
             return None;
         }
-        // Where Yama's ptrace_scope is 1, only an ancestor may attach to a process that does not allow others. It is EINVAL without Yama.
-        // SAFETY: the call takes two numbers.
-        unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
+        permit_tracing();
         // SAFETY: the name ends in a NUL, and who gets the file descriptor owns it.
         let mark = unsafe {
             let fd = libc::memfd_create(MARK.as_ptr(), libc::MFD_CLOEXEC);
@@ -46,8 +44,14 @@ impl Wait {
     }
 }
 
+/// Where Yama's ptrace_scope is 1, only an ancestor may attach to a process that does not allow others. It is EINVAL without Yama.
+pub(super) fn permit_tracing() {
+    // SAFETY: the call takes two numbers.
+    unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
+}
+
 /// proc(5): the pid of the tracer, or 0.
-fn is_traced() -> bool {
+pub(super) fn is_traced() -> bool {
     let status = std::fs::read("/proc/self/status").unwrap_or_default();
     let status = String::from_utf8_lossy(&status);
     let tracer = status

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::segment::Mapper;
 use super::{Addr, Pid, Segment, ThreadState, Tid};
 
 /// The version of [`SnapshotFacts`]. It grows when a field changes its meaning or goes away.
@@ -31,6 +32,19 @@ pub struct SnapshotFacts {
     /// Why it was written down, if not since somebody asked for it.
     #[serde(default)]
     pub cause: Option<CauseFacts>,
+    /// The other processes of the file that stood still at the same moment.
+    #[serde(default)]
+    pub at_once_with: Vec<Pid>,
+    /// It has asked for this itself, and nothing of it could be stopped: there are no registers.
+    #[serde(default)]
+    pub from_inside: bool,
+}
+
+impl SnapshotFacts {
+    /// The processes that stood still at its moment: itself and others of the file.
+    pub fn still(&self) -> Vec<Pid> {
+        [&[self.process.pid], &self.at_once_with[..]].concat()
+    }
 }
 
 /// Why a process stood still when it was written down.
@@ -76,10 +90,12 @@ pub struct SharedFacts {
 }
 
 impl SharedFacts {
-    /// Others than `own` that could write to it meanwhile.
-    pub fn writers_beside(&self, own: Pid) -> Vec<Pid> {
+    /// Who could write to it meanwhile: all but those that stood still.
+    pub fn writers_beside(&self, still: &[Pid]) -> Vec<Pid> {
         let mappers = self.segment.iter().flat_map(|segment| &segment.mappers);
-        let writers = mappers.filter(|mapper| mapper.protection.contains('w') && mapper.pid != own);
+        let is_writer =
+            |mapper: &&Mapper| mapper.protection.contains('w') && !still.contains(&mapper.pid);
+        let writers = mappers.filter(is_writer);
         let mut pids: Vec<Pid> = writers.map(|mapper| mapper.pid).collect();
         pids.sort_unstable();
         pids.dedup();
@@ -181,6 +197,9 @@ pub struct ManifestEntry {
     /// The member that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub core: Option<String>,
+    /// It stood still at the same moment as all others of which this is said.
+    #[serde(default)]
+    pub at_once: bool,
     /// Why it is in none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

@@ -159,8 +159,8 @@ fn failure(cause: &CauseFacts) -> Option<String> {
     let told = match cause.reason.as_str() {
         "raised" | "uncaught" => format!("it has raised {what}"),
         "signal" => format!("it is about to die of {what}"),
-        "panic" => format!("it panics {what}"),
-        "terminate" => format!("it calls std::terminate() {what}"),
+        // `panicked at src/main.rs:7:5: …`, `threw std::logic_error: …`.
+        "panic" | "terminate" => format!("it {what}"),
         "exit" | "exits" => format!("it ends: {what}"),
         _ => return None,
     };

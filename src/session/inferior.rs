@@ -105,6 +105,16 @@ fn pid_of(target: &Target) -> Option<Pid> {
     }
 }
 
+/// Where Python has the state of a thread.
+fn python_thread(look: &Look<'_>, process: &dyn Process, tid: Tid) -> Option<Addr> {
+    let (threads, _) = look.threads(&process.threads().ok()?);
+    let is_it = |thread: &&PythonThread| {
+        let status = thread.status.as_ref();
+        status.is_some_and(|status| status.tid == tid)
+    };
+    threads.iter().find(is_it).map(|thread| thread.address)
+}
+
 impl Inferior {
     pub fn open(target: &Target, locator: &Locator) -> Result<Inferior, ProcessError> {
         let (process, signalled): (Box<dyn Process>, _) = match target {
@@ -129,6 +139,10 @@ impl Inferior {
             .ok()
             .map(|located| Look::new(&*process, located));
         let who = who(&*process, look.as_ref());
+        let standing_thread = cause.as_ref().and_then(|cause| {
+            let of_number = || python_thread(look.as_ref()?, &*process, cause.thread?);
+            cause.thread_state.or_else(of_number)
+        });
         report.phase = look.map(|look| look.phase());
         report.notes.extend(report.phase.and_then(note_of));
         report.name = who.name;
@@ -167,7 +181,7 @@ impl Inferior {
             view: None,
             way_in: WayIn::default(),
             held: None,
-            standing_thread: cause.as_ref().and_then(|cause| cause.thread_state),
+            standing_thread,
             raised: cause.as_ref().and_then(thrown),
             why_stopped: cause.map(|cause| (cause.reason, cause.what)),
             runs_in: Subject::Thread,

@@ -1,6 +1,7 @@
 //! Taking a snapshot of a live process.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -26,8 +27,8 @@ use crate::process::live::LiveProcess;
 use crate::process::live::circumstances::Circumstances;
 use crate::process::live::modified_pages::modified_pages;
 use crate::process::live::shared_memory::{SharedSegment, blank, segments_of, united};
-use crate::process::still::{self, Captured, CapturedThread, SharedMemory};
-use crate::process::trace::Custody;
+use crate::process::still::{self, Captured, CapturedThread, OfOneMoment, SharedMemory, Sitter};
+use crate::process::trace::{Custody, TraceError};
 use crate::process::{Mappings, Process, ReadMemory, ThreadStatus};
 pub use crate::snapshot::SnapshotError;
 use crate::snapshot::secrets::{self, Secrets};
@@ -73,22 +74,74 @@ pub struct Taken {
     pub pause: Duration,
     /// All that was looked at is kept.
     pub is_whole: bool,
+    /// It could not be stopped, and was asked for by itself.
+    pub from_inside: bool,
     pub shared: Vec<SharedFacts>,
 }
 
-/// Writes a snapshot of a process. It goes on as it was.
-pub fn take(pid: Pid, path: &Path, options: SnapshotOptions) -> Result<Taken, SnapshotError> {
-    take_in(&Custody::Nobody, pid, options, None, |contents| {
-        write(path, contents)
-    })
+/// Where a snapshot goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Destination<'d> {
+    /// A file, which is replaced if there is one.
+    File(&'d Path),
+    /// A new file in a folder, which is made if it is not there: `PID-1.pmdb`.
+    New(&'d Path),
 }
 
-/// The same of a process that somebody may trace already. `cause` is why.
-pub(super) fn take_in(
+/// Why a snapshot is taken, and what the process itself has done for it.
+#[derive(Debug, Default)]
+pub struct Occasion {
+    pub cause: Option<CauseFacts>,
+    /// Its memory as it has opened it itself, for where nobody else may look at it.
+    pub memory: Option<File>,
+}
+
+/// Writes a snapshot of a process. It goes on as it was.
+pub fn take(
+    pid: Pid,
+    destination: Destination<'_>,
+    options: SnapshotOptions,
+    occasion: Occasion,
+) -> Result<Taken, SnapshotError> {
+    match destination {
+        Destination::File(path) => {
+            let write = |contents: &Contents<'_>| write(path, contents);
+            take_in(&Custody::Nobody, pid, options, occasion, write)
+        }
+        Destination::New(folder) => {
+            let names = new_names(folder, pid)?;
+            let write = |contents: &Contents<'_>| write_new(names, contents);
+            take_in(&Custody::Nobody, pid, options, occasion, write)
+        }
+    }
+}
+
+/// The names that no file in a folder has, which is made if it is not there. Not if its disk is nearly full.
+fn new_names(
+    folder: &Path,
+    pid: Pid,
+) -> Result<impl Iterator<Item = PathBuf> + Send + use<>, SnapshotError> {
+    let made = std::fs::create_dir_all(folder);
+    made.map_err(|error| SnapshotError::NoFolder {
+        folder: folder.to_owned(),
+        error,
+    })?;
+    if is_nearly_full(folder) {
+        return Err(SnapshotError::NearlyFull {
+            folder: folder.to_owned(),
+        });
+    }
+    let folder = folder.to_owned();
+    let names = (1..MOST_NAMES).map(move |number| folder.join(format!("{pid}-{number}.pmdb")));
+    Ok(names.filter(|path| path.symlink_metadata().is_err()))
+}
+
+/// The same of a process that somebody may trace already.
+fn take_in(
     custody: &Custody,
     pid: Pid,
     options: SnapshotOptions,
-    cause: Option<CauseFacts>,
+    occasion: Occasion,
     write: impl FnOnce(&Contents<'_>) -> Result<Written, SnapshotError> + Send,
 ) -> Result<Taken, SnapshotError> {
     let mut room = options.room(&[pid]);
@@ -97,7 +150,7 @@ pub(super) fn take_in(
         return take_all(
             custody,
             pid,
-            (&options, cause),
+            (&options, occasion.cause),
             &mut room,
             (&mut sources, true),
             write,
@@ -105,8 +158,15 @@ pub(super) fn take_in(
     }
     let parsed = ParsedModules::default();
     let secrets = options.secrets_of(&[pid]);
-    let subject = Subject::prepare(pid, &options, cause, &mut room)?;
-    let mut snapshot = subject.capture(custody, &parsed, secrets.as_ref())?;
+    let is_handed = occasion.memory.is_some();
+    let subject = Subject::prepare(pid, &options, occasion, &mut room)?;
+    let captured = subject.look(custody, &parsed);
+    let (captured, from_inside) = match captured {
+        Err(_) if is_handed => (subject.look(&Custody::Itself, &parsed), true),
+        captured => (captured, false),
+    };
+    let mut snapshot = subject.finish(captured?, secrets.as_ref());
+    snapshot.facts.from_inside = from_inside;
     let mut sources = KeptSources::without(secrets.unwrap_or_default());
     snapshot.note_sources(&mut sources);
     snapshot.sources = sources.packed();
@@ -119,9 +179,21 @@ pub struct Bundled {
     pub taken: Vec<(Pid, Taken)>,
     /// Those that are not in it, and why.
     pub refused: Vec<(Pid, SnapshotError)>,
+    /// Those that stood still at the same moment.
+    pub at_once: BTreeSet<Pid>,
 }
 
-/// Processes that are in memory at a time, before they are written.
+impl Bundled {
+    pub fn of_one(pid: Pid, taken: Taken) -> Bundled {
+        Bundled {
+            taken: vec![(pid, taken)],
+            refused: Vec::new(),
+            at_once: BTreeSet::new(),
+        }
+    }
+}
+
+/// Processes that are in memory at a time, before they are written, if they are not all copied at one moment.
 const AT_ONCE: usize = 8;
 
 /// Writes several processes into one file, in their order. Fails if none of them can be.
@@ -139,17 +211,34 @@ pub fn take_together(
     let mut bundled = Bundled {
         taken: Vec::new(),
         refused: Vec::new(),
+        at_once: BTreeSet::new(),
     };
+    // All memory of a process is not for here: it is prepared when it is written.
+    let to_prepare = if options.full { &[] } else { pids };
+    let prepare = |&pid: &Pid| Subject::prepare(pid, &options, Occasion::default(), &mut room);
+    let subjects: Vec<_> = to_prepare.iter().map(prepare).collect();
+    let looked = look_at_once(&subjects, &parsed);
+    let is_there = |(pid, seen): (&Pid, &Option<_>)| matches!(seen, Some(Ok(_))).then_some(*pid);
+    bundled.at_once = pids.iter().zip(&looked).filter_map(is_there).collect();
+    let mut prepared = subjects.into_iter().zip(looked);
     for pids in pids.chunks(if options.full { 1 } else { AT_ONCE }) {
-        // All memory of a process is not for here: it is prepared when it is written.
-        let to_prepare = if options.full { &[] } else { pids };
-        let prepared: Vec<_> = (to_prepare.iter())
-            .map(|&pid| Subject::prepare(pid, &options, None, &mut room))
-            .collect();
-        let capture = |subject: Result<Subject<'_>, SnapshotError>| {
-            subject.and_then(|subject| subject.capture(&Custody::Nobody, &parsed, secrets.as_ref()))
+        let chunk: Vec<_> = prepared.by_ref().take(pids.len()).collect();
+        let capture = |(subject, looked): (Result<Subject<'_>, _>, OfOneMoment<_>)| {
+            let subject: Subject<'_> = subject?;
+            let looked = match looked {
+                Some(looked) => looked,
+                None => subject.look(&Custody::Nobody, &parsed),
+            };
+            let mut snapshot = subject.finish(looked?, secrets.as_ref());
+            let own = snapshot.facts.process.pid;
+            if bundled.at_once.contains(&own) {
+                let others = bundled.at_once.iter().filter(|&&pid| pid != own);
+                snapshot.facts.at_once_with = others.copied().collect();
+            }
+            Ok(snapshot)
         };
-        let captured: Vec<_> = prepared.into_par_iter().map(capture).collect();
+        let captured: Vec<Result<Snapshot, SnapshotError>> =
+            chunk.into_par_iter().map(capture).collect();
         let mut captured = captured.into_iter();
         for &pid in pids {
             let name = format!("{pid}{CORE}");
@@ -190,17 +279,41 @@ pub fn take_together(
     Ok(bundled)
 }
 
+/// Looks at those that can be looked at, all at one moment; nothing of one that is to be looked at alone.
+fn look_at_once(
+    subjects: &[Result<Subject<'_>, SnapshotError>],
+    parsed: &ParsedModules,
+) -> Vec<OfOneMoment<ProcessReport>> {
+    let sound = subjects.iter().enumerate();
+    let sound = sound.filter_map(|(place, subject)| Some((place, subject.as_ref().ok()?)));
+    let (places, sound): (Vec<usize>, Vec<&Subject<'_>>) = sound.unzip();
+    let sitters = sound.iter().map(|subject| subject.sitter()).collect();
+    let inspections: Vec<Inspection<'_>> = sound
+        .iter()
+        .map(|subject| subject.inspection(parsed))
+        .collect();
+    let look = |place: usize, process: &dyn Process, limit| inspections[place].look(process, limit);
+    let looked = still::capture_together(sitters, look);
+    let mut all: Vec<OfOneMoment<ProcessReport>> = subjects.iter().map(|_| None).collect();
+    for (place, looked) in places.into_iter().zip(looked) {
+        all[place] = looked;
+    }
+    all
+}
+
 fn manifest(bundled: &Bundled) -> Vec<u8> {
     let core = |(pid, taken): &(Pid, Taken)| ManifestEntry {
         pid: *pid,
         name: Some(taken.name.clone()),
         core: Some(format!("{pid}{CORE}")),
+        at_once: bundled.at_once.contains(pid),
         error: None,
     };
     let refused = |(pid, error): &(Pid, SnapshotError)| ManifestEntry {
         pid: *pid,
         name: None,
         core: None,
+        at_once: false,
         error: Some(error.to_string()),
     };
     let processes = bundled.taken.iter().map(core);
@@ -231,14 +344,17 @@ impl Subject<'_> {
     fn prepare<'o>(
         pid: Pid,
         options: &'o SnapshotOptions,
-        cause: Option<CauseFacts>,
+        occasion: Occasion,
         room: &mut SharedRoom,
     ) -> Result<Subject<'o>, SnapshotError> {
-        let process = LiveProcess::open(pid)?;
+        let process = match occasion.memory {
+            Some(memory) => LiveProcess::open_handed(pid, memory)?,
+            None => LiveProcess::open(pid)?,
+        };
         let segments = segments_of(pid, process.mappings());
         Ok(Subject {
             options,
-            cause,
+            cause: occasion.cause,
             before: Circumstances::of(pid),
             modified: modified_pages(pid, process.mappings()),
             shared: match options.full {
@@ -261,21 +377,34 @@ impl Subject<'_> {
         }
     }
 
-    /// With a mask over the secrets of all that goes into the file, if there is to be one.
-    fn capture(
-        self,
+    fn sitter(&self) -> Sitter<'_> {
+        Sitter {
+            process: &self.process,
+            pid: self.process.pid(),
+            shared: SharedMemory {
+                room: self.options.shared,
+                blank: self.blank.clone().into(),
+            },
+        }
+    }
+
+    fn look(
+        &self,
         custody: &Custody,
         parsed: &ParsedModules,
-        secrets: Option<&Secrets>,
-    ) -> Result<Snapshot, SnapshotError> {
-        let pid = self.process.pid();
+    ) -> Result<(ProcessReport, Captured), TraceError> {
         let inspection = self.inspection(parsed);
         let look = |process: &dyn Process, limit| inspection.look(process, limit);
-        let shared = SharedMemory {
-            room: self.options.shared,
-            blank: self.blank.clone().into(),
-        };
-        let (report, mut captured) = still::capture(&self.process, (pid, custody), shared, look)?;
+        still::capture(self.sitter(), custody, look)
+    }
+
+    /// With a mask over the secrets of all that goes into the file, if there is to be one.
+    fn finish(
+        self,
+        (report, mut captured): (ProcessReport, Captured),
+        secrets: Option<&Secrets>,
+    ) -> Snapshot {
+        let pid = self.process.pid();
         let circumstances = Circumstances::of(pid);
         let circumstances = if circumstances.maps.is_empty() {
             self.before.clone()
@@ -298,7 +427,7 @@ impl Subject<'_> {
                 secrets.mask_facts(&mut facts);
             }
         }
-        Ok(Snapshot {
+        Snapshot {
             process: self.process,
             report,
             captured,
@@ -307,7 +436,7 @@ impl Subject<'_> {
             facts,
             secrets: secrets.unwrap_or_default(),
             sources: Vec::new(),
-        })
+        }
     }
 }
 
@@ -353,6 +482,7 @@ impl Snapshot {
             name: self.report.name,
             pause: self.captured.pause,
             is_whole: self.captured.is_whole,
+            from_inside: self.facts.from_inside,
             shared: self.facts.shared,
         }
     }
@@ -368,7 +498,11 @@ fn take_all(
     write: impl FnOnce(&Contents<'_>) -> Result<Written, SnapshotError> + Send,
 ) -> Result<Taken, SnapshotError> {
     let parsed = ParsedModules::default();
-    let subject = Subject::prepare(pid, options, cause, room)?;
+    let occasion = Occasion {
+        cause,
+        memory: None,
+    };
+    let subject = Subject::prepare(pid, options, occasion, room)?;
     let untouched = still::untouched(&subject.process, subject.blank.clone());
     let report = subject.inspection(&parsed).look(&untouched, None);
     let ran = subject.process.threads()?;
@@ -411,6 +545,7 @@ fn take_all(
             name: report.name,
             pause: begin.elapsed(),
             is_whole: true,
+            from_inside: false,
             shared: facts.shared,
         })
     })?
@@ -500,6 +635,8 @@ fn facts(
         threads: captured.threads.iter().map(thread).collect(),
         shared: Vec::new(),
         cause: None,
+        at_once_with: Vec::new(),
+        from_inside: false,
     }
 }
 
@@ -542,16 +679,7 @@ impl Session {
         let inferior = self.inferiors.get(self.focus);
         let pid = inferior.and_then(|inferior| inferior.report.pid);
         let pid = pid.ok_or("there is no process any more")?;
-        std::fs::create_dir_all(folder)
-            .map_err(|error| format!("cannot make the folder {}: {error}", folder.display()))?;
-        if is_nearly_full(folder) {
-            return Err(format!(
-                "less than a twentieth of the disk of {} is free",
-                folder.display()
-            ));
-        }
-        let names = (1..MOST_NAMES).map(|number| folder.join(format!("{pid}-{number}.pmdb")));
-        let names = names.filter(|path| path.symlink_metadata().is_err());
+        let names = new_names(folder, pid).map_err(|error| error.to_string())?;
         let custody = match &self.running {
             Some(running) => running.tree.custody(),
             None => Custody::Nobody,
@@ -563,7 +691,11 @@ impl Session {
             shared: SnapshotOptions::SHARED,
         };
         let cause = inferior.and_then(|inferior| self.cause_of(inferior));
-        let taken = take_in(&custody, pid, options, cause, |contents| {
+        let occasion = Occasion {
+            cause,
+            memory: None,
+        };
+        let taken = take_in(&custody, pid, options, occasion, |contents| {
             write_new(names, contents)
         });
         Ok(taken.map_err(|error| error.to_string())?.written.path)

@@ -15,6 +15,7 @@ use super::reach::{Reached, brief};
 use super::watched::Watched;
 use crate::model::{
     Addr, Certainty, Pid, Segment, SegmentKind, SegmentReport, SegmentVerdict, SharedFacts,
+    SnapshotFacts,
 };
 use crate::process::core::CoreProcess;
 use crate::process::{Backing, Mapping, Process};
@@ -246,11 +247,12 @@ impl Dumps {
 
     /// Who could write to it while it was written down.
     fn writers(&self, dumped: &Dumped, number: usize) -> Option<String> {
-        let own = self.dumps[number].process.identity().pid.unwrap_or(Pid(0));
+        let snapshot = self.dumps[number].process.snapshot();
+        let still = snapshot.map(SnapshotFacts::still).unwrap_or_default();
         match &dumped.facts {
             Some(facts) => {
                 let writers: Vec<String> =
-                    facts.writers_beside(own).iter().map(Pid::to_string).collect();
+                    facts.writers_beside(&still).iter().map(Pid::to_string).collect();
                 (!writers.is_empty()).then(|| {
                     format!(
                         "process {} could write to it while it was copied: what was read may be of several moments",

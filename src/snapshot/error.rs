@@ -30,6 +30,14 @@ pub enum SnapshotError {
         needed: u64,
         free: u64,
     },
+    #[error("cannot make the folder {}: {error}", folder.display())]
+    NoFolder {
+        folder: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    #[error("less than a twentieth of the disk of {} is free", folder.display())]
+    NearlyFull { folder: PathBuf },
     #[error("{} is a folder: name a file in it with -o", path.display())]
     IsFolder { path: PathBuf },
     #[error("{} is a device, a pipe or a socket: name a file with -o, of which there may be one already", path.display())]

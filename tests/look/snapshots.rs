@@ -324,6 +324,7 @@ fn a_family_is_in_one_file_and_each_of_it_says_what_it_said() {
     };
     let path = take(folder.path(), fixture.pid(), &["--tree"]);
     let file = path.to_str().unwrap();
+    assert_at_once(file, &pid);
     let family = listed(&["ps", &pid, "--json"]);
     let stacks = threads(&["stack", &pid, "--tree", "--locals", "--json"]);
     drop(fixture);
@@ -336,6 +337,24 @@ fn a_family_is_in_one_file_and_each_of_it_says_what_it_said() {
     let answers = commands(&["open", file], &["procs", "@all p number"]);
     assert!(answers.stdout.contains(": 2\n"), "{}", answers.stdout);
     assert_bundles_can_be_damaged(&path);
+}
+
+/// All stood still together, and each core names the others.
+fn assert_at_once(file: &str, pid: &str) {
+    let told = pmdb(["snapshot", pid, "--tree", "--json", "-o", file]).json();
+    let processes = told["processes"].as_array().unwrap();
+    assert_eq!(processes.len(), 3, "{told}");
+    assert!(processes.iter().all(|one| one["at_once"] == true), "{told}");
+    let report = pmdb(["open", file, "--report", "json"]).json();
+    let with = &report["processes"][0]["facts"]["at_once_with"];
+    assert_eq!(
+        *with,
+        Value::from(
+            [&processes[1]["pid"], &processes[2]["pid"]]
+                .map(Value::clone)
+                .to_vec()
+        )
+    );
 }
 
 const SHARING: &str = "

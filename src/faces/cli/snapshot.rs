@@ -2,11 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use super::stack::pid;
 use super::{Failure, print};
 use crate::faces::render::quantity;
-use crate::model::{Pid, SharedFacts};
-use crate::session::snapshot::{SnapshotOptions, Taken, take, take_together};
+use crate::model::{CauseFacts, Pid, SharedFacts};
+use crate::process::live::handed::memory_of;
+use crate::session::snapshot::{
+    Bundled, Destination, Occasion, SnapshotOptions, Taken, take, take_together,
+};
 use crate::session::stack::families;
 
 const EXAMPLES: &str = "\
@@ -32,6 +37,12 @@ pub(super) struct Arguments {
     /// The file to write; PID.pmdb if it is not given.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// A folder for a new file, `PID-1.pmdb`; it is made if it is not there, and nothing is written if its disk is nearly full.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["output", "tree"])]
+    out: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
     /// How many steps from the variables of each frame are kept: members of containers, attributes of objects.
     #[arg(long, value_name = "STEPS", default_value_t = SnapshotOptions::DEPTH)]
     depth: usize,
@@ -44,7 +55,48 @@ pub(super) struct Arguments {
     /// How much of the shared memory is kept, beside what the variables lead to: `64M`, `2G`; small segments first, each once.
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "16M", conflicts_with = "full")]
     shared: u64,
+    /// Why it is taken, as the facts of a snapshot have it: for a process that has itself written down.
+    #[arg(long, value_name = "JSON", value_parser = cause, hide = true)]
+    cause: Option<CauseFacts>,
+    /// The number of a file that the process has opened itself as /proc/self/mem and handed on, for where nobody else may look.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["tree", "full"], hide = true)]
+    memory: Option<i32>,
 }
+
+fn cause(text: &str) -> Result<CauseFacts, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Answer<'a> {
+    schema: u32,
+    path: &'a Path,
+    processes: Vec<Process<'a>>,
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize)]
+struct Process<'a> {
+    pid: Pid,
+    name: &'a str,
+    kept: u64,
+    memory: u64,
+    lost: u64,
+    pause_us: Option<u64>,
+    is_whole: bool,
+    at_once: bool,
+    shared: &'a [SharedFacts],
+}
+
+#[derive(Serialize)]
+struct Refused {
+    pid: Pid,
+    error: String,
+}
+
+/// The version of [`Answer`].
+const SCHEMA: u32 = 1;
 
 /// Bytes: a number and `K`, `M` or `G`.
 fn size(text: &str) -> Result<u64, String> {
@@ -70,38 +122,109 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         secrets: arguments.secrets,
         shared: arguments.shared,
     };
-    let default = || PathBuf::from(format!("{}.pmdb", arguments.pid));
-    let path = arguments.output.clone().unwrap_or_else(default);
-    if arguments.tree {
-        return together(arguments.pid, &path, options);
-    }
-    let taken = take(arguments.pid, &path, options)
-        .map_err(|error| Failure::Operation(vec![error.to_string()]))?;
-    print(said_of(arguments.pid, &taken).as_bytes())
-}
-
-fn together(root: Pid, path: &Path, options: SnapshotOptions) -> Result<(), Failure> {
+    let pid = arguments.pid;
     let failed = |error: String| Failure::Operation(vec![error]);
-    let pids = families(&[root]).map_err(|error| failed(error.to_string()))?;
-    let bundled = take_together(&pids, path, options).map_err(|error| failed(error.to_string()))?;
+    let default = || PathBuf::from(format!("{pid}.pmdb"));
+    let path = arguments.output.clone().unwrap_or_else(default);
+    let bundled = if arguments.tree {
+        let pids = families(&[pid]).map_err(|error| failed(error.to_string()))?;
+        take_together(&pids, &path, options)
+    } else {
+        let destination = match &arguments.out {
+            Some(folder) => Destination::New(folder),
+            None => Destination::File(&path),
+        };
+        let occasion = Occasion {
+            cause: arguments.cause.clone(),
+            memory: match arguments.memory {
+                Some(number) => {
+                    Some(memory_of(pid, number).map_err(|error| failed(error.to_string()))?)
+                }
+                None => None,
+            },
+        };
+        take(pid, destination, options, occasion).map(|taken| Bundled::of_one(pid, taken))
+    };
+    let bundled = bundled.map_err(|error| failed(error.to_string()))?;
+    if arguments.json {
+        return print(json(&path, &bundled).as_bytes());
+    }
     let mut text: String = (bundled.taken.iter())
         .map(|(pid, taken)| said_of(*pid, taken))
         .collect();
+    text += &apart(&bundled);
     for (pid, error) in &bundled.refused {
         text += &format!("process {pid} is not in it: {error}\n");
     }
     print(text.as_bytes())
 }
 
+/// Which of several are not of the moment of the others.
+fn apart(bundled: &Bundled) -> String {
+    /// Processes that are named.
+    const MOST: usize = 8;
+    if bundled.taken.len() < 2 {
+        return String::new();
+    }
+    if bundled.at_once.len() < 2 {
+        return "not of one moment: each process is as it was when it was copied\n".to_owned();
+    }
+    let taken = bundled.taken.iter().map(|(pid, _)| pid);
+    let apart: Vec<String> = taken
+        .filter(|pid| !bundled.at_once.contains(pid))
+        .map(Pid::to_string)
+        .collect();
+    match apart.len() {
+        0 => "of one moment: all stood still together\n".to_owned(),
+        1..=MOST => format!("of one moment, but for process {}\n", apart.join(", ")),
+        count => format!("of one moment, but for {count} processes\n"),
+    }
+}
+
+fn json(path: &Path, bundled: &Bundled) -> String {
+    let written = bundled.taken.first();
+    let processes = bundled.taken.iter().map(|(pid, taken)| Process {
+        pid: *pid,
+        name: &taken.name,
+        kept: taken.written.kept,
+        memory: taken.written.memory,
+        lost: taken.written.lost,
+        pause_us: (!taken.from_inside)
+            .then(|| u64::try_from(taken.pause.as_micros()).ok())
+            .flatten(),
+        is_whole: taken.is_whole,
+        at_once: bundled.at_once.contains(pid),
+        shared: &taken.shared,
+    });
+    let refused = bundled.refused.iter().map(|(pid, error)| Refused {
+        pid: *pid,
+        error: error.to_string(),
+    });
+    let answer = Answer {
+        schema: SCHEMA,
+        path: written.map_or(path, |(_, taken)| &taken.written.path),
+        processes: processes.collect(),
+        refused: refused.collect(),
+    };
+    // Plain data, which cannot fail to be written.
+    serde_json::to_string(&answer).unwrap_or_default() + "\n"
+}
+
 fn said_of(pid: Pid, taken: &Taken) -> String {
     let written = &taken.written;
+    let stood = match taken.from_inside {
+        true => "could not be stopped: there are no registers in it".to_owned(),
+        false => format!(
+            "stood still for {:.1} ms",
+            taken.pause.as_secs_f64() * 1000.0
+        ),
+    };
     let mut text = format!(
-        "{}: {} of process {pid} ({}), which has {} of memory and stood still for {:.1} ms\n",
+        "{}: {} of process {pid} ({}), which has {} of memory and {stood}\n",
         written.path.display(),
         quantity::bytes(written.kept),
         taken.name,
         quantity::bytes(written.memory),
-        taken.pause.as_secs_f64() * 1000.0,
     );
     if !taken.is_whole {
         text += "  it changed each time it was looked at: some of what its frames lead to may be missing\n";

@@ -60,6 +60,13 @@ fn kept(core: &CoreProcess, snapshot: &SnapshotFacts) -> Vec<String> {
     }];
     remarks.extend(snapshot.cause.as_ref().map(cause));
     remarks.extend(shared(core, snapshot));
+    if snapshot.from_inside {
+        remarks.push(
+            "it was written from inside, where nobody might stop it: there are no registers and no native stacks, and what ran beside Python \
+             ran on"
+                .to_owned(),
+        );
+    }
     if snapshot.schema > SNAPSHOT_SCHEMA {
         remarks.push("a later pmdb made it: what that has learned to note is not shown".to_owned());
     }
@@ -89,7 +96,7 @@ fn cause(cause: &CauseFacts) -> String {
 
 /// What is in a snapshot of the memory that its process shared with others, and whether that is of one moment.
 fn shared(core: &CoreProcess, snapshot: &SnapshotFacts) -> Vec<String> {
-    let own = snapshot.process.pid;
+    let still = snapshot.still();
     let (mut cut, mut written) = (Vec::new(), Vec::new());
     for segment in &snapshot.shared {
         if segment.kept < segment.there {
@@ -99,7 +106,7 @@ fn shared(core: &CoreProcess, snapshot: &SnapshotFacts) -> Vec<String> {
                 segment.path
             ));
         }
-        let writers = segment.writers_beside(own);
+        let writers = segment.writers_beside(&still);
         // Semaphores are there to be written to by all.
         let is_semaphore = segment.path.starts_with("/dev/shm/sem.");
         if segment.kept > 0 && !writers.is_empty() && !is_semaphore {

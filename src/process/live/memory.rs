@@ -28,6 +28,11 @@ const MOST_PIECES: usize = 1024;
 const PIECE: usize = 64 * 1024;
 
 impl Reader {
+    /// Through `/proc/PID/mem` as the process itself has opened it: the kernel asks for no rights after that.
+    pub fn handed(memory: File) -> Reader {
+        Reader::File(memory)
+    }
+
     /// Finds a way that works, by reading a byte at `probe`.
     pub fn open(task: Tid, probe: Addr) -> Result<Reader, Errno> {
         let reader = Reader::SystemCall(task);

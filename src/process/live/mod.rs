@@ -7,6 +7,7 @@ pub mod circumstances;
 pub(in crate::process) mod disposition;
 pub mod ending;
 mod file;
+pub mod handed;
 pub mod host;
 pub mod kernel_log;
 mod kernel_name;
@@ -72,6 +73,15 @@ pub struct LiveProcess {
 impl LiveProcess {
     /// Looks at a process. Fails if it is not there, is no process of user space, or may not be looked into.
     pub fn open(pid: Pid) -> Result<LiveProcess, ProcessError> {
+        LiveProcess::open_with(pid, None)
+    }
+
+    /// The same through the file of its memory that the process itself has opened and handed on: for where nobody else may.
+    pub fn open_handed(pid: Pid, memory: fs::File) -> Result<LiveProcess, ProcessError> {
+        LiveProcess::open_with(pid, Some(memory))
+    }
+
+    fn open_with(pid: Pid, handed: Option<fs::File>) -> Result<LiveProcess, ProcessError> {
         let stat = match Stat::of_process(pid) {
             Ok(stat) => stat,
             Err(error) if proc_file::is_gone(&error) => return Err(refusal::missing(pid)),
@@ -84,8 +94,12 @@ impl LiveProcess {
         let space = open_address_space(pid, task)?;
         // Memory is given back before the process becomes a zombie.
         let probe = space.any_readable().ok_or(ProcessError::Gone { pid })?;
-        let reader =
-            Reader::open(task, probe).map_err(|errno| refusal::not_permitted(pid, errno))?;
+        let reader = match handed {
+            Some(memory) => Reader::handed(memory),
+            None => {
+                Reader::open(task, probe).map_err(|errno| refusal::not_permitted(pid, errno))?
+            }
+        };
         Ok(LiveProcess {
             pid,
             task,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::moment::{Moment, Piece};
 use super::observed::{Grain, Observed, PAGE};
+use super::wanted::Wanted;
 use super::{Custody, MOST_COPIES, TraceError};
 use crate::model::{Addr, Pid, ThreadState, Tid};
 use crate::process::{Process, ReadError, ReadMemory, RegisterSets, ThreadStatus};
@@ -46,55 +47,118 @@ pub struct CapturedThread {
     pub registers: Option<RegisterSets>,
 }
 
+/// A process that is to be written down.
+pub struct Sitter<'p> {
+    pub process: &'p dyn Process,
+    pub pid: Pid,
+    pub shared: SharedMemory,
+}
+
+/// A look at it, for at most so long. It must ask nothing but the process that it is given.
+pub(super) type LookFor<'l, T> = &'l (dyn Fn(&dyn Process, Option<Duration>) -> T + Sync);
+
+/// One that was looked at while it ran, so that it is known what a copy of it must have.
+pub(super) struct Sitting<'p> {
+    sitter: Sitter<'p>,
+    /// As they were while it ran.
+    pub threads: Vec<ThreadStatus>,
+    wanted: Wanted,
+    is_cut: bool,
+}
+
+impl<'p> Sitting<'p> {
+    pub fn rehearse<T>(sitter: Sitter<'p>, look: LookFor<'_, T>) -> Sitting<'p> {
+        let mut rehearsal = Observed::new(sitter.process, Grain::Page);
+        rehearsal.blank = sitter.shared.blank.clone();
+        look(&rehearsal, None);
+        let mut wanted = rehearsal.into_wanted();
+        wanted.stacks = true;
+        Sitting {
+            threads: sitter.process.threads().unwrap_or_default(),
+            sitter,
+            wanted,
+            is_cut: false,
+        }
+    }
+
+    pub fn pid(&self) -> Pid {
+        self.sitter.pid
+    }
+
+    /// Bytes that are to be copied, beside stacks.
+    pub fn bytes(&self) -> u64 {
+        self.wanted.bytes()
+    }
+
+    fn most(&self) -> u64 {
+        MOST_KEPT.saturating_add(self.sitter.shared.room)
+    }
+
+    /// Does what can be done before the process is stopped.
+    pub fn prepare(&mut self) -> Moment<'p> {
+        self.is_cut = self.wanted.limit(self.most());
+        let sitter = &self.sitter;
+        let mut moment = Moment::prepare(sitter.process, Grain::Page, &self.wanted, &self.threads);
+        moment.process.blank = sitter.shared.blank.clone();
+        moment
+    }
+
+    /// What the look at a copy lacked, which the next one will have. Nothing if the copy is as good as it can be.
+    pub fn lacked(&mut self, moment: &Moment<'p>) -> bool {
+        let missed = moment.process.take_wanted();
+        let lacked = !missed.memory.is_empty();
+        if lacked && !self.is_cut {
+            self.wanted.add(missed);
+        }
+        lacked
+    }
+
+    /// A copy that lacks something is the last one where there is too much for any.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+}
+
 /// Looks at a process and keeps what the look read. `look` is called several times, first on the process as it runs; its last
 /// answer counts. It gets how long it may take at most. It must ask nothing but the process that it is given.
 pub fn capture<T: Send>(
-    process: &dyn Process,
-    (pid, custody): (Pid, &Custody),
-    shared: SharedMemory,
+    sitter: Sitter<'_>,
+    custody: &Custody,
     look: impl Fn(&dyn Process, Option<Duration>) -> T + Sync,
 ) -> Result<(T, Captured), TraceError> {
-    let mut rehearsal = Observed::new(process, Grain::Page);
-    rehearsal.blank = shared.blank.clone();
-    look(&rehearsal, None);
-    let mut wanted = rehearsal.into_wanted();
-    wanted.stacks = true;
-    let threads = process.threads().unwrap_or_default();
+    let pid = sitter.pid;
+    let mut sitting = Sitting::rehearse(sitter, &look);
     let mut pause = Duration::ZERO;
-    let most = MOST_KEPT.saturating_add(shared.room);
     for _ in 0..MOST_COPIES {
-        let is_cut = wanted.limit(most);
-        let mut moment = Moment::prepare(process, Grain::Page, &wanted, &threads);
-        moment.process.blank = shared.blank.clone();
+        let mut moment = sitting.prepare();
         let begin = Instant::now();
-        custody.hold(pid, |hold| moment.fill(hold))?;
+        custody.still(pid, |hold| moment.fill(hold))?;
         pause = pause.max(begin.elapsed());
         let answer = look(&moment, None);
-        let missed = moment.process.take_wanted();
-        if missed.memory.is_empty() || is_cut {
-            let is_whole = missed.memory.is_empty() && !is_cut;
-            return Ok((answer, Captured::of(moment, &threads, pause, is_whole)));
+        let lacked = sitting.lacked(&moment);
+        if !lacked || sitting.is_cut() {
+            let captured = Captured::of(moment, &sitting.threads, pause, !lacked);
+            return Ok((answer, captured));
         }
-        wanted.add(missed);
     }
-    let is_cut = wanted.limit(most);
-    let mut moment = Moment::prepare(process, Grain::Page, &wanted, &threads);
-    moment.process.blank = shared.blank;
+    let mut moment = sitting.prepare();
     let begin = Instant::now();
-    let (answer, is_whole) = custody.hold(pid, |hold| {
+    let (answer, is_whole) = custody.still(pid, |hold| {
         moment.fill(hold);
         let looked = Instant::now();
         let answer = look(&moment, Some(LONGEST_LOOK));
         // It has not moved since they were read.
         let mut missed = moment.process.take_wanted();
-        let is_cut = is_cut | missed.limit(most.saturating_sub(wanted.bytes()));
-        let more = Moment::prepare(process, Grain::Page, &missed, &[]);
+        let room = sitting.most().saturating_sub(sitting.bytes());
+        let is_cut = sitting.is_cut() | missed.limit(room);
+        let more = Moment::prepare(sitting.sitter.process, Grain::Page, &missed, &[]);
         moment.pieces.extend(more.pieces);
         moment.fill_new();
         (answer, looked.elapsed() < LONGEST_LOOK && !is_cut)
     })?;
     pause = pause.max(begin.elapsed());
-    Ok((answer, Captured::of(moment, &threads, pause, is_whole)))
+    let captured = Captured::of(moment, &sitting.threads, pause, is_whole);
+    Ok((answer, captured))
 }
 
 impl Captured {
@@ -107,7 +171,12 @@ impl Captured {
         }
     }
 
-    fn of(moment: Moment<'_>, known: &[ThreadStatus], pause: Duration, is_whole: bool) -> Captured {
+    pub(super) fn of(
+        moment: Moment<'_>,
+        known: &[ThreadStatus],
+        pause: Duration,
+        is_whole: bool,
+    ) -> Captured {
         let mut captured = Captured {
             threads: threads(known, moment.register_sets),
             pause,
@@ -188,12 +257,14 @@ impl ReadMemory for Captured {
     }
 }
 
-/// The threads that were known before, and those that were found when all were stopped. What has ended meanwhile is left out.
+/// The threads that were known before, and those that were found when all were stopped. What has ended meanwhile is left out. If none was
+/// stopped, all are told without registers.
 fn threads(known: &[ThreadStatus], mut sets: BTreeMap<Tid, RegisterSets>) -> Vec<CapturedThread> {
     let mut threads = Vec::new();
+    let is_unheld = sets.is_empty();
     for status in known {
         let registers = sets.remove(&status.tid);
-        let is_stuck = status.state == ThreadState::Blocked;
+        let is_stuck = status.state == ThreadState::Blocked || is_unheld;
         if registers.is_some() || is_stuck {
             let status = status.clone();
             threads.push(CapturedThread { status, registers });

@@ -4,11 +4,13 @@
 mod capture;
 mod moment;
 mod observed;
+mod together;
 mod wanted;
 
 use std::ops::Range;
 
-pub use capture::{Captured, CapturedThread, SharedMemory, capture};
+pub use capture::{Captured, CapturedThread, SharedMemory, Sitter, capture};
+pub use together::{OfOneMoment, capture_together};
 
 use self::moment::Moment;
 use self::observed::{Grain, Observed};

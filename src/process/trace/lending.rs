@@ -55,6 +55,33 @@ impl Standing for Hold {
     }
 }
 
+/// The registers of a process that is held, for threads other than the one that holds it.
+pub struct Noted(BTreeMap<Tid, (Registers, Option<RegisterSets>)>);
+
+impl Noted {
+    pub fn of(hold: &Hold) -> Noted {
+        let known = hold.stopped().filter_map(|tid| {
+            let registers = Hold::registers(hold, tid).ok()?;
+            Some((tid, (registers, Hold::register_sets(hold, tid).ok())))
+        });
+        Noted(known.collect())
+    }
+}
+
+impl Standing for Noted {
+    fn stopped(&self) -> Vec<Tid> {
+        self.0.keys().copied().collect()
+    }
+
+    fn registers(&self, tid: Tid) -> Option<Registers> {
+        Some(self.0.get(&tid)?.0)
+    }
+
+    fn register_sets(&self, tid: Tid) -> Option<RegisterSets> {
+        self.0.get(&tid)?.1.clone()
+    }
+}
+
 fn address(tracer: Tid) -> Option<SocketAddr> {
     SocketAddr::from_abstract_name(format!("pmdb-tracer-{tracer}")).ok()
 }
