@@ -43,13 +43,15 @@ impl DebugOffsets {
 
 /// How often a list that seems broken is looked at.
 const MOST_LOOKS: usize = 20;
+/// A list that is longer is none.
+pub(super) const MOST_INTERPRETERS: usize = 1_000;
 
 /// How the beginning of the list of interpreters looks in a layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Graph {
-    /// A thread of the newest interpreter points back at it.
+    /// A thread of the newest interpreter that has one points back at it.
     Sound,
-    /// There is no interpreter, or it has no thread.
+    /// There is no interpreter, or none has a thread.
     Empty,
     Broken(&'static str),
 }
@@ -62,7 +64,7 @@ impl Graph {
             Some(0) => Graph::Empty,
             Some(interpreter) => {
                 // The newest thread may end between two reads.
-                let look = || Graph::of_interpreter(read, layout, Addr(interpreter));
+                let look = || Graph::from(read, layout, Addr(interpreter));
                 match look() {
                     Graph::Broken(why) => (1..MOST_LOOKS)
                         .map(|_| look())
@@ -74,7 +76,27 @@ impl Graph {
         }
     }
 
-    pub fn of_interpreter(
+    /// From the newest interpreter on. One beside the main one has no thread as long as nothing runs in it (3.13+).
+    pub fn from(
+        read: impl Fn(Addr) -> Option<u64>,
+        layout: &Layout,
+        newest: Addr,
+    ) -> Graph {
+        let mut interpreter = newest;
+        for _ in 0..MOST_INTERPRETERS {
+            match Graph::of_interpreter(&read, layout, interpreter) {
+                Graph::Empty => {}
+                found => return found,
+            }
+            match read(interpreter.plus(layout.interpreter.next)) {
+                None | Some(0) => return Graph::Empty,
+                Some(next) => interpreter = Addr(next),
+            }
+        }
+        Graph::Empty
+    }
+
+    fn of_interpreter(
         read: impl Fn(Addr) -> Option<u64>,
         layout: &Layout,
         interpreter: Addr,

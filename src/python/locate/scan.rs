@@ -6,7 +6,7 @@ use std::path::Path;
 
 use memchr::memmem;
 
-use super::check::{COOKIE, DebugOffsets, Graph};
+use super::check::{COOKIE, DebugOffsets, Graph, MOST_INTERPRETERS};
 use crate::model::Addr;
 use crate::process::{Backing, Mapping, Memory, Process};
 use crate::python::layout::Layout;
@@ -16,9 +16,6 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// What is read at once, a multiple of 8. Bytes.
 const PIECE: usize = 1 << 20;
-
-/// Interpreters that are followed from the newest to the first.
-const MOST_INTERPRETERS: usize = 1_000;
 
 /// The static variables of the files that `wanted` names: their writable private mappings, and the memory without a
 /// file that follows each directly (`.bss`).
@@ -116,7 +113,7 @@ pub(super) fn candidates(
             };
             if could_be_pointer(newest)
                 && could_be_pointer(main)
-                && Graph::of_interpreter(read, layout, Addr(newest)) == Graph::Sound
+                && Graph::from(read, layout, Addr(newest)) == Graph::Sound
                 && leads_to(newest, main)
             {
                 found.push(start.plus(at as u64).minus(head));
