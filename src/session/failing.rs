@@ -46,11 +46,8 @@ impl Session {
     ) {
         // What the agent said before it.
         self.listen();
-        // It may have been let go on, for what was run in it at the prompt.
         let is_aside = standstill.is_aside(tid);
-        if !is_aside && !standstill.is_at_tripwire(tid) {
-            return;
-        }
+        let has_gone_on = !is_aside && !standstill.is_at_tripwire(tid);
         let aside = Aside {
             pid,
             tid,
@@ -59,6 +56,14 @@ impl Session {
         };
         let stands =
             |one: &&Inferior| one.report.pid == Some(pid) && !one.ended && one.stands_still();
+        if has_gone_on {
+            // It was let go on, for what was run at the prompt: by its own thread, whose matter it is, or by another that waited for it.
+            let standing = self.inferiors.iter().find(stands);
+            if standing.is_some_and(|one| !one.stands_in(tid)) {
+                self.note_let_pass(&aside);
+            }
+            return;
+        }
         if let Some(standing) = self.inferiors.iter().find(stands) {
             // What stands at the prompt, or waits to be shown, comes first.
             if self.holds_interpreter(standing, tid) {

@@ -271,6 +271,12 @@ impl Inferior {
         Ok(answer)
     }
 
+    /// Whether it is this thread that stands still, and talks.
+    pub fn stands_in(&self, tid: Tid) -> bool {
+        let held = self.held.as_ref();
+        held.is_some_and(|held| held.stands_in(&*self.process, tid))
+    }
+
     /// The thread states, the main thread first.
     pub fn threads(&self, interrupted: &AtomicBool) -> Result<Vec<PythonThread>, SessionError> {
         let no_threads = |why: String| SessionError::NoThreads {

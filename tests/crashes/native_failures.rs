@@ -202,6 +202,39 @@ fn a_panic_waits_while_another_thread_of_its_process_stands_at_the_prompt() {
     }
 }
 
+/// What is asked for at the prompt waits for a thread that panics with the interpreter's lock: nobody would get that as long as the thread waited.
+#[test]
+fn a_panic_of_who_has_the_interpreter_is_let_pass_beside_a_prompt() {
+    let library = ["-O", "--crate-type=cdylib", "--cfg", "library"];
+    let library = rust_program("panicking", "library.so", &library)
+        .display()
+        .to_string();
+    let Some(python) = any_python() else {
+        return skip("a panic beside a prompt", "there is no Python");
+    };
+    let path = python.path.display().to_string();
+    let program = "\
+import ctypes, sys, threading
+# Calls of it keep the lock.
+library = ctypes.PyDLL(sys.argv[1])
+def ask():
+    thread = threading.Thread(target=library.fail_and_catch, args=(3,))
+    thread.start()
+    thread.join()
+    return 6 * 7
+breakpoint()
+print('went on', flush=True)
+";
+    let on = "breakpoint,panic,caught-panic";
+    let words = ["run", "--on", on, "-c", "p ask()", "-c", "c", "--"];
+    let words = words.into_iter().chain([&*path, "-c", program, &library]);
+    let answer = pmdb_alone(words.collect::<Vec<_>>(), "");
+    assert!(answer.stderr.lines().any(|it| it == "42"), "{answer:#?}");
+    assert!(answer.stderr.contains("in the library, 3\n"), "{answer:#?}");
+    assert_eq!(answer.stdout, "went on\n", "{answer:#?}");
+    assert_eq!(answer.code, Some(0), "{answer:#?}");
+}
+
 #[test]
 fn what_becomes_of_a_panic_is_told() {
     let program = rust_program("panicking", "plain", &["-g"]);

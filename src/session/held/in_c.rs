@@ -22,18 +22,22 @@ pub(super) fn waits_in_c(process: &dyn Process, located: &Located, pid: Pid) -> 
 /// Whether the main thread is in C code that has let go of the interpreter's lock: it waits in a system call, or computes.
 pub(in crate::session) fn is_in_c(process: &dyn Process, located: &Located, pid: Pid) -> bool {
     let main = Tid(pid.0);
-    let statuses = process.threads().unwrap_or_default();
-    let (threads, _) = Look::new(process, located).threads(&statuses);
-    let state = threads.iter().find_map(|thread| {
-        let is_main = thread.status.as_ref().map(|status| status.tid == main);
-        is_main.unwrap_or(false).then_some(thread.gil)
-    });
-    match state {
+    match lock_of(process, located, main) {
         // It may have got what it waited for meanwhile.
         Some(GilState::Waits | GilState::Holds) => false,
         Some(GilState::Released) => true,
         Some(GilState::Unknown) | None => process.system_call(main).is_some(),
     }
+}
+
+/// How a thread stands to the interpreter's lock; nothing if it runs no Python.
+pub(super) fn lock_of(process: &dyn Process, located: &Located, tid: Tid) -> Option<GilState> {
+    let statuses = process.threads().unwrap_or_default();
+    let (threads, _) = Look::new(process, located).threads(&statuses);
+    threads.iter().find_map(|thread| {
+        let is_meant = thread.status.as_ref().map(|status| status.tid == tid);
+        is_meant.unwrap_or(false).then_some(thread.gil)
+    })
 }
 
 impl Held {

@@ -11,7 +11,7 @@ use super::error::SessionError;
 use super::guardian;
 use super::own_time::OwnTime;
 use super::presence::Claim;
-use crate::model::{Pid, ThreadState, Tid};
+use crate::model::{GilState, Pid, ThreadState, Tid};
 use crate::process::trace::Custody;
 use crate::process::{Process, ThreadStatus, live};
 use crate::python::Located;
@@ -237,10 +237,12 @@ impl Held {
             if process.has_changed().is_some() {
                 return Err(AgentError::Ended { pid: self.pid }.into());
             }
-            // What was asked for may panic: then it is its own matter what becomes of that. Another thread that does is shown later.
+            // What was asked for may panic: then it is its own matter what becomes of that. Another thread that does is shown later, unless it has the
+            // interpreter, for which what was asked for may wait.
             if let Some(tid) = self.injection.kept_at_tripwire() {
-                let is_own = self.stands_in(process, tid);
-                self.injection.leave_tripwire(is_own);
+                let goes_on = self.stands_in(process, tid)
+                    || in_c::lock_of(process, located, tid) == Some(GilState::Holds);
+                self.injection.leave_tripwire(goes_on);
             }
             if self.injection.is_crashing() {
                 return Err(SessionError::Crashed { pid: self.pid });
