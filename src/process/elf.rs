@@ -179,6 +179,12 @@ impl<'f> ElfView<'f> {
         }
     }
 
+    /// Whether the file needs one of some symbols from another.
+    pub fn imports(&self, names: &[&str]) -> bool {
+        let mut undefined = self.elf.dynamic_symbols().filter(|it| it.is_undefined());
+        undefined.any(|it| it.name().is_ok_and(|name| names.contains(&name)))
+    }
+
     /// The address of a symbol in `.symtab`, which stripped files lack. Reads all of it.
     pub fn local(&self, name: &str) -> Option<u64> {
         defined(self.elf.symbols(), name)

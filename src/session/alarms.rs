@@ -39,6 +39,9 @@ enum Purpose {
     Libraries,
 }
 
+/// By the entry of the library that has them, if it is one.
+type Found = (Option<Addr>, Vec<(Addr, Purpose)>);
+
 /// The tripwires of one process, and what they are for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Alarms {
@@ -48,6 +51,8 @@ pub(super) struct Alarms {
     of_library: BTreeMap<Addr, Vec<Addr>>,
     /// Panics whose message is still to be put together.
     panicking: BTreeMap<Tid, (Panic, Fate)>,
+    /// It was told that its Python has made other interpreters.
+    has_subinterpreters: bool,
 }
 
 /// A thread has come to a tripwire.
@@ -57,6 +62,18 @@ pub(super) struct Trip {
     pub tid: Tid,
     pub place: Addr,
     pub visit: u64,
+}
+
+/// What a thread has come to a tripwire for.
+pub(super) enum Tripped {
+    /// It was of no interest, and the thread has gone on.
+    Passed,
+    /// It fails, and stands there.
+    Failure(NativeFailure),
+    /// Its process has loaded libraries, each a file with what is added to its addresses. It stands there.
+    Loaded(Vec<(PathBuf, Addr)>),
+    /// Its process makes another interpreter of Python for the first time. It stands there.
+    SubInterpreter,
 }
 
 /// Which failures of native code are watched for.
@@ -102,18 +119,15 @@ impl Armourer {
         guardian::stand_by();
         let memory = Memory::new(&process);
         alarms.libraries = Libraries::of(pid, &memory);
-        if alarms.libraries.linker_calls(&memory).is_none() {
-            let program = alarms.libraries.known().to_vec();
-            self.add(pid, &mut alarms, &program, &process);
-        } else {
-            self.read_libraries(pid, &mut alarms, &process, &memory);
-        }
+        let come = match alarms.libraries.linker_calls(&memory) {
+            None => alarms.libraries.known().to_vec(),
+            Some(_) => alarms.libraries.read(&memory).0,
+        };
+        let mut found = self.found_in(pid, &come, &process);
         if let Some(function) = alarms.libraries.linker_calls(&memory) {
-            let is_set = self.string(pid, &[function]);
-            alarms
-                .purposes
-                .extend(is_set.then_some((function, Purpose::Libraries)));
+            found.push((None, Vec::from([(function, Purpose::Libraries)])));
         }
+        self.add(pid, &mut alarms, found);
         alarms
     }
 
@@ -124,7 +138,7 @@ impl Armourer {
             // What it has loaded before its dynamic linker was watched.
             let memory = Memory::new(&process);
             if alarms.libraries.linker_calls(&memory).is_some() {
-                self.read_libraries(pid, &mut alarms, &process, &memory);
+                let _ = self.read_libraries(pid, &mut alarms, &process, &memory);
             }
         }
         alarms
@@ -167,7 +181,7 @@ impl Armourer {
         alarms: &mut Alarms,
         process: &dyn Process,
         memory: &Memory<'_>,
-    ) {
+    ) -> Vec<(PathBuf, Addr)> {
         let (come, gone) = alarms.libraries.read(memory);
         for library in gone {
             let places = alarms.of_library.remove(&library.entry).unwrap_or_default();
@@ -179,51 +193,75 @@ impl Armourer {
             };
             let _ = self.orders.ask(forget);
         }
-        self.add(pid, alarms, &come, process);
+        self.add(pid, alarms, self.found_in(pid, &come, process));
+        let file = |library: &Library| (process.resolve(&library.path), library.bias);
+        come.iter().map(file).collect()
     }
 
-    fn add(&self, pid: Pid, alarms: &mut Alarms, libraries: &[Library], process: &dyn Process) {
-        for library in libraries {
+    /// What there is to watch in libraries.
+    fn found_in(&self, pid: Pid, libraries: &[Library], process: &dyn Process) -> Vec<Found> {
+        let of_library = |library: &Library| {
             let path = match library.path.as_os_str().is_empty() {
                 true => PathBuf::from(format!("/proc/{pid}/exe")),
                 false => process.resolve(&library.path),
             };
-            let found = self.places.of(&path);
-            if found.is_empty() {
-                continue;
-            }
+            let places = self.places.of(&path);
             let placed = |(at, place): &(crate::native::Svma, Place)| {
                 (library.bias.plus(at.0), Purpose::Failure(*place))
             };
-            let purposes: Vec<(Addr, Purpose)> = found.iter().map(placed).collect();
-            // The message is of interest only while there is one.
-            let is_lasting = |purpose: Purpose| purpose != Purpose::Failure(Place::PanicMessage);
-            let strung = purposes.iter().filter(|(_, purpose)| is_lasting(*purpose));
-            let strung: Vec<Addr> = strung.map(|(at, _)| *at).collect();
-            if self.string(pid, &strung) {
-                let all = purposes.iter().map(|(at, _)| *at).collect();
-                alarms.of_library.insert(library.entry, all);
-                alarms.purposes.extend(purposes);
+            (!places.is_empty()).then(|| (Some(library.entry), places.iter().map(placed).collect()))
+        };
+        libraries.iter().filter_map(of_library).collect()
+    }
+
+    /// Watches it. All at once, which is the least work; one after the other where something of it cannot be had.
+    fn add(&self, pid: Pid, alarms: &mut Alarms, found: Vec<Found>) {
+        // The message is of interest only while there is one.
+        let is_lasting = |purpose: Purpose| purpose != Purpose::Failure(Place::PanicMessage);
+        let lasting = |found: &[Found]| -> Vec<Addr> {
+            let all = found.iter().flat_map(|(_, purposes)| purposes);
+            let strung = all.filter(|(_, purpose)| is_lasting(*purpose));
+            strung.map(|(at, _)| *at).collect()
+        };
+        let is_whole = found.is_empty() || self.string(pid, &lasting(&found));
+        for one in found {
+            if !is_whole && !self.string(pid, &lasting(std::slice::from_ref(&one))) {
+                continue;
             }
+            let (entry, purposes) = one;
+            if let Some(entry) = entry {
+                let all = purposes.iter().map(|(at, _)| *at).collect();
+                alarms.of_library.insert(entry, all);
+            }
+            alarms.purposes.extend(purposes);
         }
     }
 
-    /// A thread has come to a tripwire. Gives back what it fails of; otherwise the thread goes on.
+    /// A thread has come to a tripwire.
     pub fn tripped(
         &self,
         alarms: &mut Alarms,
         trip: &Trip,
         at: &Registers,
-    ) -> Result<Option<NativeFailure>, TraceError> {
-        let failure = self.sort_out(alarms, trip, at);
-        if failure.is_none() {
-            let pass = |follower: &mut Follower| follower.pass(trip.tid, trip.visit);
-            self.orders.ask(pass)??;
+    ) -> Result<Tripped, TraceError> {
+        let tripped = self.sort_out(alarms, trip, at);
+        match tripped {
+            Some(tripped) => Ok(tripped),
+            None => {
+                self.pass(trip)?;
+                Ok(Tripped::Passed)
+            }
         }
-        Ok(failure)
     }
 
-    fn sort_out(&self, alarms: &mut Alarms, trip: &Trip, at: &Registers) -> Option<NativeFailure> {
+    /// Lets a thread go on from a tripwire.
+    pub fn pass(&self, trip: &Trip) -> Result<(), TraceError> {
+        let pass = |follower: &mut Follower| follower.pass(trip.tid, trip.visit);
+        self.orders.ask(pass)?
+    }
+
+    fn sort_out(&self, alarms: &mut Alarms, trip: &Trip, at: &Registers) -> Option<Tripped> {
+        let failure = |failure| Some(Tripped::Failure(failure));
         let Trip {
             pid, tid, place, ..
         } = *trip;
@@ -234,7 +272,8 @@ impl Armourer {
             Purpose::Libraries => {
                 match alarms.libraries.change(&memory)? {
                     Change::Consistent => {
-                        self.read_libraries(pid, alarms, &process, &memory);
+                        let come = self.read_libraries(pid, alarms, &process, &memory);
+                        return (!come.is_empty()).then_some(Tripped::Loaded(come));
                     }
                     Change::Removing => alarms.libraries.expect_removal(),
                     Change::Adding => {}
@@ -259,14 +298,14 @@ impl Armourer {
                 };
                 let panic = Panic::read(&process, at, formats);
                 let Message::Later(formatting) = &panic.message else {
-                    return Some(NativeFailure::Panic { panic, fate });
+                    return failure(NativeFailure::Panic { panic, fate });
                 };
                 if !self.string(pid, &[formatting.method]) {
                     let panic = Panic {
                         message: Message::Unreadable,
                         ..panic
                     };
-                    return Some(NativeFailure::Panic { panic, fate });
+                    return failure(NativeFailure::Panic { panic, fate });
                 }
                 alarms.panicking.insert(tid, (panic, fate));
                 None
@@ -284,11 +323,16 @@ impl Armourer {
                 let (panic, fate) = alarms.panicking.get(&tid)?.clone();
                 let message = Panic::formatted(&process, at);
                 let panic = Panic { message, ..panic };
-                Some(NativeFailure::Panic { panic, fate })
+                failure(NativeFailure::Panic { panic, fate })
             }
             Purpose::Failure(Place::Terminate) => {
                 let exception = CppException::read(&process, place, at);
-                Some(NativeFailure::Terminate(exception))
+                failure(NativeFailure::Terminate(exception))
+            }
+            // Once is enough; the tripwire stays, as the others that nobody asks for any more.
+            Purpose::Failure(Place::SubInterpreter) => {
+                let is_first = !std::mem::replace(&mut alarms.has_subinterpreters, true);
+                is_first.then_some(Tripped::SubInterpreter)
             }
         }
     }

@@ -427,6 +427,8 @@ pub enum Event {
     Suspended { pid: Pid },
     /// A process of the command runs without the agent: what goes wrong in its Python is not noticed.
     Unaccompanied { pid: Pid, why: String },
+    /// The Python of a process of the command has made other interpreters: what goes wrong in them is not noticed.
+    SubInterpreter { pid: Pid },
     /// A process of the command has executed a set-user-ID program, which has no rights of its own while pmdb follows it.
     Unprivileged { pid: Pid, program: String },
     /// A process that stood still was killed by somebody else, before anybody looked at it or while they did.
@@ -488,6 +490,9 @@ pub struct Summary {
     /// How many failures did not stop since they were not to.
     #[serde(default)]
     pub let_pass: usize,
+    /// How many processes could not be followed. Nothing is known of their end.
+    #[serde(default)]
+    pub not_followed: usize,
 }
 
 /// A process in which something went wrong.

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use super::alarms::{Alarms, Armourer, NativeFailure, Trip, Watched};
+use super::alarms::{Alarms, Armourer, NativeFailure, Trip, Tripped, Watched};
 use super::guardian;
 use super::heirs::Heirs;
 use super::tree::{Departure, Happening, Standstill};
-use crate::model::{Pid, Tid};
+use crate::model::{Addr, Pid, Tid};
 use crate::process::Registers;
 use crate::process::live::memory_group::MemoryGroup;
 use crate::process::live::{age, kernel_name};
@@ -310,8 +310,18 @@ impl Following {
         let Some((alarms, armourer)) = alarms.zip(self.armourer.as_ref()) else {
             return self.orders.ask(|follower| follower.pass(tid, visit))?;
         };
-        let Some(failure) = armourer.tripped(alarms, trip, registers)? else {
-            return Ok(());
+        let failure = match armourer.tripped(alarms, trip, registers)? {
+            Tripped::Passed => return Ok(()),
+            Tripped::Failure(failure) => failure,
+            Tripped::Loaded(libraries) => {
+                let going_on = self.loaded(trip, &libraries);
+                self.orders.ask(|follower| follower.pass(tid, visit))??;
+                return going_on;
+            }
+            Tripped::SubInterpreter => {
+                self.tell(Happening::SubInterpreter { pid });
+                return self.orders.ask(|follower| follower.pass(tid, visit))?;
+            }
         };
         if self.orders.ask(|it| it.freeze_tripped(pid, tid, visit))?? {
             if let Some(alarms) = self.members.get_mut(&pid).and_then(|it| it.alarms.as_mut()) {
@@ -325,6 +335,27 @@ impl Following {
                 failure,
                 standstill,
             });
+        }
+        Ok(())
+    }
+
+    /// A program has loaded libraries. If it has no Python yet there may be one among them, with which it then begins.
+    fn loaded(&mut self, trip: &Trip, libraries: &[(PathBuf, Addr)]) -> Result<(), TraceError> {
+        let Some(member) = self.members.get_mut(&trip.pid) else {
+            return Ok(());
+        };
+        let has_python = match &member.stage {
+            Stage::Foreign => false,
+            Stage::Arriving(arrival) => !arrival.is_over(),
+            Stage::Accompanied(_) => true,
+        };
+        if has_python {
+            return Ok(());
+        }
+        let (orders, purpose) = (&self.orders, Purpose::Watch(self.wishes.clone()));
+        if let Some(arrival) = Arrival::has_loaded(orders, trip.tid, libraries, trip.pid, purpose)?
+        {
+            member.stage = Stage::Arriving(arrival);
         }
         Ok(())
     }
@@ -435,6 +466,7 @@ impl Following {
             Some(Stage::Arriving(arrival)) if signal == libc::SIGTRAP => {
                 match arrival.trapped(&self.orders, tid)? {
                     Sprung::Foreign => self.orders.go_on(tid, true),
+                    Sprung::GoneOn => Ok(()),
                     Sprung::Loaded => {
                         let alarms = self.armourer.as_ref().map(|it| it.begin(pid));
                         let going_on = arrival.go_on(&self.orders);

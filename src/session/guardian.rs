@@ -18,6 +18,7 @@ use super::inferior::Inferior;
 use super::presence::Claim;
 use super::stack::Target;
 use crate::model::{Addr, Pid};
+use crate::process::family::all_processes;
 use crate::process::live::kernel_name;
 use crate::process::trace::{Armed, Replaced};
 use crate::python::agent::{Foothold, remains};
@@ -167,6 +168,7 @@ pub fn serve() {
     }
     // Nobody serves them any more: a thread that comes to one dies of it.
     code.values().for_each(Replaced::put_back);
+    put_back_in_copies(&code);
     armed.into_values().for_each(Armed::disarm);
     std::thread::sleep(BEFORE_COMING);
     let deadline = Instant::now() + LONGEST;
@@ -185,6 +187,18 @@ fn parse_armed(line: &str) -> Option<Armed> {
         pid: Pid(words.next()?.parse().ok()?),
         started: words.next()?.parse().ok()?,
     })
+}
+
+/// A child that was forked just before pmdb was killed has a copy of its parent's code, and nobody was told of it.
+fn put_back_in_copies(code: &BTreeMap<Pid, Replaced>) {
+    let mut kinds: Vec<&Replaced> = code.values().collect();
+    kinds.sort_by(|one, other| one.bytes.cmp(&other.bytes));
+    kinds.dedup_by(|one, other| one.bytes == other.bytes);
+    let is_unknown = |pid: &Pid| !code.contains_key(pid);
+    for pid in all_processes().into_iter().flatten().filter(is_unknown) {
+        let copies = kinds.iter().filter_map(|replaced| replaced.in_copy(pid));
+        copies.for_each(|copy| copy.put_back());
+    }
 }
 
 fn parse_code(line: &str) -> Option<Replaced> {

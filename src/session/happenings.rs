@@ -76,6 +76,9 @@ impl Session {
                     let program = program.display().to_string();
                     self.events.push(Event::Unprivileged { pid, program });
                 }
+                Happening::SubInterpreter { pid } => {
+                    self.events.push(Event::SubInterpreter { pid });
+                }
                 Happening::Crashing {
                     pid,
                     tid,
@@ -195,6 +198,7 @@ impl Session {
                 running: still,
                 failures: running.failures.told().to_vec(),
                 let_pass: running.failures.let_pass,
+                not_followed: running.not_followed,
             }));
             self.let_all_go();
         }

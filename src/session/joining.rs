@@ -41,12 +41,16 @@ impl Session {
                 }
             }
         }
+        let not_followed = refused.len();
         let refused = refused.into_iter().map(|(pid, why)| {
             let why = why.to_string();
             Event::Unaccompanied { pid, why }
         });
         self.events.extend(refused);
-        self.running = Some(Running::of(tree, selection));
+        self.running = Some(Running {
+            not_followed,
+            ..Running::of(tree, selection)
+        });
         self.accompany_all();
         Ok(())
     }

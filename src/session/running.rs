@@ -61,6 +61,8 @@ pub(super) struct Running {
     pub(super) is_lost: bool,
     /// How many processes have ended.
     pub(super) ended: usize,
+    /// How many could not be followed.
+    pub(super) not_followed: usize,
     /// It was said that job control has stopped all of them.
     pub(super) is_suspended: bool,
     pub(super) failures: Failures,
@@ -121,6 +123,7 @@ impl Running {
             end: None,
             is_lost: false,
             ended: 0,
+            not_followed: 0,
             is_suspended: false,
             failures: Failures::default(),
             selection,

@@ -45,6 +45,10 @@ pub(super) enum Happening {
         pid: Pid,
         program: PathBuf,
     },
+    /// Its Python has made another interpreter beside its own, which is left alone.
+    SubInterpreter {
+        pid: Pid,
+    },
     /// A process stands still, all of it: one of its threads is about to get a signal that will end it.
     Crashing {
         pid: Pid,

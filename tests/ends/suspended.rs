@@ -1,6 +1,8 @@
 //! A process that job control has stopped: pmdb says so instead of waiting in silence, and loses nothing.
 
-use crate::support::{Conversation, Fixture, Terminal, on_each_python};
+use std::process::Command;
+
+use crate::support::{Conversation, Fixture, Terminal, any_python, on_each_python};
 use nix::sys::signal::Signal;
 
 const SAID: &str = "is stopped by a signal of job control";
@@ -90,4 +92,37 @@ fn while_it_is_waited_for() {
         terminal.wait();
         assert_eq!(state(&mut fixture), before);
     });
+}
+
+/// What a shell does with them reaches a command and pmdb together.
+#[test]
+fn by_the_keyboard_while_a_command_runs_and_at_its_prompt() {
+    const CTRL_Z: &str = "\x1a";
+    let python = any_python().expect("there is a Python");
+    let program = "\
+import signal, sys
+signal.signal(signal.SIGCONT, lambda *_: print('continued', flush=True))
+print('begun', flush=True)
+signal.pause()
+breakpoint()
+sys.exit(3)
+";
+    let (pmdb, path) = (env!("CARGO_BIN_EXE_pmdb"), python.path.display());
+    let script = format!(
+        "set -m; {pmdb} run -- {path} -c \"$0\"; echo stopped $?; fg; echo once more $?; fg; echo ended with $?"
+    );
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script, program]);
+    let mut terminal = Terminal::start(shell);
+    terminal.wait_for("begun");
+    terminal.type_keys(CTRL_Z);
+    terminal.wait_for("stopped 148");
+    terminal.wait_for("continued");
+    terminal.wait_for("called breakpoint()");
+    terminal.wait_for("(pmdb ");
+    terminal.type_keys(CTRL_Z);
+    terminal.wait_for("once more 148");
+    terminal.press_until("p 6*7\r", "42");
+    terminal.press_until("c\r", "ended with 3");
+    assert!(terminal.wait().success());
 }

@@ -1,12 +1,16 @@
 //! Bad luck of the processes of a command: there are very many of them, they become somebody else, want to be traced by others, are all killed, or pmdb is.
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Python, Terminal, any_python, pmdb_alone, skip};
+use crate::support::{
+    Executable, Python, Terminal, any_python, fixture_path, pmdb_alone, pythons,
+    run as run_command, skip,
+};
 
 /// As a keyboard sends it.
 const CTRL_C: &str = "\x03";
@@ -142,14 +146,18 @@ while len(got) < 3:
 fn all_processes_live_when_pmdb_is_killed() {
     let python = any_python().expect("there is a Python");
     let program = "\
-import os, sys, threading
-print('begun', flush=True)
+import os, sys, time
+def traces():
+    return [it for it in open('/proc/self/maps') if 'pmdb' in it or it.endswith('r-xp 00000000 00:00 0 \\n')]
+print('begun with', len(traces()), flush=True)
 if os.fork() == 0:
     breakpoint()
     os.write(1, b'the one that stood goes on\\n')
     os._exit(0)
 os.wait()
 sys.stdin.read()
+while traces():
+    time.sleep(0.01)
 print('and its parent', flush=True)
 ";
     let mut pmdb = Command::new(env!("CARGO_BIN_EXE_pmdb"))
@@ -175,9 +183,149 @@ print('and its parent', flush=True)
     drop(pmdb.stdin.take());
     let lines = BufReader::new(pmdb.stdout.take().expect("a pipe")).lines();
     let lines: Vec<String> = lines.map_while(Result::ok).collect();
+    // The page of the text, and from 3.12 on one that has code, and belongs to no file.
+    let pages = if python.minor < 12 { 1 } else { 2 };
     assert_eq!(
         lines,
-        ["begun", "the one that stood goes on", "and its parent"]
+        [
+            &format!("begun with {pages}"),
+            "the one that stood goes on",
+            "and its parent"
+        ]
     );
     pmdb.wait().expect("it was started");
+}
+
+/// Builds `fixtures/embed.c` in a folder: linked with a library, or to load one.
+fn embedding(folder: &Path, library: Option<&Path>) -> PathBuf {
+    let program = folder.join(if library.is_some() {
+        "linked"
+    } else {
+        "loading"
+    });
+    let mut compiler = Command::new("cc");
+    compiler
+        .args(["-O1", "-Wl,--no-as-needed", "-o"])
+        .arg(&program);
+    compiler.arg(fixture_path("embed.c"));
+    match library {
+        Some(library) => {
+            let folder = library.parent().expect("it is in one").display();
+            compiler.arg(library).arg(format!("-Wl,-rpath,{folder}"))
+        }
+        None => compiler.args(["-DLOADED", "-ldl"]),
+    };
+    assert!(compiler.status().expect("a C compiler").success());
+    program
+}
+
+/// What `Py_Initialize()` makes is an interpreter of which no `main()` tells. The program goes on when Python code has failed.
+#[test]
+fn a_program_that_has_a_python_in_it_stops_as_a_python_does() {
+    let script = "\
+import threading
+def read(settings):
+    return settings['rate']
+thread = threading.Thread(target=read, args=({'in': 'a thread'},))
+thread.start()
+thread.join()
+breakpoint()
+read({'in': 'the program'})
+";
+    let has_library = |python: &&Python| python.executable == Executable::Shared;
+    let found = pythons();
+    let shared: Vec<&Python> = found.iter().filter(has_library).collect();
+    let (Some(oldest), Some(newest)) = (shared.first(), shared.last()) else {
+        return skip(
+            "programs with a Python in them",
+            "no Python here is a library",
+        );
+    };
+    // Where a Python is loaded for that program alone, its modules cannot be: up to 3.11 pmdb needs `ctypes` for what threads lose.
+    for (python, is_linked) in [(oldest, true), (newest, false)] {
+        let said = python.eval(
+            "import sys, sysconfig; get = sysconfig.get_config_var\n\
+             print(get('LIBDIR') + '/' + get('INSTSONAME'), sys.base_prefix)",
+        );
+        let (library, home) = said.trim().split_once(' ').expect("two paths");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("script.py");
+        std::fs::write(&file, script).expect("it is ours");
+        let linked = is_linked.then(|| Path::new(library));
+        let program = embedding(folder.path(), linked);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+        command.env("PYTHONHOME", home).arg("run");
+        for line in ["p settings", "c", "p 6*7", "c", "p settings"] {
+            command.args(["-c", line]);
+        }
+        command
+            .arg("--")
+            .arg(program)
+            .args([&file, Path::new(library)]);
+        let answer = run_command(command, "");
+        let name = if is_linked { "linked" } else { "loading" };
+        let told = |line: &str| {
+            let of_pmdb = line.starts_with("[pmdb] ") || line.starts_with('{') || line == "42";
+            let is_fate = line.trim_start().starts_with("nobody will catch it");
+            (of_pmdb || is_fate).then(|| match line.split_once("(pid ") {
+                Some((before, after)) => {
+                    before.to_string() + after.split_once(") ").expect("a number").1
+                }
+                None => line.trim_start().to_string(),
+            })
+        };
+        let said: Vec<String> = answer.stderr.lines().filter_map(told).collect();
+        assert_eq!(
+            said,
+            [
+                &format!("[pmdb] {name} raised KeyError: 'rate'"),
+                "nobody will catch it: the thread ends with it",
+                "{'in': 'a thread'}",
+                &format!("[pmdb] {name} called breakpoint()"),
+                "42",
+                &format!("[pmdb] {name} raised KeyError: 'rate'"),
+                "nobody will catch it: Python only prints it and goes on",
+                "{'in': 'the program'}",
+                "[pmdb] the command has ended with exit code 1; 1 process",
+            ],
+            "{answer:#?}"
+        );
+    }
+}
+
+#[test]
+fn other_interpreters_of_a_process_are_left_alone_and_told_of_once() {
+    let found = pythons();
+    let (Some(oldest), Some(newest)) = (found.first(), found.last()) else {
+        return;
+    };
+    let program = "\
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+one, other = interpreters.create(), interpreters.create()
+try:
+    interpreters.run_string(one, 'settings = {}; settings[1]')
+except Exception:
+    pass
+print('over')
+settings = {}
+settings['rate']
+";
+    for python in [oldest, newest] {
+        let path = python.path.display().to_string();
+        let answer = pmdb_alone(["run", "-c", "p settings", "--", &path, "-c", program], "");
+        let note = "makes other interpreters beside its own, which are left alone: what fails in them does not stop]";
+        assert_eq!(answer.stderr.matches(note).count(), 1, "{answer:#?}");
+        let (before, after) = answer.stderr.split_once(note).expect("it is there");
+        assert!(before.starts_with("[process "), "{answer:#?}");
+        assert_eq!(
+            after.matches("nobody will catch it").count(),
+            1,
+            "{answer:#?}"
+        );
+        assert!(after.contains(" raised KeyError: 'rate'\n"), "{answer:#?}");
+        assert_eq!((answer.stdout.as_str(), answer.code), ("over\n", Some(1)));
+    }
 }

@@ -402,6 +402,9 @@ impl Writer<'_> {
             Event::Unaccompanied { pid, why } => {
                 format!("[process {pid} runs unwatched: {why}]")
             }
+            Event::SubInterpreter { pid } => format!(
+                "[process {pid} makes other interpreters beside its own, which are left alone: what fails in them does not stop]"
+            ),
             Event::Unprivileged { pid, program } => {
                 format!(
                     "[process {pid} has no more rights than before: {program} is set-user-ID, which the kernel passes over where somebody without rights follows a program; run pmdb as root, or that one without pmdb]"

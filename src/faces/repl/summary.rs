@@ -56,6 +56,10 @@ impl Writer<'_> {
         let processes = count(summary.processes, "process", "processes");
         let how = match &summary.how {
             Some(how) => format!("the command has ended with {how}"),
+            None if summary.not_followed > 0 => {
+                let others = count(summary.not_followed, "other was", "others were");
+                format!("all that were followed have ended ({others} not)")
+            }
             None => "all of them have ended".to_string(),
         };
         let mut text = format!("[pmdb] {how}; {processes}");

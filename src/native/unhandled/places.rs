@@ -1,4 +1,4 @@
-//! Where in a module a failure begins, by the names of functions.
+//! Where in a module a failure begins, or something that pmdb leaves alone, by the names of functions.
 //!
 //! The names have been the same for years, also in both manglings and behind link-time optimisation, but no language promises them. A module
 //! without a symbol table has none of those of Rust.
@@ -23,7 +23,16 @@ pub enum Place {
     PanicMessage,
     /// A program of C++ is about to end since nobody catches an exception: `std::terminate()`, or what it calls itself.
     Terminate,
+    /// A Python makes another interpreter beside its own.
+    SubInterpreter,
 }
+
+/// What makes an interpreter beside the main one: from 3.12 on, from 3.9 to 3.11, and before (`Include/pylifecycle.h`).
+const NEW_INTERPRETERS: [&str; 3] = [
+    "Py_NewInterpreterFromConfig",
+    "_Py_NewInterpreter",
+    "Py_NewInterpreter",
+];
 
 /// How the names look for which a table of symbols is read at all.
 const TRACES: [&[u8]; 3] = [
@@ -80,6 +89,10 @@ fn places(view: &ElfView<'_>) -> Vec<(Svma, Place)> {
     if !found.iter().any(is_terminate) {
         found.extend(terminate(view).map(|at| (at, Place::Terminate)));
     }
+    let new = NEW_INTERPRETERS
+        .iter()
+        .filter_map(|name| view.exported(name));
+    found.extend(new.map(|at| (Svma(at), Place::SubInterpreter)));
     found
 }
 

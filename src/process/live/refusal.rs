@@ -203,6 +203,11 @@ struct Status {
     effective: u64,
 }
 
+/// Whether somebody traces a process, which then is theirs.
+pub(in crate::process) fn is_traced(pid: Pid) -> bool {
+    Status::of(pid).is_some_and(|status| status.tracer.is_some())
+}
+
 impl Status {
     fn of(pid: Pid) -> Option<Status> {
         let text = proc_file::read(format!("/proc/{pid}/status"), 64 * 1024).ok()?;

@@ -36,7 +36,11 @@ pub(super) struct Interpreter {
 
 impl Interpreter {
     /// That whose code lies at an address.
-    pub(super) fn at(process: &dyn Process, code: Addr, source: &str) -> Option<Interpreter> {
+    pub(super) fn at(
+        process: &dyn Process,
+        code: Addr,
+        source: md5::Digest,
+    ) -> Option<Interpreter> {
         let mappings = process.mappings();
         let mapping = mappings.iter().find(|mapping| mapping.contains(code))?;
         let file = process.open_file(mapping).ok()?.metadata().ok()?;
@@ -44,7 +48,7 @@ impl Interpreter {
             device: file.dev(),
             inode: file.ino(),
             written: (file.mtime(), file.mtime_nsec()),
-            source: md5::compute(source),
+            source,
         })
     }
 }

@@ -36,6 +36,9 @@ pub(super) const DATA_AT: u64 = 3072;
 /// Where it says whose page this is, and what belongs to it.
 pub(super) const RECORD_AT: u64 = 3584;
 
+/// Where it says where the function is that stands before a callback (`unwind_filter.rs`). The process writes that itself.
+pub(super) const FILTER_FUNCTION_AT: u64 = RECORD_AT + 8 * Record::LENGTH as u64;
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Furniture {
     pub(super) text: Addr,
@@ -147,12 +150,23 @@ impl Furniture {
             libc::PROT_READ | libc::PROT_EXEC,
         )?;
         self.code = Some(code);
+        self.write_record(hold)?;
+        Ok(code)
+    }
+
+    /// The page of the function that stands before a callback is there.
+    pub(super) fn has_filter(&mut self, hold: &Hold, page: Addr) -> Result<(), TraceError> {
+        self.filter = Some(page);
+        self.write_record(hold)
+    }
+
+    fn write_record(&self, hold: &Hold) -> Result<(), TraceError> {
         let record = Record {
             pipes: [self.ends.commands_inode, self.ends.answers_inode],
-            code: Some(code),
+            code: self.code,
+            filter: self.filter,
         };
-        hold.write(self.text.plus(RECORD_AT), &record.bytes())?;
-        Ok(code)
+        hold.write(self.text.plus(RECORD_AT), &record.bytes())
     }
 
     /// `with_filter`: nothing leads into its page any more.
@@ -205,7 +219,7 @@ impl Pipes {
         let inode = |end| inode(end).map_or(0, |about| about.ino());
         let record = Record {
             pipes: [inode(end(0)), inode(end(8))],
-            code: None,
+            ..Record::default()
         };
         hold.write(page.plus(RECORD_AT), &record.bytes())?;
         pipes.number_high(hold)?;

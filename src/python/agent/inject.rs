@@ -154,7 +154,7 @@ impl Injection {
         let brought = hold.on_one_detour(|hold| {
             let brought = Furniture::bring(hold, |hold| {
                 let program = script::Program::of(layout, wanted);
-                let interpreter = Interpreter::at(process, functions.run, &program.parts);
+                let interpreter = Interpreter::at(process, functions.run, program.parts.sum);
                 let store =
                     interpreter.and_then(|interpreter| Store::bring(hold, interpreter, compiled));
                 let source = program.source(store.as_ref());
@@ -163,7 +163,9 @@ impl Injection {
             })?;
             let function = match runner {
                 // Without `sys.monitoring` nothing is foreseen.
-                Runner::BeforeMainProgramInTree if layout.thread.tracing.is_none() => {
+                Runner::BeforeMainProgramInTree | Runner::EmbeddedInTree
+                    if layout.thread.tracing.is_none() =>
+                {
                     unwind_filter::bring(hold, process, layout)
                 }
                 _ => Ok(None),
@@ -174,7 +176,9 @@ impl Injection {
         let inner = inner_pid(process, pid);
         let text = script::entrance(furniture.ends, source_length, inner, runner);
         let placed = function.and_then(|function| {
-            furniture.filter = function.map(|(page, _)| page);
+            if let Some((page, _)) = function {
+                furniture.has_filter(hold, page)?;
+            }
             let function = function.map_or(functions.run, |(_, entrance)| entrance);
             place(hold, &look, &ring, &furniture, &text, function)
         });

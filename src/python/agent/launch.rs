@@ -87,6 +87,7 @@ impl Launch {
                     match arrival.trapped(&orders, tid)? {
                         Sprung::Foreign => orders.go_on(tid, true)?,
                         Sprung::Loaded => arrival.go_on(&orders)?,
+                        Sprung::GoneOn => {}
                         Sprung::Arrived(arrived) => {
                             let (injection, channel) = (*arrived)?;
                             let launch = Launch {

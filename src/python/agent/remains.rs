@@ -9,10 +9,12 @@ use super::AgentError;
 use super::furniture::{PAGE, RECORD_AT, close, unmap};
 use super::helper;
 use super::inject::{Functions, may_be_read};
+use super::unwind_filter;
 use crate::model::{Addr, Pid};
 use crate::process::live::{self, LiveProcess};
 use crate::process::trace::{Custody, Hold};
 use crate::process::{Mapping, Process};
+use crate::python::layout::Layout;
 use crate::python::{Located, Look};
 
 /// What the files without a place are called (memfd_create(2)): the one that the page is a private copy of, and the one with the agent's code.
@@ -24,8 +26,6 @@ const NAMES: [&str; 2] = ["/memfd:pmdb-page", "/memfd:pmdb-code"];
 const MOST_FILES: usize = 1 << 16;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"pmdb-1\0\0");
-/// Words of eight bytes.
-const LENGTH: usize = 7;
 
 /// What lies in a page beside the texts: who has made it, and what belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +34,8 @@ pub(super) struct Record {
     pub(super) pipes: [u64; 2],
     /// The page with the stub of a helper thread.
     pub(super) code: Option<Addr>,
+    /// That of the function that stands before a callback of the agent (`unwind_filter.rs`).
+    pub(super) filter: Option<Addr>,
 }
 
 /// A pmdb: its number, when it was started (clock ticks since boot), and the pid namespace in which it has that number.
@@ -62,37 +64,47 @@ fn namespace() -> u64 {
 }
 
 impl Record {
+    /// Words of eight bytes.
+    pub(super) const LENGTH: usize = 8;
+
     /// Of this pmdb.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let Owner([pid, started, namespace]) = Owner::this();
-        let code = self.code.map_or(0, |code| code.0);
-        let words: [u64; LENGTH] = [
+        let page = |page: Option<Addr>| page.map_or(0, |page| page.0);
+        let words: [u64; Record::LENGTH] = [
             MAGIC,
             pid,
             started,
             namespace,
             self.pipes[0],
             self.pipes[1],
-            code,
+            page(self.code),
+            page(self.filter),
         ];
         words.iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
     /// That of a page. Without an owner if none has been written yet.
     fn of(hold: &Hold, page: Addr) -> Result<(Option<Owner>, Record), AgentError> {
-        let mut bytes = [0; 8 * LENGTH];
+        let mut bytes = [0; 8 * Record::LENGTH];
         hold.read(page.plus(RECORD_AT), &mut bytes)?;
         let word = |index: usize| {
             let bytes = bytes.iter().skip(8 * index).take(8).rev();
             bytes.fold(0, |word, byte| word << 8 | u64::from(*byte))
         };
         let owner = (word(0) == MAGIC).then_some(Owner([word(1), word(2), word(3)]));
-        let code = Some(Addr(word(6))).filter(|code| !code.is_null());
+        let written = |index| Some(Addr(word(index))).filter(|page| !page.is_null());
+        let (code, filter) = (written(6), written(7));
         let mut pipes = [word(4), word(5)];
         if pipes == [0; 2] {
             pipes = made_just_now(hold, page)?;
         }
-        Ok((owner, Record { pipes, code }))
+        let record = Record {
+            pipes,
+            code,
+            filter,
+        };
+        Ok((owner, record))
     }
 }
 
@@ -185,6 +197,7 @@ pub fn clear(
             if is_needed
                 || !helper::is_over(hold, process, page, record.code)?
                 || may_be_read(hold, process, page)?
+                || !is_filter_over(hold, look.layout(), page, record.filter)?
             {
                 is_all = false;
                 continue;
@@ -194,13 +207,25 @@ pub fn clear(
             };
             close_all(hold, is_of_it);
             unmap(hold, page);
-            record.code.into_iter().for_each(|code| unmap(hold, code));
+            let pages = record.code.into_iter().chain(record.filter);
+            pages.for_each(|page| unmap(hold, page));
         }
         if is_all {
             close_all(hold, is_marked_file);
         }
         Ok(is_all)
     })?
+}
+
+fn is_filter_over(
+    hold: &Hold,
+    layout: &Layout,
+    text: Addr,
+    filter: Option<Addr>,
+) -> Result<bool, AgentError> {
+    filter.map_or(Ok(true), |filter| {
+        unwind_filter::is_over(hold, layout, text, filter)
+    })
 }
 
 fn close_all(hold: &mut Hold, is_meant: impl Fn(&Path) -> bool) {

@@ -1,18 +1,50 @@
 //! The agent's source, and the few lines that start it.
 
+use std::sync::LazyLock;
+
 use super::compiled::Store;
 use super::unwind_filter;
 use super::wanted_stops::WantedStops;
 use crate::model::Pid;
 use crate::python::layout::{Bytecode, Layout};
 
-/// The parts, in an order in which each finds what it inherits from.
-const PARTS: &[&str] = &[
+/// The parts that each process needs, in an order in which each finds what it inherits from.
+const CORE: [&str; 11] = [
     include_str!("inferior/genuine.py"),
     include_str!("inferior/channel.py"),
     include_str!("inferior/values.py"),
     include_str!("inferior/catchers.py"),
     include_str!("inferior/breakpoints.py"),
+    include_str!("inferior/new_threads.py"),
+    include_str!("inferior/room.py"),
+    include_str!("inferior/tracing.py"),
+    include_str!("inferior/guard.py"),
+    include_str!("inferior/forking.py"),
+    include_str!("inferior/program_hooks.py"),
+];
+/// How breakpoints are done where `sys.monitoring` is there, and where it is not.
+const MONITORING: [&str; 6] = [
+    include_str!("inferior/exception_table.py"),
+    include_str!("inferior/filter.py"),
+    include_str!("inferior/handlers.py"),
+    include_str!("inferior/resolving.py"),
+    include_str!("inferior/unwinding.py"),
+    include_str!("inferior/monitoring.py"),
+];
+const REWRITING: [&str; 4] = [
+    include_str!("inferior/exception_table.py"),
+    include_str!("inferior/bytecode.py"),
+    include_str!("inferior/thread_states.py"),
+    include_str!("inferior/rewriting.py"),
+];
+const AGENT: [&str; 2] = [
+    include_str!("inferior/company.py"),
+    include_str!("inferior/agent.py"),
+];
+/// Where all that a process needs is there.
+const BEGIN: &str = include_str!("inferior/begin.py");
+/// What is needed where something stops, in such an order.
+const REST: [&str; 15] = [
     include_str!("inferior/errands.py"),
     include_str!("inferior/catches.py"),
     include_str!("inferior/stepping.py"),
@@ -21,36 +53,18 @@ const PARTS: &[&str] = &[
     include_str!("inferior/evaluate.py"),
     include_str!("inferior/console.py"),
     include_str!("inferior/watches.py"),
-    include_str!("inferior/new_threads.py"),
-    include_str!("inferior/room.py"),
-    include_str!("inferior/tracing.py"),
-    include_str!("inferior/guard.py"),
     include_str!("inferior/entering.py"),
-    include_str!("inferior/forking.py"),
-    include_str!("inferior/program_hooks.py"),
     include_str!("inferior/post_mortem.py"),
     include_str!("inferior/commands.py"),
     include_str!("inferior/arrivals.py"),
     include_str!("inferior/levels.py"),
-    include_str!("inferior/exception_table.py"),
+    include_str!("inferior/standing.py"),
+    include_str!("inferior/whole.py"),
 ];
-/// How breakpoints are done where `sys.monitoring` is there, and where it is not.
-const MONITORING: [&str; 5] = [
-    include_str!("inferior/filter.py"),
-    include_str!("inferior/handlers.py"),
-    include_str!("inferior/resolving.py"),
-    include_str!("inferior/unwinding.py"),
-    include_str!("inferior/monitoring.py"),
-];
-const REWRITING: [&str; 3] = [
-    include_str!("inferior/bytecode.py"),
-    include_str!("inferior/thread_states.py"),
-    include_str!("inferior/rewriting.py"),
-];
-const AGENT: &str = include_str!("inferior/agent.py");
 
-/// Brings in the others where they may have been compiled already.
+/// Brings in the others where they are compiled for the next process, and where they have been.
 const LOADING: &str = include_str!("inferior/loading.py");
+const LOADED: &str = include_str!("inferior/loaded.py");
 
 /// What waits in the pipe.
 pub(super) struct Source {
@@ -59,11 +73,46 @@ pub(super) struct Source {
     pub(super) read_at_once: usize,
 }
 
+/// The parts for some versions, each of which is one module with them.
+pub(super) struct Parts {
+    core: String,
+    rest: String,
+    /// Of both: what was compiled of others is of no use.
+    pub(super) sum: md5::Digest,
+}
+
+impl Parts {
+    /// They are the same for all processes.
+    fn of(layout: &Layout) -> &'static Parts {
+        static TRACED: LazyLock<Parts> = LazyLock::new(|| Parts::joined(&REWRITING));
+        static MONITORED: LazyLock<Parts> = LazyLock::new(|| Parts::joined(&MONITORING));
+        match layout.thread.tracing {
+            Some(_) => &TRACED,
+            None => &MONITORED,
+        }
+    }
+
+    fn joined(engine: &[&str]) -> Parts {
+        let all = |parts: &[&str]| -> String { parts.iter().copied().map(shortened).collect() };
+        let core = all(&[&CORE, engine, &AGENT].concat());
+        let rest = all(&REST);
+        let mut sum = md5::Context::new();
+        for part in [&core, &rest, LOADING, BEGIN] {
+            sum.consume(part);
+        }
+        Parts {
+            core,
+            rest,
+            sum: sum.finalize(),
+        }
+    }
+}
+
 /// The agent for one version, which is one module.
 pub(super) struct Program {
     /// What differs between processes, and where the interpreter keeps things.
     constants: String,
-    pub(super) parts: String,
+    pub(super) parts: &'static Parts,
 }
 
 impl Program {
@@ -71,28 +120,28 @@ impl Program {
     pub(super) fn source(self, store: Option<&Store>) -> Source {
         let Program {
             constants: mut text,
-            parts,
+            parts: Parts { core, rest, .. },
         } = self;
+        let begin = shortened(BEGIN);
         let Some(store) = store else {
-            text += &parts;
+            text += &format!("REST = None\n{core}{rest}{begin}");
             let read_at_once = text.len();
             return Source { text, read_at_once };
         };
-        let (is_compiled, length) = match store.code {
-            Some(length) => ("True", length),
-            None => ("False", parts.len()),
-        };
-        text += &format!("STORE = {}, {length}, {is_compiled}\n", store.end);
+        if let Some(length) = store.code {
+            text += &format!("STORE = {}, {length}\n{}", store.end, shortened(LOADED));
+            let read_at_once = text.len();
+            return Source { text, read_at_once };
+        }
+        let lengths = [core.len() + begin.len(), rest.len()];
+        text += &format!("STORE = {}, {}, {}\n", store.end, lengths[0], lengths[1]);
         text += &shortened(LOADING);
         let read_at_once = text.len();
-        if store.code.is_none() {
-            text += &parts;
-        }
+        text += &format!("{core}{begin}{rest}");
         Source { text, read_at_once }
     }
 
     pub(super) fn of(layout: &Layout, wanted: &WantedStops) -> Program {
-        let mut parts = PARTS.to_vec();
         let mut constants = wanted.in_python();
         match &layout.thread.tracing {
             Some(tracing) => {
@@ -108,7 +157,6 @@ impl Program {
                 let member = |(name, at): (&str, u64)| format!("\"{name}\": {at}");
                 let members: Vec<String> = members.into_iter().map(member).collect();
                 constants += &format!("LAYOUT = {{{}}}\n", members.join(", "));
-                parts.extend(REWRITING);
             }
             None => {
                 if let Bytecode::Inline(bytecode) = layout.code.bytecode {
@@ -116,13 +164,11 @@ impl Program {
                     constants +=
                         &format!("FILTER = {{\"slots\": {slots}, \"bytecode\": {bytecode}}}\n");
                 }
-                parts.extend(MONITORING);
             }
         }
-        parts.push(AGENT);
         Program {
             constants,
-            parts: parts.into_iter().map(shortened).collect(),
+            parts: Parts::of(layout),
         }
     }
 }
@@ -204,6 +250,8 @@ pub(super) enum Runner {
     BeforeMainProgram,
     /// The same, to stop where something goes wrong, in it and in those that it forks.
     BeforeMainProgramInTree,
+    /// The same in a program that has a Python in it, which has just been initialized.
+    EmbeddedInTree,
     /// The main thread, which came by although a helper was sent for it.
     MainAfterHelper { serial: u64 },
     /// A helper, while the thread with this identifier (`_thread.get_ident()`) waits in C code.
@@ -231,10 +279,15 @@ pub(super) fn entrance(ends: Ends, length: usize, inner: Pid, runner: Runner) ->
         Runner::Main => "arrive()".to_owned(),
         Runner::BeforeMainProgram => "enter()".to_owned(),
         Runner::BeforeMainProgramInTree => "accompany()".to_owned(),
+        Runner::EmbeddedInTree => "accompany(True)".to_owned(),
         Runner::MainAfterHelper { serial } => format!("rejoin({serial})"),
         Runner::Helper { of, serial } => format!("stand_in({of}, {serial})"),
     };
     let session = std::process::id();
+    let at_once = match runner {
+        Runner::BeforeMainProgramInTree | Runner::EmbeddedInTree => "False",
+        _ => "True",
+    };
     let program = format!(
         "import sys, posix, _thread\n\
          ours = lambda: getattr(sys.__dict__.get('_pmdb_agent'), 'inode', 0) == {commands_inode}\n\
@@ -242,7 +295,7 @@ pub(super) fn entrance(ends: Ends, length: usize, inner: Pid, runner: Runner) ->
          \x20with sys.__dict__.setdefault('_pmdb_entrance', _thread.allocate_lock()):\n\
          \x20 if not ours() and posix.fstat({commands}).st_ino == {commands_inode}:\n\
          \x20  exec(compile(posix.read({commands}, {length}), '<pmdb>', 'exec'), {{'__name__': '__pmdb__', \
-         'commands': {commands}, 'answers': {answers}, 'kept': {kept}, 'session': {session}}})\n\
+         'commands': {commands}, 'answers': {answers}, 'kept': {kept}, 'session': {session}, 'at_once': {at_once}}})\n\
          \x20if ours(): sys._pmdb_agent.{then}\n\
          elif not ours():\n\
          \x20for end, inode in {all}:\n\

@@ -8,7 +8,7 @@
 use nix::libc;
 
 use super::AgentError;
-use super::furniture::{PAGE, make_page};
+use super::furniture::{FILTER_FUNCTION_AT, PAGE, make_page};
 use super::inject::all_exported;
 use crate::model::Addr;
 use crate::process::Process;
@@ -19,6 +19,9 @@ use crate::python::layout::{FrameLayout, Layout};
 const NAME: &[u8] = b"_pmdb_unwinding\0";
 /// How many places and classes the table has room for, which is a power of two. Known to `inferior/filter.py`, too.
 pub(super) const SLOTS: u32 = 1024;
+
+/// More than anybody has to it, and less than any address.
+const MOST_REFERENCES: u64 = 0xffff;
 
 /// Functions of CPython that the code calls, by their place in the page. None is private (`Include/`).
 const NEW_LIST: usize = 0;
@@ -41,7 +44,7 @@ const FUNCTIONS: [&str; 7] = [
 const DEFINITION_AT: usize = 56;
 const NAME_AT: usize = 88;
 const ENTRANCE_AT: usize = 104;
-const FILTER_AT: usize = 232;
+const FILTER_AT: usize = 240;
 /// `METH_FASTCALL`: called with the object that it is bound to, an array of arguments and their number.
 const FAST_CALL: u64 = 0x80;
 
@@ -68,6 +71,36 @@ pub(super) fn bring(
     };
     hold.write(page, &contents(page, &functions, filter))?;
     Ok(Some((page, page.plus(ENTRANCE_AT as u64))))
+}
+
+/// Whether nothing leads any more into the page of a pmdb that was killed: no thread is in it, and the function is freed at which the page of the text
+/// points. What is freed has no count of references any more, or an address in its place (`Objects/methodobject.c`).
+pub(super) fn is_over(
+    hold: &Hold,
+    layout: &Layout,
+    text: Addr,
+    page: Addr,
+) -> Result<bool, AgentError> {
+    let range = page..page.plus(PAGE);
+    for tid in hold.stopped() {
+        if range.contains(&Addr(hold.registers(tid)?.rip)) {
+            return Ok(false);
+        }
+    }
+    let word = |at: Addr| {
+        let mut word = [0; 8];
+        hold.read(at, &mut word).map(|()| u64::from_le_bytes(word))
+    };
+    let function = Addr(word(text.plus(FILTER_FUNCTION_AT))?);
+    if function.is_null() {
+        return Ok(true);
+    }
+    // It may be unmapped with all that was beside it. The count is the lower half, from 3.14 on with flags above it; `m_ml` is what comes behind
+    // the head of the object.
+    let count = word(function).unwrap_or(0) & u64::from(u32::MAX);
+    let definition = word(function.plus(layout.object.size)).unwrap_or(0);
+    let is_alive = (1..=MOST_REFERENCES).contains(&count);
+    Ok(!is_alive || definition != page.plus(DEFINITION_AT as u64).0)
 }
 
 fn contents(page: Addr, functions: &[Addr], filter: Assembly) -> Vec<u8> {
@@ -105,6 +138,8 @@ fn entrance() -> Assembly {
     code.add(&[0x31, 0xd2]); // xor edx, edx
     code.with(&[0xff, 0x15], NEW_FUNCTION * 8); // call PyCFunction_NewEx(definition, list, NULL)
     code.add(&[0x49, 0x89, 0xc5]); // mov r13, rax
+    code.add(&[0x48, 0x89, 0x83]); // mov [rbx+FILTER_FUNCTION_AT], rax: the page of the text says where it is
+    code.add(&(FILTER_FUNCTION_AT as u32).to_le_bytes());
     code.add(&[0x4c, 0x89, 0xe7]); // mov rdi, r12
     code.with(&[0xff, 0x15], DROP * 8); // call Py_DecRef(list): the function has it
     code.add(&[0x4d, 0x85, 0xed]); // test r13, r13

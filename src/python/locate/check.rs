@@ -77,11 +77,7 @@ impl Graph {
     }
 
     /// From the newest interpreter on. One beside the main one has no thread as long as nothing runs in it (3.13+).
-    pub fn from(
-        read: impl Fn(Addr) -> Option<u64>,
-        layout: &Layout,
-        newest: Addr,
-    ) -> Graph {
+    pub fn from(read: impl Fn(Addr) -> Option<u64>, layout: &Layout, newest: Addr) -> Graph {
         let mut interpreter = newest;
         for _ in 0..MOST_INTERPRETERS {
             match Graph::of_interpreter(&read, layout, interpreter) {

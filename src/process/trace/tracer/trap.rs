@@ -1,4 +1,4 @@
-//! Stopping a followed thread where it comes to an instruction, once.
+//! Stopping a followed thread where it comes to one of some instructions, once.
 
 use nix::errno::Errno;
 use nix::sys::ptrace;
@@ -10,54 +10,85 @@ use super::follower::Follower;
 use super::watchpoint::set_debug_register;
 use crate::model::{Addr, Pid, Tid};
 
-/// Execution at the address in register 0, for this thread: bit L0 of register 7 (Intel SDM, volume 3, 19.2.4).
-const ON: u64 = 1;
+/// Places that one trap can have, and so registers of the processor that it takes (Intel SDM, volume 3, 19.2: there are four).
+const MOST: usize = 3;
 /// `int3`.
 const BREAKPOINT: i64 = 0xcc;
 
-/// A place at which a thread gets SIGTRAP instead of going on.
+/// Places at any of which a thread gets SIGTRAP instead of going on.
 ///
-/// It is a register of the processor, which leaves the program's code alone and which no child inherits. Where there is none to
-/// be had, it is a byte in the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// They are registers of the processor, which leave the program's code alone and which no child inherits. Where there are none to
+/// be had, they are bytes in the code.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trap {
     tid: Tid,
-    address: Addr,
-    /// The word that was there, if it is a byte.
-    word: Option<i64>,
+    places: Vec<Addr>,
+    /// The words that were there, if they are bytes.
+    words: Vec<i64>,
 }
 
 impl Trap {
-    /// For a thread that stands still after an event.
-    pub fn set(_: &Follower, tid: Tid, address: Addr) -> Result<Trap, TraceError> {
-        let trap = |word| Trap { tid, address, word };
-        if set_debug_register(tid, 0, address.0).is_ok() && set_debug_register(tid, 7, ON).is_ok() {
-            return Ok(trap(None));
+    /// For a thread that stands still after an event. Of more places than there are registers the first.
+    pub fn set(_: &Follower, tid: Tid, places: &[Addr]) -> Result<Trap, TraceError> {
+        let places = &places[..places.len().min(MOST)];
+        let mut trap = Trap {
+            tid,
+            places: places.to_vec(),
+            words: Vec::new(),
+        };
+        if set_registers(tid, places).is_ok() {
+            return Ok(trap);
         }
-        let word = read_word(tid, address)?;
-        write_word(tid, address, (word & !0xff) | BREAKPOINT)?;
-        Ok(trap(Some(word)))
+        for &place in places {
+            let word = read_word(tid, place)?;
+            write_word(tid, place, (word & !0xff) | BREAKPOINT)?;
+            trap.words.push(word);
+        }
+        Ok(trap)
     }
 
-    /// Whether the thread, which is about to get SIGTRAP, stands there. If so the trap is gone, and the thread is about to run the
-    /// instruction.
-    pub fn is_sprung(&self, _: &Follower) -> Result<bool, TraceError> {
-        let general = registers::general(self.tid)?;
-        let behind = u64::from(self.word.is_some());
-        if general.rip != self.address.0 + behind {
-            return Ok(false);
-        }
-        match self.word {
-            None => set_debug_register(self.tid, 7, 0).map_err(|errno| failed(self.tid, errno))?,
-            Some(word) => {
-                write_word(self.tid, self.address, word)?;
-                let mut general = general;
-                general.rip = self.address.0;
-                registers::set_general(self.tid, general)?;
-            }
-        }
-        Ok(true)
+    /// Where a function goes back to that a thread stands at the first instruction of.
+    pub fn at_return(follower: &Follower, tid: Tid) -> Result<Trap, TraceError> {
+        let stack = registers::general(tid)?.rsp;
+        let caller = read_word(tid, Addr(stack))?;
+        Trap::set(follower, tid, &[Addr(caller.cast_unsigned())])
     }
+
+    pub fn tid(&self) -> Tid {
+        self.tid
+    }
+
+    /// At which of the places the thread stands, which is about to get SIGTRAP; nothing if it is at none. Else all of them are gone,
+    /// and the thread is about to run the instruction.
+    pub fn sprung(&self, _: &Follower) -> Result<Option<Addr>, TraceError> {
+        let mut general = registers::general(self.tid)?;
+        let behind = u64::from(!self.words.is_empty());
+        let mut places = self.places.iter().copied();
+        let Some(at) = places.find(|place| place.plus(behind) == Addr(general.rip)) else {
+            return Ok(None);
+        };
+        if self.words.is_empty() {
+            set_debug_register(self.tid, 7, 0).map_err(|errno| failed(self.tid, errno))?;
+            return Ok(Some(at));
+        }
+        // A word may have the bytes of two places: the last that was changed is put back first.
+        for (place, word) in self.places.iter().zip(&self.words).rev() {
+            write_word(self.tid, *place, *word)?;
+        }
+        general.rip = at.0;
+        registers::set_general(self.tid, general)?;
+        Ok(Some(at))
+    }
+}
+
+/// Execution at an address in each of the first registers, for this thread alone: bits L0, L1 and L2 of register 7.
+fn set_registers(tid: Tid, places: &[Addr]) -> Result<(), Errno> {
+    let mut control = 0;
+    for (number, place) in places.iter().enumerate() {
+        set_debug_register(tid, number, place.0)?;
+        control |= 1 << (2 * number);
+    }
+    set_debug_register(tid, 7, control)
 }
 
 fn failed(tid: Tid, errno: Errno) -> TraceError {

@@ -27,6 +27,7 @@ use super::follower::Follower;
 use super::tracees::Doing;
 use crate::model::{Addr, Pid, Tid};
 use crate::process::live::disposition;
+use crate::process::live::refusal::is_traced;
 use crate::process::live::stat::Stat;
 
 /// `int3`.
@@ -50,6 +51,22 @@ impl Replaced {
     pub fn is_there(&self) -> bool {
         Stat::of_process(self.pid)
             .is_ok_and(|stat| stat.started == self.started && !stat.has_ended())
+    }
+
+    /// The same bytes in a process of which nobody was told, if all of them are there: it is a copy of this one, and nobody traces it.
+    pub fn in_copy(&self, pid: Pid) -> Option<Replaced> {
+        let stat = Stat::of_process(pid).ok()?;
+        let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
+        let is_there = |(place, _): &(Addr, u8)| {
+            let mut now = [0];
+            memory.read_exact_at(&mut now, place.0).is_ok() && now == [BREAKPOINT]
+        };
+        let is_copy = !self.bytes.is_empty() && self.bytes.iter().all(is_there);
+        (is_copy && !is_traced(pid)).then(|| Replaced {
+            pid,
+            started: stat.started,
+            bytes: self.bytes.clone(),
+        })
     }
 
     /// Puts them back, wherever a tripwire is still in their place: for when its tracer has ended and could not.

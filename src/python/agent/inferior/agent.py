@@ -1,6 +1,9 @@
 """The agent: what pmdb runs inside of a Python process to stop, step and run statements in it.
 
 It has no thread of its own. It runs when the interpreter calls one of its hooks, or when the session has it woken.
+
+Most processes of a command never stop. So what is only needed then, two fifths of it, is brought in at the first stop, or when something is
+asked for that is there (`whole.py`): until then it lies there as `marshal` has it.
 """
 
 OWN_NAME = "_pmdb_agent"
@@ -10,28 +13,51 @@ LONGEST_STEP, GLANCE = 1, 0.01
 BETWEEN_LOOKS_FOR_PMDB = 1
 
 
+# The agent, as long as it is not whole.
+INCOMPLETE = []
+# {pid: a lock}: none that another thread of a parent may have held.
+BRINGING = {}
+
+
+def bring_in_the_rest():
+    global REST
+    if REST is None:
+        return
+    # A signal handler of the program may lead here again.
+    with BRINGING.setdefault(posix.getpid(), _thread.RLock()):
+        if REST is not None:
+            exec(loads(REST), globals())
+            for agent in INCOMPLETE:
+                complete(agent)
+            REST = None
+            # Nothing in here refers to it when it has left.
+            INCOMPLETE.clear()
+
+
 def is_own(frame):
     """Whether it runs the agent, or one of the texts that lead to it."""
     name = frame.f_code.co_filename
     return name == OWN_FILE or (name == "<string>" and OWN_FILE in frame.f_code.co_consts)
 
 
-class Agent(Commands, Levels, Arrivals):
+class Agent(Company):
     def __init__(self, channel, session):
+        if REST is not None:
+            INCOMPLETE.append(self)
         self.channel = channel
         # pmdb's process, as it sees itself.
         self.session = session
         # Of the pipe of commands: which pmdb this agent belongs to.
         self.inode = channel.inodes[channel.commands]
         self.breakpoints = Breakpoints()
-        self.watches = Watches(self)
-        self.catches = Catches(self)
-        self.errands = Errands(self)
-        self.evaluator = Evaluator(channel.send, self.errands)
+        # {thread: number of its errand}, see `errands.py`.
+        self.under_way = {}
         # Frames in which something is displayed, each with a number.
         self.kept, self.last_kept = [], 0
         # How forked children come to the session, if it wants them.
         self.forking = None
+        # The program that pmdb has started is none of Python's, and has an interpreter in it.
+        self.is_embedded = False
         # The interpreter's hooks that are ours in a program that pmdb has started.
         self.hooks = None
         # Where it can be known when an exception is raised that it will be lost.
@@ -45,6 +71,16 @@ class Agent(Commands, Levels, Arrivals):
         self.keyboard = None
         self.begin_anew(posix.getpid())
         self.engine = (Monitoring if hasattr(sys, "monitoring") else Rewriting)(self)
+        if REST is None:
+            complete(self)
+
+    def __getattr__(self, name):
+        """What was not needed so far. It goes with the first such name: it makes all others slower."""
+        if name.startswith("__"):
+            # Who asks all objects that there are.
+            raise AttributeError(name)
+        bring_in_the_rest()
+        return object.__getattribute__(self, name)
 
     def begin_anew(self, pid):
         """No thread stands still, waits, or steps: also in a child, where but one of the parent's threads goes on."""
@@ -166,24 +202,6 @@ class Agent(Commands, Levels, Arrivals):
             return None
         return {"reason": "breakpoint", "breakpoints": numbers, "complaints": complaints}
 
-    def step_ended(self, frame, step, hits, news=((), ())):
-        """A step stops at a line. As in bdb its breakpoints are not asked, and so not reached; log points are pmdb's own."""
-        message = self.what_holds(frame, [one for one in hits if one.number is None or one.message is not None])
-        self.stop(frame, message or {"reason": step.line_reason()}, news=news)
-
-    def raised(self, frame, argument):
-        kind, value, traceback = argument
-        inner = "Internal " if traceback is None and kind is StopIteration else ""
-        error = value if isinstance(value, BaseException) else kind(value)
-        message = {"reason": "exception", "error": inner + describe_error(error), "thrown": error}
-        if traceback is not None:
-            # Up to 3.11 the exception does not have it yet.
-            message["about"] = {"address": id(error), "traceback": id(traceback)}
-            message["left"] = frames_in(traceback)
-            if message["left"][-1] is frame:
-                message["left"].pop()
-        self.stop(frame, message)
-
     def is_lost_at(self, frame, argument):
         """Where an exception is raised in a thread that steps: stops if it will be lost, and gives back whether it did."""
         return self.unwinding is not None and self.unwinding.raised_in_step(frame, argument)
@@ -197,53 +215,6 @@ class Agent(Commands, Levels, Arrivals):
         about = {"address": id(error), "fate": fate}
         return {"reason": "raised", "error": describe_error(error), "about": about, "thrown": error, "raised": error}
 
-    def returned_from(self, frame, value, news=((), ())):
-        self.evaluator.scope(frame)[1]["__return__"] = value
-        self.evaluator.variables["_retval"] = value
-        try:
-            shown = "<%s, too long to be shown>" % name_of_class(type(value))
-            if not is_heavy(value):
-                shown = bounded(self.errands.run(repr, value), LONGEST_TEXT)[0]
-            in_brief = self.errands.run(brief, value)
-        except BaseException as error:
-            shown = "*** repr(retval) failed: %s ***" % describe_error(error)
-            in_brief = nameless(value) if type(error) is GivenUp else brief(value)
-        is_left = not frame.f_code.co_flags & GENERATOR_FLAGS
-        if is_left:
-            news = news if news[0] else self.watches.look(frame)
-            self.watches.frame_left(frame)
-        self.stop(frame, {"reason": "return", "value": shown, "brief": in_brief}, news=news)
-        if is_left:
-            self.watches.frame_left(frame)
-
-    def tell_log(self, breakpoint, frame):
-        try:
-            text = self.errands.run(eval, breakpoint.message, frame.f_globals, frame.f_locals)
-        except BaseException as error:
-            text = "*** " + describe_error(error)
-        self.channel.send({"event": "log", "number": breakpoint.number, "text": text, "thread": _thread.get_native_id()})
-
-    def take_turn(self, is_urgent):
-        """Waits until no other thread is at the prompt nor came before, and until one that steps is done or takes too long."""
-        thread, waited, pause = _thread.get_ident(), 0, _thread.allocate_lock()
-        pause.acquire()
-        ticket = [thread]
-        self.queue.insert(0 if is_urgent else len(self.queue), ticket)
-        try:
-            while True:
-                if self.favoured == thread or self.queue[0] is ticket:
-                    self.at_prompt.acquire()
-                    favoured = self.favoured
-                    is_free = favoured in (None, thread) or favoured not in current_frames()
-                    if is_urgent or self.has_left or is_free or waited > LONGEST_STEP:
-                        return
-                    self.at_prompt.release()
-                pause.acquire(True, GLANCE)
-                # The time of a step, not that of the prompt.
-                waited += GLANCE if self.stopped_at is None else 0
-        finally:
-            self.queue.remove(ticket)
-
     def tell_passed(self):
         if self.is_ours():
             self.channel.send({"event": "output", "text": PASSED})
@@ -252,120 +223,21 @@ class Agent(Commands, Levels, Arrivals):
     def stop(self, frame, message, thread=None, news=((), ())):
         """Talks with the session until it lets this thread go on. Gives back whether there was anything to say."""
         room = make_room()
-        if self.has_passed:
-            self.tell_passed()
         try:
+            bring_in_the_rest()
+            if self.has_passed:
+                self.tell_passed()
             return self.stand_still(frame, message, thread, news)
         finally:
             if room is not None:
                 give_back_room(*room)
-
-    def stand_still(self, frame, message, thread, news):
-        if self.is_left_to_parent(frame, message["reason"]) or not self.is_ours():
-            return False
-        is_within = self.is_in_level()
-        if is_within:
-            self.leave_level_if_over()
-        else:
-            self.take_turn(message["reason"] in ("attach", "interrupt", "entry", "waiting"))
-        at_prompt = self.at_prompt
-        raised, lost, leaving = None, message.pop("raised", None), message.pop("leaving", None)
-        left = message.pop("left", [])
-        try:
-            self.leaving = leaving
-            if "thrown" in message:
-                # Now that it is this thread's turn: before, there may have been another's.
-                self.evaluator.variables["_exception"] = self.shown = message.pop("thrown")
-            if lost is not None:
-                self.lost_frames = frames_of(lost)
-            self.left_frames = left
-            if "breakpoints" in message:
-                # They may have been deleted while this thread waited for its turn.
-                message["breakpoints"] = [one for one in message["breakpoints"] if one in self.breakpoints.by_number]
-            if self.has_left or (message.get("breakpoints") == [] and not self.watches.still_there(news[0])):
-                return False
-            self.is_in_library = "up" in message.get("about", ())
-            self.favoured = None
-            self.steps.pop(_thread.get_ident(), None)
-            self.stopped_at, self.speaker = frame, _thread.get_ident()
-            looked = self.watches.look(frame)
-            message["changes"] = self.watches.still_there(list(news[0]) + looked[0])
-            message["complaints"] = message.get("complaints", []) + list(news[1]) + looked[1]
-            message["breakpoints"] = message.get("breakpoints", []) + [change["number"] for change in message["changes"]]
-            message["ended"], self.watches.ended = self.watches.ended, []
-            self.busy.add(_thread.get_ident())
-            numbered = list(self.breakpoints.by_number.values()) + list(self.watches.by_number.values())
-            counts = [[one.number, one.hits(), one.ignore] for one in numbered]
-            message.update(event="stopped", thread=thread or _thread.get_native_id(), counts=counts)
-            going_on = self.channel.send(message)
-            while going_on:
-                try:
-                    going_on = self.converse(frame)
-                except BaseException as error:
-                    # A signal came, and the handler of the program raised this: it is for the program.
-                    raised = raised or (error if type(error) is not GivenUp else None)
-                    going_on = self.excuse(error)
-        finally:
-            self.stopped_at = self.speaker = self.shown = self.lost_frames = self.leaving = lost = leaving = left = None
-            self.left_frames = []
-            self.watches.is_resting = False
-            self.busy.discard(_thread.get_ident())
-            self.evaluator.forget_frame()
-            raised, self.to_raise = raised or self.to_raise, None
-            # In a forked child the lock is another one, which nobody may hold.
-            if not is_within:
-                at_prompt.release()
-        if raised is not None:
-            self.on_its_way = raised
-            raise raised
-        return True
-
-    def converse(self, frame):
-        """One command and its answer. Gives back whether the thread goes on standing still."""
-        command = self.channel.receive()
-        answer = self.obey(frame, command) if command is not None else None
-        if answer is None:
-            self.channel.answered()
-        if answer is ANSWERED:
-            return True
-        if posix.getpid() != self.pid:
-            # The command forked, and this is the child: the session is its parent's.
-            self.leave()
-            return False
-        if answer is not None:
-            answer["id"] = command.get("id")
-            if self.channel.send(answer):
-                self.channel.answered()
-                return True
-        if command is None or answer is not None:
-            self.leave()
-        return False
-
-    def excuse(self, error):
-        """A command was cut off in the middle by what a signal handler raised. Gives back whether the thread goes on standing still."""
-        command = self.channel.state[2]
-        if not isinstance(command, dict):
-            return not self.has_left
-        self.channel.answered()
-        if command.get("do") in ("resume", "leave"):
-            return False
-        text = describe_error(error)
-        if type(error) is not GivenUp:
-            text = "cut off by a signal handler of the program, which raised " + text
-        return self.channel.send({"id": command.get("id"), "error": text})
-
-    def obey(self, frame, command):
-        """The answer to a command, or None if the thread goes on."""
-        try:
-            return self.orders[command["do"]](self, frame, command)
-        except BaseException as error:
-            return {"error": "the agent failed: " + describe_error(error)}
 
     def survives(self, error):
         """Something was raised in a hook. What is for the program goes on its way; else the agent leaves."""
         if error is self.on_its_way:
             self.on_its_way = None
             raise error
+        bring_in_the_rest()
         if type(error) is GivenUp:
             return
         traceback = error.__traceback__
@@ -376,28 +248,16 @@ class Agent(Commands, Levels, Arrivals):
         if not isinstance(error, RecursionError):
             self.leave({"event": "failed", "text": describe_error(error)})
 
-    def selected(self, frame, command):
-        """The frame so many calls up from the one that stopped, or from the newest that an exception has left below it."""
-        number = command.get("frame", 0)
-        if self.lost_frames is not None:
-            return self.lost_frames[number]
-        if number < len(self.left_frames):
-            return self.left_frames[number]
-        for _ in range(number - len(self.left_frames)):
-            frame = frame.f_back
-            if frame is None:
-                raise ValueError("there is no such frame")
-        return frame
-
     def leave(self, last_words=None):
         """Takes away all that the agent put into the process. Only then does it answer: the session may come back at once."""
         if self.has_left:
             return
         self.steps, self.kept = {}, []
         self.has_left = True
-        self.catches.replace([])
-        self.engine.catch(False)
-        self.watches.remove()
+        if REST is None:
+            self.catches.replace([])
+            self.engine.catch(False)
+            self.watches.remove()
         self.breakpoints.catchers = None
         self.engine.remove()
         if self.keyboard is not None:
@@ -413,25 +273,3 @@ class Agent(Commands, Levels, Arrivals):
         if last_words is not None:
             self.channel.send(last_words)
         self.channel.close()
-
-
-def begin(commands, answers, kept, session):
-    channel = Channel(commands, answers, kept)
-    other = sys.__dict__.get(OWN_NAME)
-    if other is not None:
-        # The agent of a pmdb that was killed notices only when it runs. While a thread stands still for it, its pmdb is there.
-        if other.stopped_at is not None or not other.channel.session_is_gone():
-            channel.send({"event": "taken", "session": other.session})
-            return
-        other.leave()
-    agent = Agent(channel, session)
-    if WANTED["while_running"]:
-        agent.accompany()
-    # So that the session finds it again while the program runs and nothing else refers to it.
-    sys.__dict__[OWN_NAME] = agent
-    channel.send({"event": "hello"})
-
-
-# What the text that starts the agent puts into the namespace: three file descriptors, and pmdb's process.
-# Up to 3.9 a function has the builtins of who calls it from the same namespace: this call comes from another one.
-TYPE(begin)((lambda call, arguments: call(*arguments)).__code__, {})(begin, (commands, answers, kept, session))

@@ -1,11 +1,6 @@
 """How a thread comes to stand still since the session wants it to: the texts that pmdb has the interpreter run begin here."""
 
 
-def evaluate_at_start(text):
-    """Before the program has a name of its own."""
-    return eval(text, {})
-
-
 class Arrivals:
     """Of the agent, which has the rest of it (`agent.py`)."""
 
@@ -51,32 +46,6 @@ class Arrivals:
         self.hooks = PostMortem(self)
         # What the text behind this one has interrupted, if any Python was.
         Entering(self).begin(getframe(2).f_back)
-
-    def accompany(self):
-        """Before the main program of one that pmdb follows with all its processes: it stops where something goes wrong."""
-        self.forking = Forking(self)
-        self.hooks = FollowedHooks(self)
-        places = []
-        if WANTED["exceptions"]:
-            places += [Catcher(*row) for row in CATCHERS + WANTED["catchers"]]
-        if WANTED["exceptions"] or WANTED["exits"]:
-            self.engine.foresee_losses()
-        if WANTED["breakpoints"]:
-            places.append(Import("bdb.py", self.hooks.debugger_comes))
-        if places or self.unwinding is not None:
-            self.breakpoints.catchers = Catchers(places)
-        # A text as it would come in a command.
-        wanted = self.channel.parsed(WANTED["places"].encode())
-        self.take_breakpoints([item for item in wanted if self.may_have(item)], {}, evaluate_at_start)
-
-    def may_have(self, wanted):
-        """Whether a breakpoint can be had before there is a program. An expression for classes may need one."""
-        try:
-            return not wanted.get("catch") or bool(Catch(wanted, None, evaluate_at_start))
-        except Unusable as error:
-            text = "*** catchpoint %d is not in process %d: %s\n" % (wanted["number"], posix.getpid(), error)
-            self.channel.send({"event": "output", "text": text})
-            return False
 
     def stop_soon(self, frame, reason):
         """Stops this thread at the next line that it runs in `frame` or in what it calls."""
@@ -147,14 +116,3 @@ class Arrivals:
     def post_mortem(self, error, fate):
         """The same, to show the frames of an exception; `fate` is what becomes of it, if anything does."""
         return self.asks(getframe(1), self.message_of(error, fate))
-
-    def asks(self, frame, message):
-        """The program has asked for a stop. Gives back whether there was anybody to stop for."""
-        if _thread.get_ident() in self.busy:
-            # A condition, or what was typed at the prompt: all stands still.
-            return True
-        try:
-            return self.stop(frame, message)
-        except BaseException as error:
-            self.survives(error)
-            return True

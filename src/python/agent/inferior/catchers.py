@@ -145,6 +145,8 @@ class Catchers:
     def __init__(self, places):
         # {name of a file without its folders: catchers}
         self.by_base_name = {}
+        # Of functions, without their classes: what has another is no place.
+        self.names = {place.function.rpartition(".")[2] for place in places}
         for place in places:
             self.by_base_name.setdefault(place.suffix.rpartition("/")[2], []).append(place)
 

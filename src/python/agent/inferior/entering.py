@@ -1,11 +1,6 @@
 """Where a program that pmdb has started stops first: at the first line of its main program."""
 
 
-def is_main_program(frame):
-    main = sys.modules.get("__main__")
-    return frame.f_code.co_name == "<module>" and main is not None and frame.f_globals is main.__dict__
-
-
 class Entering:
     def __init__(self, agent):
         self.agent = agent

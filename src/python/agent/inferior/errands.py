@@ -33,7 +33,7 @@ class Errands:
     def __init__(self, agent):
         self.agent = agent
         # {thread: number of its errand}
-        self.under_way = {}
+        self.under_way = agent.under_way
         self.numbers = counter(1)
         # Numbers of those that are to be given up.
         self.unwanted = set()

@@ -1,6 +1,5 @@
 """Expressions and statements that the user types, run in a frame of the program while its thread is stopped."""
 
-GENERATOR_FLAGS = 0x20 | 0x80 | 0x200
 # The `$name` that pmdb sets at a stop.
 OF_A_STOP = ("_frame", "_asynctask", "_exception", "_retval")
 

@@ -1,26 +1,25 @@
-"""Brings in the rest of the agent in a process of a command: compiled by another one that runs the same Python, or else compiled here and
-given to the next (`agent/compiled.rs`). It is all that such a process compiles, and reads from the pipe.
+"""Brings in the agent where nobody has compiled it yet: compiles it, and gives the code to the next (`loaded.py`). `STORE`: the file for that, and
+how long the two parts of the text are.
 """
-import marshal
+from marshal import dumps, loads
 import posix
 
 
-def rest_of_agent(source_end, store, length, is_compiled):
-    """`length` bytes wait in the file `store` if they are code, else in the pipe; without a file, `store` is -1."""
-    if is_compiled:
-        code = marshal.loads(posix.pread(store, length, 0))
-    else:
-        # Whether the program is optimized changes nothing here.
-        code = compile(posix.read(source_end, length), "<pmdb>", "exec", 0, True, 0)
-        try:
-            data = marshal.dumps(code)
-            posix.write(store, data + len(data).to_bytes(8, "little"))
-        except OSError:
-            # There is none, or no file may be so long.
-            pass
-    if store >= 0:
-        posix.close(store)
-    return code
+def compiled(length):
+    """The next so many bytes in the pipe."""
+    # Whether the program is optimized changes nothing here.
+    return compile(posix.read(commands, length), "<pmdb>", "exec", 0, True, 0)
 
 
-exec(rest_of_agent(commands, *STORE), globals())
+def hand_on(store, code):
+    try:
+        posix.write(store, code + len(code).to_bytes(8, "little"))
+    except OSError:
+        # No file may be so long.
+        pass
+    posix.close(store)
+
+
+CORE, REST = compiled(STORE[1]), dumps(compiled(STORE[2]))
+hand_on(STORE[0], dumps((CORE, REST)))
+exec(CORE, globals())

@@ -128,7 +128,9 @@ class FollowedHooks(Hooks):
 
     def uncaught(self, kind, error, traceback):
         if is_lost(error) and not self.agent.was_told(error):
-            self.agent.asks(getframe(), self.agent.message_of(error, PROGRAM_ENDS))
+            # `PyErr_Print()`: a program that has Python in it goes on.
+            fate = IGNORED if self.agent.is_embedded else PROGRAM_ENDS
+            self.agent.asks(getframe(), self.agent.message_of(error, fate))
         self.put["excepthook"][0](kind, error, traceback)
 
     def ignored(self, unraisable):
@@ -167,3 +169,8 @@ def environment_variable(name):
         return plain(environment.get(name, "")) if environment is not None else posix.environ.get(name.encode(), b"").decode("utf-8", "replace")
     except Exception:
         return ""
+
+
+def is_main_program(frame):
+    main = sys.modules.get("__main__")
+    return frame.f_code.co_name == "<module>" and main is not None and frame.f_globals is main.__dict__

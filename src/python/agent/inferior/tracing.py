@@ -1,5 +1,8 @@
 """Stepping on all versions: trace functions, set only while somebody waits for something."""
 
+# Include/cpython/code.h: CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR.
+GENERATOR_FLAGS = 0x20 | 0x80 | 0x200
+
 
 class Tracing:
     def __init__(self, agent):

@@ -101,7 +101,7 @@ class Unwinding:
     def fresh(self, code, traceback, error):
         """An exception leaves the function that raised it."""
         agent, frame, thread = self.agent, traceback.tb_frame, _thread.get_ident()
-        if agent.has_left or thread in agent.busy or thread in agent.errands.under_way or frame.f_code is not code or is_own(frame):
+        if agent.has_left or thread in agent.busy or thread in agent.under_way or frame.f_code is not code or is_own(frame):
             return
         if self.in_step and self.in_step.pop(thread, None) == (id(error), id(traceback), id(frame)):
             # A step has stopped where it was raised.
@@ -188,7 +188,7 @@ class Unwinding:
             self.remember(frame, kind, False, is_any=way is LEAVES)
             passed.append(frame)
             frame = frame.f_back
-        if frame is None and is_bottom(passed[-1]):
+        if frame is None and not self.agent.is_embedded and is_bottom(passed[-1]):
             fate = PROGRAM_ENDS
         if fate is None:
             self.remember(frame or caller, kind, True)
