@@ -60,6 +60,8 @@ pub struct Frame {
 pub enum LocalKind {
     Argument,
     Local,
+    /// A static of this function: all of its calls have the same one.
+    Static,
     /// A variable of this function that an inner one uses.
     Cell,
     /// A variable of an enclosing function.

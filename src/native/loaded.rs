@@ -108,10 +108,14 @@ impl<'p> LoadedModules<'p> {
         }
     }
 
-    /// All that have code, each once.
-    fn all(&self) -> impl Iterator<Item = LoadedModule> {
+    /// The code of every file that has any, once.
+    pub(super) fn all_code(&self) -> impl Iterator<Item = Arc<Code>> {
         let mappings = self.process.code_mappings().into_iter();
-        mappings.filter_map(|mapping| self.find(mapping.start)?.module.clone().ok())
+        mappings.filter_map(|mapping| self.find(mapping.start))
+    }
+
+    fn all(&self) -> impl Iterator<Item = LoadedModule> {
+        self.all_code().filter_map(|code| code.module.clone().ok())
     }
 
     /// Whether a module is the program itself, and no library.

@@ -3,6 +3,7 @@
 //! A [`Module`] is parsed once and serves all processes that map the same file. Addresses in a module are as linked
 //! ([`Svma`]); a process adds its load bias to them.
 
+pub mod debuginfod;
 mod disassembly;
 pub mod dwarf;
 pub mod examine;

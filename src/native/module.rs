@@ -67,6 +67,11 @@ impl Module {
         &self.segments
     }
 
+    /// Nothing for an image in memory.
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
     pub fn build_id(&self) -> Option<&BuildId> {
         self.build_id.as_ref()
     }
@@ -126,6 +131,12 @@ impl Module {
     pub fn type_names(&self, suits: &dyn Fn(&str) -> bool) -> Vec<String> {
         self.debug_information()
             .map_or(Vec::new(), |it| it.names(Sort::Type, suits))
+    }
+
+    /// The same of statics, and of variables that there are for each thread.
+    pub fn static_names(&self, suits: &dyn Fn(&str) -> bool) -> Vec<String> {
+        self.debug_information()
+            .map_or(Vec::new(), |it| it.static_names(suits))
     }
 
     /// Where the code of a line is, in the files whose paths end so; and what they are called.

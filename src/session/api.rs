@@ -181,6 +181,8 @@ pub enum NativeQuestion {
     Functions { pattern: String },
     /// The same of types.
     Types { pattern: String },
+    /// The same of statics, with their values.
+    Variables { pattern: String },
     /// Which addresses a line (`file.rs:12`) has, or which line the address of an expression.
     Line { text: String },
     /// The instructions of the function at the address of an expression; without one, of the frame's.

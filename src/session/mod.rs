@@ -14,6 +14,7 @@ mod common_breakpoints;
 mod control;
 mod convenience;
 mod crashed;
+pub mod debuginfo;
 pub mod diff;
 mod display;
 pub mod doctor;

@@ -105,7 +105,7 @@ pub(super) fn answer(
         }
         Request::Globals => {
             return Err(refused(
-                "statics have no list of their own here: `p PATH::TO::STATIC` shows one, `symbols PATTERN` finds their names",
+                "`info variables PATTERN` lists statics, `p PATH::TO::STATIC` shows one",
             ));
         }
         Request::Display { .. } | Request::Undisplay { .. } | Request::Displays => {
@@ -116,9 +116,7 @@ pub(super) fn answer(
                 "`source` is for Python: `list` shows the lines of a native frame",
             ));
         }
-        Request::Exceptions | Request::SelectException { .. } | Request::Tasks
-            if inferior.is_native() =>
-        {
+        Request::Exceptions | Request::SelectException { .. } if inferior.is_native() => {
             return Err(refused("the process has no Python"));
         }
         _ => return Ok(None),

@@ -16,6 +16,8 @@ use crate::native::{
 
 /// Lines of one answer about names.
 const MOST_LINES: usize = 500;
+/// Characters of a value in a list of many.
+const LONGEST_OF_LIST: usize = 200;
 /// Instructions of one listing.
 const MOST_INSTRUCTIONS: usize = 3_000;
 /// Of a function that are decoded to find those to show.
@@ -58,6 +60,7 @@ pub(super) fn answer(
         NativeQuestion::Symbols { pattern } => within(&|scope| symbols(scope, pattern)),
         NativeQuestion::Functions { pattern } => within(&|scope| names(scope, pattern, false)),
         NativeQuestion::Types { pattern } => within(&|scope| names(scope, pattern, true)),
+        NativeQuestion::Variables { pattern } => within(&|scope| variables(scope, pattern)),
         NativeQuestion::Line { text } => within(&|scope| line(scope, text)),
         NativeQuestion::Examine { layout, text } => {
             let layout = Layout::of(layout).map_err(said)?;
@@ -249,6 +252,44 @@ fn names(scope: &FrameScope<'_>, pattern: &str, types: bool) -> Result<String, S
         pattern.trim()
     );
     cut(found, &none)
+}
+
+/// Statics of the debug information, and variables that there are for each thread, with their values.
+fn variables(scope: &FrameScope<'_>, pattern: &str) -> Result<String, SessionError> {
+    let suits = suits(pattern)?;
+    let mut found = Vec::new();
+    for entry in scope.modules.list(scope.process) {
+        if let Some(loaded) = &entry.loaded {
+            found.extend(loaded.module.static_names(&suits));
+        }
+    }
+    found.sort();
+    found.dedup();
+    let limits = Limits {
+        characters: LONGEST_OF_LIST,
+        ..Limits::default()
+    };
+    let line = |name: &String| {
+        let answered = Question::value(name).and_then(|it| scope.answer(&it, &limits));
+        let value = match answered {
+            Ok(Answer::Value(value)) => match &value.absence {
+                Some(absence) => absence.to_string(),
+                None if value.truncated => format!("{}…", value.text),
+                None => value.text,
+            },
+            Ok(Answer::Text(text)) => text,
+            Ok(Answer::Address(at)) => at.to_string(),
+            Err(error) => format!("<{error}>"),
+        };
+        format!("{name} = {value}")
+    };
+    let none = format!(
+        "no static of the debug information suits '{}'; `symbols` looks at the symbols",
+        pattern.trim()
+    );
+    // One more than are shown, so that it is known that there are more.
+    let lines = found.iter().take(MOST_LINES + 1).map(line).collect();
+    cut(lines, &none)
 }
 
 fn line(scope: &FrameScope<'_>, text: &str) -> Result<String, SessionError> {

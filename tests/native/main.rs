@@ -5,6 +5,7 @@ mod support;
 
 mod code;
 mod damaged;
+mod debuginfod;
 mod frames;
 mod prompt;
 mod separate;

@@ -12,7 +12,7 @@ use pmdb::process::live::LiveProcess;
 
 use crate::frames::open;
 use crate::support::mutate::Random;
-use crate::support::native::{cpp_program, rust_program};
+use crate::support::native::{cpp_program, llvm_program, rust_program};
 use crate::support::{Answer, pmdb_with_input, skip};
 use crate::values::{Changed, Waiting};
 
@@ -104,6 +104,9 @@ fn expressions_of_rust() {
         ("/t argument & 0b111", "1"),
         ("words.len() * 2", "4"),
         ("words[1]", "\"two\""),
+        ("map[\"key\"] + 1", "2"),
+        ("many[99]", "9801"),
+        ("tree[20] + 1", "61"),
         ("words[1] == \"two\"", "true"),
         ("words[2]", "*** index 2 is out of range: there are 2 elements"),
         ("numbers[1..]", "[2, 3]"),
@@ -279,6 +282,57 @@ fn expressions_of_cpp_are_as_gdb_has_them() {
         "{compared}: {}",
         wrong.join("\n")
     );
+}
+
+#[test]
+fn containers_of_both_cpp_libraries_have_elements_and_lengths() {
+    let arguments = ["-fno-pie", "-no-pie", "-O0", "-g"];
+    let programs = [
+        cpp_program("values", "cpp-values-prompt", &arguments),
+        llvm_program("values", "cpp-values-llvm", &arguments),
+    ];
+    for program in programs.into_iter().flatten() {
+        let waiting = Waiting::start(&program);
+        Prompt::on(&waiting, "show(").check(&[
+            ("vector[1] + 1", "6"),
+            ("points[1].y", "4"),
+            ("vector[1..]", "{5, 6}"),
+            ("array[1]", "2"),
+            ("brief.len()", "5"),
+            ("string.size()", "45"),
+            ("brief == \"brief\"", "true"),
+            ("view == \"view\"", "true"),
+            ("unique->x", "5"),
+            ("*shared", "42"),
+            ("*some", "3"),
+            ("map.len()", "3"),
+            ("map[\"two\"] + 1", "3"),
+            ("squares[7]", "49"),
+            ("hashed[2]", "20"),
+            ("hashed.len()", "3"),
+            ("linked.len()", "2"),
+        ]);
+    }
+}
+
+#[test]
+fn statics_are_listed_with_their_values() {
+    let ask = |waiting: &Waiting, function: &str, lines: &[&str]| {
+        let lines: Vec<String> = lines.iter().map(|line| line.to_string()).collect();
+        Prompt::on(waiting, function).ask(&lines).stdout
+    };
+    let arguments = ["-fno-pie", "-no-pie", "-O0", "-g"];
+    if let Some(program) = cpp_program("values", "cpp-values-prompt", &arguments) {
+        let waiting = Waiting::start(&program);
+        let said = ask(&waiting, "show(", &["locals", "info variables per_thread"]);
+        // A static of the function is among its variables.
+        assert!(said.contains("\nstatic calls = 4\n"), "{said}");
+        assert!(said.contains("\nper_thread = 12346\n"), "{said}");
+    }
+    let waiting = Waiting::start(&rust());
+    let said = ask(&waiting, "values::show", &["info variables values::"]);
+    let expected = "\nvalues::PER_THREAD = Cell { value: 12346 }\n";
+    assert!(said.contains(expected), "{said}");
 }
 
 #[test]

@@ -144,16 +144,8 @@ fn text_of(local: &Local) -> &str {
 fn assert_same(variant: &str, waiting: &Waiting, locals: &[Local]) {
     let mut wrong = Vec::new();
     for (name, expected) in &waiting.said {
-        // The table of files of a split unit is not read yet: its `await`s are told without their places.
-        let mut expected = expected.clone();
-        while variant.starts_with("split")
-            && let Some((begin, rest)) = expected.split_once(" at values.rs:")
-        {
-            let end = rest.trim_start_matches(|letter: char| letter.is_ascii_digit());
-            expected = format!("{begin}{end}");
-        }
         match locals.iter().find(|local| *local.name == **name) {
-            Some(local) if text_of(local) == expected.as_str() => {}
+            Some(local) if text_of(local) == expected => {}
             Some(local) => wrong.push(format!(
                 "{name} is {expected}\n   and not {}",
                 local.value.text

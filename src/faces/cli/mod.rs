@@ -3,6 +3,7 @@
 mod attach;
 mod catchers;
 mod completions;
+mod debuginfo;
 mod diff;
 mod doctor;
 mod failure;
@@ -61,6 +62,7 @@ enum Command {
     Snapshot(snapshot::Arguments),
     Diff(diff::Arguments),
     Doctor(doctor::Arguments),
+    Debuginfo(debuginfo::Arguments),
     Run(run::Arguments),
     Completions(completions::Arguments),
 }
@@ -76,6 +78,7 @@ impl Command {
             Command::Snapshot(arguments) => snapshot::run(&arguments),
             Command::Diff(arguments) => diff::run(&arguments),
             Command::Doctor(arguments) => doctor::run(&arguments),
+            Command::Debuginfo(arguments) => debuginfo::run(&arguments),
             Command::Run(arguments) => run::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
         }

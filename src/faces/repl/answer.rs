@@ -10,7 +10,7 @@ use crate::faces::render::printer::Printer;
 use crate::faces::render::table::{Align, Cell, Table, line_width};
 use crate::faces::render::tasks::write_tasks;
 use crate::faces::render::{command, printable, source, state};
-use crate::model::{Absence, Frame, Language, Local, ProcessReport, Value};
+use crate::model::{Absence, Frame, Language, Local, LocalKind, ProcessReport, Value};
 use crate::session::source::Sources;
 use crate::session::{
     Breakpoint, Display, Event, ExceptionEntry, FrameEntry, Listing, ListingLine, ProcessEntry,
@@ -149,7 +149,12 @@ impl Writer<'_> {
                 Some(Absence::Unbound) => "*** undefined ***".to_string(),
                 _ => value_text(&variable.value),
             };
-            writeln!(self.out, "{indent}{name} = {value}")?;
+            // Of C: it outlives the call.
+            let sort = match variable.kind {
+                LocalKind::Static => "static ",
+                _ => "",
+            };
+            writeln!(self.out, "{indent}{sort}{name} = {value}")?;
         }
         Ok(())
     }
@@ -224,7 +229,10 @@ impl Writer<'_> {
             self.problem(note)?;
         }
         if process.event_loops.is_empty() {
-            return self.line("No tasks of asyncio.");
+            return self.line(match process.interpreter {
+                Some(_) => "No tasks of asyncio.",
+                None => "No tasks of tokio.",
+            });
         }
         let mut sources = Sources::new();
         let mut printer = Printer::new(self.out, self.palette, &mut sources);

@@ -49,9 +49,10 @@ pub(super) fn native_question(
                 "line" => NativeQuestion::Line { text: rest },
                 "functions" => NativeQuestion::Functions { pattern: rest },
                 "types" => NativeQuestion::Types { pattern: rest },
+                "variables" => NativeQuestion::Variables { pattern: rest },
                 other => {
                     return Err(Trouble::Words(format!(
-                        "`info {other}` is nothing; there are `info line`, `info functions` and `info types`, and `help` lists the commands for all else"
+                        "`info {other}` is nothing; there are `info line`, `info functions`, `info types` and `info variables`, and `help` lists the commands for all else"
                     )));
                 }
             }
@@ -60,7 +61,7 @@ pub(super) fn native_question(
 }
 
 /// What `info` of gdb shows, and the command here that does.
-const OF_GDB: [(&str, &str); 14] = [
+const OF_GDB: [(&str, &str); 13] = [
     ("locals", "locals"),
     ("args", "args"),
     ("registers", "registers"),
@@ -69,7 +70,6 @@ const OF_GDB: [(&str, &str); 14] = [
     ("frame", "frame"),
     ("stack", "where"),
     ("symbol", "symbols"),
-    ("variables", "symbols"),
     ("sharedlibrary", "modules"),
     ("files", "sections"),
     ("breakpoints", "break"),

@@ -292,7 +292,7 @@ fn collect(within: UnitIn<'_, '_>, unit: u32, names: &mut Vec<Named>) -> Result<
 }
 
 /// Whether a variable is at one place for the whole program, or for a thread: its location begins with an address.
-fn is_static(location: AttributeValue<Slice<'_>>) -> bool {
+pub fn is_static(location: AttributeValue<Slice<'_>>) -> bool {
     let AttributeValue::Exprloc(expression) = location else {
         return false;
     };

@@ -31,7 +31,7 @@ use self_cell::self_cell;
 use thiserror::Error;
 
 pub(in crate::native) use functions::code_ranges;
-pub(in crate::native) use index::Sort;
+pub(in crate::native) use index::{Sort, is_static};
 pub use lines::SourceLocation;
 pub(in crate::native) use module::Module;
 use module::Owner;
@@ -39,6 +39,7 @@ pub use names::demangled;
 use problems::Problems;
 pub(in crate::native) use sections::Slice;
 use sections::{Kept, Naming, Sections};
+pub(in crate::native) use separate::belongs_to;
 use separate::{Origin, open_debug_file, open_supplementary};
 pub use source::{Sameness, SourceFile};
 pub(in crate::native) use unit::{Entry, EntryRef, UnitIn};
@@ -57,7 +58,7 @@ pub enum DwarfError {
     #[error("{name} cannot be decompressed: {why}")]
     Compressed { name: &'static str, why: String },
     #[error(
-        "{} has no debug information, {why}: build it with `-g` (Rust: `debug = true` in the profile), or install its distribution's debug package",
+        "{} has no debug information, {why}: build it with `-g` (Rust: `debug = true` in the profile), or install its distribution's debug package, or fetch it (`pmdb debuginfo`)",
         path.display()
     )]
     NoDebugInformation { path: PathBuf, why: String },
@@ -197,6 +198,22 @@ impl DebugInformation {
         })
     }
 
+    /// The names of statics that suit, as expressions name them. Tables of methods, which the compiler makes, are left out.
+    pub(in crate::native) fn static_names(&self, suits: &dyn Fn(&str) -> bool) -> Vec<String> {
+        self.parsed.with_dependent(|_, module| {
+            let names = module.all_of(Sort::Static);
+            let names = names.filter_map(|at| module.full_name(at));
+            let written = names.filter(|name| !name.contains("{vtable"));
+            written
+                .filter_map(|name| match name.contains('{') {
+                    true => expression::thread_local_of(&name).map(str::to_owned),
+                    false => Some(name),
+                })
+                .filter(|name| suits(name))
+                .collect()
+        })
+    }
+
     /// Where the code of a line is, in the files whose paths end so.
     pub(in crate::native) fn code_of_line(
         &self,
@@ -226,6 +243,14 @@ impl DebugInformation {
             let range = units.find_map(|unit| unit.lines().range_around(address.0))?;
             Some((Svma(range.begin), Svma(range.end)))
         })
+    }
+
+    /// Has something read in what is parsed.
+    pub(in crate::native) fn with_module<T>(
+        &self,
+        read: impl for<'s, 'a> FnOnce(&'s Module<'a>) -> T,
+    ) -> T {
+        self.parsed.with_dependent(|_, module| read(module))
     }
 
     /// The file that it is in, if that is not the module's own.

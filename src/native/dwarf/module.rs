@@ -105,6 +105,15 @@ impl<'a> Module<'a> {
         }))
     }
 
+    /// The unit of the file itself whose entries another one has. File numbers in a `.dwo` are those of its line table (DWARF 5, section 7.3.2).
+    pub fn skeleton_of(&self, split: UnitIn<'_, 'a>) -> Option<UnitIn<'_, 'a>> {
+        let id = split.unit.parsed.dwo_id?;
+        let mut units = (0..self.unit_count()).filter_map(|index| self.main.compile_unit(index));
+        let unit = units.find(|unit| unit.parsed.dwo_id == Some(id))?;
+        let file = &self.main;
+        Some(UnitIn { file, unit })
+    }
+
     /// Whether the file has the symbol that an entry was linked by; also if that is not known.
     pub fn is_linked(&self, at: EntryRef<'_, 'a>) -> bool {
         let name = at.read().ok().and_then(|entry| {

@@ -16,6 +16,7 @@ use object::read::elf::ElfFile64;
 use super::DwarfError;
 use super::sections::{Kept, Naming, Sections, find};
 use crate::model::BuildId;
+use crate::native::debuginfod::kept_at;
 use crate::process::elf::{Elf, FileIdentity, file_identity};
 
 /// Where distributions put separate debug files.
@@ -122,6 +123,19 @@ pub fn open_debug_file(module: Arc<Elf>, origin: &mut Origin) -> Result<Arc<Elf>
             return Ok(Arc::new(elf));
         }
     }
+    // What somebody has fetched from a server.
+    if let Some(id) = &build_id
+        && let Some(path) = kept_at(id)
+    {
+        tried.push(path.display().to_string());
+        let elf = File::open(&path)
+            .ok()
+            .and_then(|file| Elf::open(&file).ok());
+        if let Some(elf) = elf.filter(|elf| belongs_to(elf, id).is_ok()) {
+            origin.debug_file = path;
+            return Ok(Arc::new(elf));
+        }
+    }
     if let Some(why) = mismatch {
         return Err(DwarfError::OtherBuild { why });
     }
@@ -150,6 +164,11 @@ fn link_paths(folder: &Path, name: &str) -> Vec<PathBuf> {
         folder.join(".debug").join(name),
         Path::new(DEBUG_FOLDER).join(below).join(name),
     ]
+}
+
+/// Whether a file has the debug information of a build; or why it is not that.
+pub fn belongs_to(candidate: &Elf, build_id: &BuildId) -> Result<(), String> {
+    belongs(candidate, Some(build_id), None)
 }
 
 /// Whether a separate file is that of the module: by its build-id, or where one of the two has none, by its checksum.

@@ -34,6 +34,8 @@ pub enum ExpressionError {
     NoSuchRegister { name: String },
     #[error("index {index} is out of range: there are {count} elements")]
     OutOfRange { index: i128, count: u64 },
+    #[error("there is no such key in this {kind}")]
+    NoSuchKey { kind: String },
     #[error("{what}; this is {kind}")]
     Unsuitable { what: &'static str, kind: String },
     #[error("division by zero")]

@@ -57,8 +57,11 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
             E::Binary(operator, left, right) => self.binary(*operator, left, right),
             E::Field(of, name) => self.field(&self.evaluate(of)?, name),
             E::Index(of, index) => {
-                let index = self.index_number(index)?;
-                self.element(&self.evaluate(of)?, index)
+                let of = self.evaluate(of)?;
+                match self.value_of_key(&of, index)? {
+                    Some(value) => Ok(value),
+                    None => self.element(&of, self.index_number(index)?),
+                }
             }
             E::Slice {
                 of,
@@ -477,7 +480,7 @@ pub fn truth<'s, 'a>(value: bool) -> Datum<'s, 'a> {
 }
 
 /// Whether a number or a pointer is not 0, where it decides `&&` and `||` alone.
-fn truth_of(datum: &Datum<'_, '_>) -> Option<bool> {
+pub fn truth_of(datum: &Datum<'_, '_>) -> Option<bool> {
     match datum {
         Datum::Integer(value, _) => Some(*value != 0),
         Datum::Address(_, at) => Some(at.0 != 0),

@@ -8,6 +8,7 @@ mod datum;
 mod definition;
 mod error;
 mod evaluate;
+mod keys;
 mod lines;
 mod load;
 mod members;
@@ -21,6 +22,7 @@ mod types;
 
 pub use error::ExpressionError;
 pub use lines::broken_into_lines;
+pub(in crate::native) use names::{thread_local, thread_local_of};
 pub use syntax::Expression;
 
 use super::dwarf::Module;

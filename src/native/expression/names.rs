@@ -7,7 +7,7 @@ use super::datum::{Datum, Target};
 use super::evaluate::{Evaluated, Evaluator};
 use super::primitive;
 use crate::model::{Absence, Addr};
-use crate::native::dwarf::{EntryRef, Sort, Variable, code_ranges, variable, variables_at};
+use crate::native::dwarf::{EntryRef, Module, Sort, Variable, code_ranges, variable, variables_at};
 use crate::native::types::Type;
 use crate::native::values::Locator;
 
@@ -124,7 +124,7 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
         }
         let at = found
             .map(|(_, at)| at)
-            .or_else(|| self.thread_local(names))?;
+            .or_else(|| thread_local(module, &names.join("::")))?;
         let variable = variable(at, module)?;
         let locator = Locator {
             frame: self.around.frame,
@@ -138,21 +138,6 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
         Some(match located {
             Ok(found) if is_left_out(&found) => Err(Absence::OptimizedOut.into()),
             located => located,
-        })
-    }
-
-    /// What a `thread_local!` of Rust keeps for each thread: the macro puts it into closures of a constant of that name.
-    fn thread_local(&self, names: &[String]) -> Option<EntryRef<'s, 'a>> {
-        let (module, wanted) = (self.writer.module, names.join("::"));
-        let inner = THREAD_LOCALS.iter();
-        let mut candidates = inner.flat_map(|inner| module.named(Sort::Static, inner));
-        candidates.find(|at| {
-            let path = module.full_name(*at).unwrap_or_default();
-            let (outer, _) = path.split_once("::{").unwrap_or_default();
-            let before = outer.strip_suffix(&wanted);
-            let is_wanted = before.is_some_and(|it| it.is_empty() || it.ends_with("::"));
-            // There is a closure for each way in which it could have to be dropped, of which the linker has kept one.
-            is_wanted && module.is_linked(*at)
         })
     }
 
@@ -191,6 +176,30 @@ impl<'s, 'a> Evaluator<'_, 's, 'a> {
             is_function: true,
         })
     }
+}
+
+/// What a `thread_local!` of Rust keeps for each thread: the macro puts it into closures of a constant of that name.
+pub(in crate::native) fn thread_local<'s, 'a>(
+    module: &'s Module<'a>,
+    wanted: &str,
+) -> Option<EntryRef<'s, 'a>> {
+    let inner = THREAD_LOCALS.iter();
+    let mut candidates = inner.flat_map(|inner| module.named(Sort::Static, inner));
+    candidates.find(|at| {
+        let path = module.full_name(*at).unwrap_or_default();
+        let outer = thread_local_of(&path).unwrap_or_default();
+        let before = outer.strip_suffix(wanted);
+        let is_wanted = before.is_some_and(|it| it.is_empty() || it.ends_with("::"));
+        // There is a closure for each way in which it could have to be dropped, of which the linker has kept one.
+        is_wanted && module.is_linked(*at)
+    })
+}
+
+/// The name of the variable that a static inside of what `thread_local!` makes stands for.
+pub(in crate::native) fn thread_local_of(path: &str) -> Option<&str> {
+    let (outer, inner) = path.split_once("::{")?;
+    let last = inner.rsplit("::").next()?;
+    THREAD_LOCALS.contains(&last).then_some(outer)
 }
 
 /// DWARF's number of a register, and how many bits of it a name means.

@@ -1,5 +1,6 @@
 //! Values of the C++ library of GCC (libstdc++), told by their names and by those of their members.
 
+use super::map_entries::{Each, Entry};
 use super::plain::{torn, without_parameters};
 use super::storage::Storage;
 use super::strings::{MOST, garbage};
@@ -9,6 +10,8 @@ use crate::model::{Absence, Addr};
 use crate::native::dwarf::EntryRef;
 use crate::native::types::{Shape, Type};
 
+/// What stands before a key, and between it and its value: as gdb writes it.
+pub(super) const CPP: (&str, &str) = ("[", "] = ");
 /// A red-black tree is no deeper than twice the bits of an address.
 const DEEPEST_TREE: usize = 128;
 
@@ -51,14 +54,19 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 self.write(&elements, &at, depth, text)?;
             }
             name @ ("map" | "multimap" | "set" | "multiset") => {
-                self.write_tree(value, name.ends_with("map"), text)?
+                self.write_entries(CPP, depth, text, |each| {
+                    self.tree_entries(kind, storage, name.ends_with("map"), each)
+                })?
             }
             name @ ("unordered_map" | "unordered_multimap" | "unordered_set"
             | "unordered_multiset") => {
-                self.write_hash_table(value, name.ends_with("map"), text)?;
+                self.write_entries(CPP, depth, text, |each| {
+                    self.hash_table_entries(kind, storage, name.ends_with("map"), each)
+                })?;
             }
             "list" => self.write_linked_list(value, text)?,
             "deque" => self.write_cpp_deque(value, text)?,
+            "tuple" => self.write_tuple(value, text)?,
             "variant" => self.write_cpp_variant(value, text)?,
             "function" => self.write_cpp_function(value, text)?,
             name @ ("unique_ptr" | "shared_ptr") => self.write_owner(value, name, text)?,
@@ -159,34 +167,34 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         inner.parameter(name, self.module).ok_or_else(lacks)
     }
 
-    /// `["a"] = 1` of a map, or the key alone of a set.
-    pub(super) fn write_cpp_entry(
+    /// The key and the value of a map, or the element of a set.
+    pub(super) fn cpp_entry(
         &self,
         element: EntryRef<'s, 'a>,
         is_map: bool,
-        at: &Storage,
-        depth: usize,
-        text: &mut Text,
-    ) -> Written {
+        at: Storage,
+    ) -> Result<Entry<'s, 'a>, Stop> {
         if !is_map {
-            return self.write_within(Some(element), at, depth, text);
+            let key = (Some(element), at);
+            return Ok(Entry { key, value: None });
         }
         let pair = Type::read(element, self.module).ok_or_else(lacks)?;
-        let member = |name| self.member_at(&pair, at, name).ok_or_else(lacks);
+        let member = |name| self.member_at(&pair, &at, name).ok_or_else(lacks);
         let ((key, at_key), (value, at_value)) = (member("first")?, member("second")?);
-        text.push("[")?;
-        self.write_within(Some(key.at), &at_key, depth, text)?;
-        text.push("] = ")?;
-        self.write_within(Some(value.at), &at_value, depth, text)
+        Ok(Entry {
+            key: (Some(key.at), at_key),
+            value: Some((Some(value.at), at_value)),
+        })
     }
 
     /// A red-black tree (`_Rb_tree`): the header's left is the first node; each has the element behind its base.
-    fn write_tree(&self, value: Shown<'_, 's, 'a>, is_map: bool, text: &mut Text) -> Written {
-        let Shown {
-            kind,
-            storage,
-            depth,
-        } = value;
+    pub(super) fn tree_entries(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        is_map: bool,
+        each: &mut Each<'_, 's, 'a>,
+    ) -> Written {
         let (tree, at_tree) = self.member_at(kind, storage, "_M_t").ok_or_else(lacks)?;
         let element = self.element(&tree, "_Val")?;
         let count = self.number_in(&tree, &at_tree, "_M_node_count")?;
@@ -210,40 +218,37 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 .map_err(|error| error.absence())
         };
         let mut node = at_header.at(left).pointer(self.memory)?;
-        self.write_list(("{", "}"), count, text, |index, text| {
+        for index in 0..count {
             if index > 0 {
                 node = successor(node, &link, parent, left, right)?;
             }
-            self.write_cpp_entry(
-                element,
-                is_map,
-                &Storage::Memory(node.plus(base)),
-                depth,
-                text,
-            )
-        })
+            each(self.cpp_entry(element, is_map, Storage::Memory(node.plus(base)))?)?;
+        }
+        Ok(())
     }
 
     /// `_Hashtable`: a chain of all nodes, each with the element behind its link.
-    fn write_hash_table(&self, value: Shown<'_, 's, 'a>, is_map: bool, text: &mut Text) -> Written {
-        let Shown {
-            kind,
-            storage,
-            depth,
-        } = value;
+    pub(super) fn hash_table_entries(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        is_map: bool,
+        each: &mut Each<'_, 's, 'a>,
+    ) -> Written {
         let (table, at_table) = self.member_at(kind, storage, "_M_h").ok_or_else(lacks)?;
         let element = self.element(&table, "_Value")?;
         let count = self.number_in(&table, &at_table, "_M_element_count")?;
         let mut node = self.pointer_in(&table, &at_table, "_M_nxt")?;
-        self.write_list(("{", "}"), count, text, |index, text| {
+        for index in 0..count {
             if index > 0 {
                 node = self.memory.pointer(node).map_err(|error| error.absence())?;
             }
             if node.is_null() {
                 return Err(torn("it has fewer elements than it says".into()).into());
             }
-            self.write_cpp_entry(element, is_map, &Storage::Memory(node.plus(8)), depth, text)
-        })
+            each(self.cpp_entry(element, is_map, Storage::Memory(node.plus(8)))?)?;
+        }
+        Ok(())
     }
 
     fn write_linked_list(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {

@@ -1,7 +1,8 @@
 //! Values of the C++ library of LLVM (libc++), told by their names and by those of their members, as versions 14 to 19 have them.
 
 use super::cpp_blocks::MOST_ALTERNATIVES;
-use super::cpp_library::{lacks, successor};
+use super::cpp_library::{CPP, lacks, successor};
+use super::map_entries::{Each, Entry};
 use super::storage::Storage;
 use super::strings::{MOST, garbage};
 use super::text::Text;
@@ -43,16 +44,8 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             "basic_string" | "basic_string_view" if !self.has_bytes(kind) => return Ok(false),
             "basic_string" => self.write_llvm_string(value, text)?,
             "basic_string_view" => {
-                let either = |one, other| {
-                    let name = if self.find(kind, storage, one).is_some() {
-                        one
-                    } else {
-                        other
-                    };
-                    self.number_in(kind, storage, name)
-                };
-                let (data, length) = (either("__data_", "__data")?, either("__size_", "__size")?);
-                self.write_string(Addr(data), length, text)?;
+                let (data, length) = self.llvm_view(kind, storage)?;
+                self.write_string(data, length, text)?;
             }
             "vector" => {
                 let (begin, element) = self.typed_pointer(kind, storage, "__begin_")?;
@@ -65,11 +58,15 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 self.write(&elements, &at, depth, text)?;
             }
             name @ ("map" | "multimap" | "set" | "multiset") => {
-                self.write_llvm_tree(value, name.ends_with("map"), text)?;
+                self.write_entries(CPP, depth, text, |each| {
+                    self.llvm_tree_entries(kind, storage, name.ends_with("map"), each)
+                })?;
             }
             name @ ("unordered_map" | "unordered_multimap" | "unordered_set"
             | "unordered_multiset") => {
-                self.write_llvm_hash_table(value, name.ends_with("map"), text)?;
+                self.write_entries(CPP, depth, text, |each| {
+                    self.llvm_hash_entries(kind, storage, name.ends_with("map"), each)
+                })?;
             }
             "list" => {
                 let element = kind.parameter("_Tp", self.module).ok_or_else(lacks)?;
@@ -85,6 +82,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 })?;
             }
             "deque" => self.write_llvm_deque(value, text)?,
+            "tuple" => self.write_tuple(value, text)?,
             name @ ("unique_ptr" | "shared_ptr") => {
                 let is_pointer = |kind: &Type<'s, 'a>| matches!(kind.shape, Shape::Pointer { .. });
                 let found = self.find_that(kind, storage, "__ptr_", is_pointer);
@@ -117,22 +115,36 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// Whether the characters of a string are bytes: those of `wstring` and `u16string` are not.
-    fn has_bytes(&self, kind: &Type<'s, 'a>) -> bool {
+    pub(super) fn has_bytes(&self, kind: &Type<'s, 'a>) -> bool {
         let character = kind.parameter("_CharT", self.module);
         character.is_none_or(|character| self.size_at(character) == Some(1))
     }
 
     /// A number that shares its place with an empty allocator in a pair up to version 18, or is alone as `__size_`.
-    fn count_in(&self, kind: &Type<'s, 'a>, storage: &Storage, pair: &str) -> Result<u64, Stop> {
+    pub(super) fn count_in(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        pair: &str,
+    ) -> Result<u64, Stop> {
         match self.find(kind, storage, pair) {
             Some((pair, at)) => self.number_in(&pair, &at, "__value_"),
             None => self.number_in(kind, storage, "__size_"),
         }
     }
 
-    /// The lowest bit of the first byte tells a long string, whose text is elsewhere; the others are the length of a short one.
     fn write_llvm_string(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {
-        let Shown { kind, storage, .. } = value;
+        let (data, length) = self.llvm_text(value.kind, value.storage)?;
+        self.write_string(data, length, text)
+    }
+
+    /// Where the bytes of a string are, and how many. The lowest bit of the first byte tells a long string, whose text is elsewhere; the
+    /// others are the length of a short one.
+    pub(super) fn llvm_text(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+    ) -> Result<(Addr, u64), Stop> {
         let (short, at_short) = self.find(kind, storage, "__s").ok_or_else(lacks)?;
         let first = at_short.unsigned(self.memory, 1)? as u64;
         if first & 1 == 0 {
@@ -142,12 +154,27 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             let (_, at) = self
                 .member_at(&short, &at_short, "__data_")
                 .ok_or_else(lacks)?;
-            return self.write_string(at.address().ok_or_else(lacks)?, first >> 1, text);
+            return Ok((at.address().ok_or_else(lacks)?, first >> 1));
         }
         let (long, at_long) = self.find(kind, storage, "__l").ok_or_else(lacks)?;
         let data = self.pointer_in(&long, &at_long, "__data_")?;
-        let length = self.number_in(&long, &at_long, "__size_")?;
-        self.write_string(data, length, text)
+        Ok((data, self.number_in(&long, &at_long, "__size_")?))
+    }
+
+    pub(super) fn llvm_view(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+    ) -> Result<(Addr, u64), Stop> {
+        let either = |one, other| {
+            let name = match self.find(kind, storage, one) {
+                Some(_) => one,
+                None => other,
+            };
+            self.number_in(kind, storage, name)
+        };
+        let (data, length) = (either("__data_", "__data")?, either("__size_", "__size")?);
+        Ok((Addr(data), length))
     }
 
     /// What a container allocates: its nodes. No member is of that type, so it is taken from the allocator, which is a base.
@@ -179,27 +206,26 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         None
     }
 
-    fn write_llvm_entry(
+    fn llvm_entry(
         &self,
         (node, at): (&Type<'s, 'a>, Addr),
         is_map: bool,
-        depth: usize,
-        text: &mut Text,
-    ) -> Written {
+    ) -> Result<Entry<'s, 'a>, Stop> {
         let found = self.find(node, &Storage::Memory(at), "__value_");
         let (value, at) = found.ok_or_else(lacks)?;
         let inner = ["__cc_", "__cc"];
         let pair = inner.iter().find_map(|name| self.find(&value, &at, name));
         let (value, at) = pair.filter(|_| is_map).unwrap_or((value, at));
-        self.write_cpp_entry(value.at, is_map, &at, depth, text)
+        self.cpp_entry(value.at, is_map, at)
     }
 
-    fn write_llvm_tree(&self, value: Shown<'_, 's, 'a>, is_map: bool, text: &mut Text) -> Written {
-        let Shown {
-            kind,
-            storage,
-            depth,
-        } = value;
+    pub(super) fn llvm_tree_entries(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        is_map: bool,
+        each: &mut Each<'_, 's, 'a>,
+    ) -> Written {
         let (tree, at_tree) = self.member_at(kind, storage, "__tree_").ok_or_else(lacks)?;
         let count = self.count_in(&tree, &at_tree, "__pair3_")?;
         let node_type = self.node(&tree).ok_or_else(lacks)?;
@@ -208,25 +234,22 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             let link = self.memory.pointer(node.plus(offset));
             link.map_err(|error| error.absence())
         };
-        self.write_list(("{", "}"), count, text, |index, text| {
+        for index in 0..count {
             if index > 0 {
                 node = successor(node, &link, PARENT, LEFT, RIGHT)?;
             }
-            self.write_llvm_entry((&node_type, node), is_map, depth, text)
-        })
+            each(self.llvm_entry((&node_type, node), is_map)?)?;
+        }
+        Ok(())
     }
 
-    fn write_llvm_hash_table(
+    pub(super) fn llvm_hash_entries(
         &self,
-        value: Shown<'_, 's, 'a>,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
         is_map: bool,
-        text: &mut Text,
+        each: &mut Each<'_, 's, 'a>,
     ) -> Written {
-        let Shown {
-            kind,
-            storage,
-            depth,
-        } = value;
         let (table, at_table) = self
             .member_at(kind, storage, "__table_")
             .ok_or_else(lacks)?;
@@ -238,12 +261,13 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             .find_map(|name| self.member_at(&table, &at_table, name));
         let (first, at_first) = first.ok_or_else(lacks)?;
         let mut node = self.pointer_in(&first, &at_first, "__next_")?;
-        self.write_list(("{", "}"), count, text, |index, text| {
+        for index in 0..count {
             if index > 0 {
                 node = self.memory.pointer(node).map_err(|error| error.absence())?;
             }
-            self.write_llvm_entry((&node_type, node), is_map, depth, text)
-        })
+            each(self.llvm_entry((&node_type, node), is_map)?)?;
+        }
+        Ok(())
     }
 
     fn write_llvm_deque(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {

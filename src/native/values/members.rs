@@ -10,11 +10,11 @@ const DEEPEST_MEMBER: usize = 8;
 const MOST_LOOKED_AT: usize = 4096;
 
 /// A member somewhere in a structure: its type, and where it is.
-pub(super) type Found<'s, 'a> = (Type<'s, 'a>, Storage);
+pub(in crate::native) type Found<'s, 'a> = (Type<'s, 'a>, Storage);
 
 impl<'s, 'a> Writer<'_, 's, 'a> {
     /// A member of a structure itself.
-    pub(super) fn member_at(
+    pub(in crate::native) fn member_at(
         &self,
         kind: &Type<'s, 'a>,
         storage: &Storage,
@@ -29,7 +29,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// A member of a structure, or of those inside of it, the least deep first.
-    pub(super) fn find(
+    pub(in crate::native) fn find(
         &self,
         kind: &Type<'s, 'a>,
         storage: &Storage,
@@ -39,7 +39,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// The same, of a type that suits.
-    pub(super) fn find_that(
+    pub(in crate::native) fn find_that(
         &self,
         kind: &Type<'s, 'a>,
         storage: &Storage,
@@ -74,7 +74,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// The only member of a structure that takes room.
-    pub(super) fn sole_member(
+    pub(in crate::native) fn sole_member(
         &self,
         kind: &Type<'s, 'a>,
         storage: &Storage,
@@ -105,7 +105,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// The same, down to a pointer.
-    pub(super) fn innermost_pointer(
+    pub(in crate::native) fn innermost_pointer(
         &self,
         kind: &Type<'s, 'a>,
         storage: &Storage,

@@ -5,9 +5,12 @@
 
 mod cpp_blocks;
 mod cpp_library;
+mod cpp_tuples;
 mod format;
 mod llvm_library;
+mod llvm_parts;
 mod location;
+mod map_entries;
 mod members;
 mod numbers;
 mod parts;
@@ -26,7 +29,7 @@ mod text;
 
 use std::sync::Arc;
 
-use super::dwarf::{EntryRef, Module, Variable, variables_at};
+use super::dwarf::{EntryRef, Module, Place, Variable, is_static, variables_at};
 use super::types::Type;
 use crate::model::{Absence, Addr, Local, LocalKind, Value};
 use crate::process::Memory;
@@ -35,6 +38,7 @@ pub use location::FrameState;
 pub(in crate::native) use location::Locator;
 pub(in crate::native) use parts::Elements;
 pub(in crate::native) use plain::is_rust;
+pub(in crate::native) use rust_states::{AWAITED, BY_REFERENCE, captured, declared};
 pub(in crate::native) use storage::{Pieces, Storage, sign_extended};
 pub(in crate::native) use strings::quoted;
 use text::{Full, Text};
@@ -119,10 +123,10 @@ fn local<'s, 'a>(
         .keep(value.address.unwrap_or_default(), size);
     Local {
         name: variable.name.as_str().into(),
-        kind: if variable.is_parameter {
-            LocalKind::Argument
-        } else {
-            LocalKind::Local
+        kind: match &variable.place {
+            _ if variable.is_parameter => LocalKind::Argument,
+            Place::Location(place) if is_static(*place) => LocalKind::Static,
+            _ => LocalKind::Local,
         },
         value: Arc::new(value),
     }

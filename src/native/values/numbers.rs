@@ -47,6 +47,11 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 other => other.to_string(),
             },
             gimli::DW_ATE_float => self.float_text(storage, size, rust)?,
+            gimli::DW_ATE_complex_float => {
+                let half = size / 2;
+                let part = |at: &Storage| self.float_text(at, half, rust);
+                format!("{} + {}i", part(storage)?, part(&storage.at(half))?)
+            }
             gimli::DW_ATE_UTF if rust => {
                 let value = storage.unsigned(memory, size)? as u32;
                 let letter = char::from_u32(value)
@@ -57,6 +62,12 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 let value = storage.unsigned(memory, size)? as u32;
                 char::from_u32(value)
                     .map_or(value.to_string(), |letter| format!("{value} {letter:?}"))
+            }
+            // Of C it is a typedef of a number.
+            gimli::DW_ATE_signed if kind.name == "wchar_t" => {
+                let value = storage.signed(memory, size)?;
+                let letter = u32::try_from(value).ok().and_then(char::from_u32);
+                letter.map_or(value.to_string(), |letter| format!("{value} L{letter:?}"))
             }
             gimli::DW_ATE_signed_char => letter_text(storage.signed(memory, size)?),
             gimli::DW_ATE_unsigned_char => {
@@ -97,6 +108,45 @@ pub(super) fn is_letter(kind: &Type<'_, '_>) -> bool {
             Shape::Base(gimli::DW_ATE_signed_char | gimli::DW_ATE_unsigned_char)
         )
         && kind.name.contains("char")
+}
+
+/// What stands before a string of such characters, if they are wider than a byte.
+pub(super) fn wide_prefix(kind: &Type<'_, '_>) -> Option<&'static str> {
+    let is_base = matches!(kind.shape, Shape::Base(_));
+    match (kind.name.as_str(), kind.size) {
+        ("wchar_t", Some(4)) if is_base => Some("L"),
+        ("char32_t", Some(4)) if is_base => Some("U"),
+        ("char16_t", Some(2)) if is_base => Some("u"),
+        _ => None,
+    }
+}
+
+/// A string of characters of 2 or 4 bytes, without the zeros behind its end; what is no character is marked as one.
+pub(super) fn wide_text(bytes: &[u8], size: usize) -> String {
+    let number = |unit: &[u8]| {
+        let mut whole = [0; 4];
+        whole[..unit.len()].copy_from_slice(unit);
+        u32::from_le_bytes(whole)
+    };
+    let mut units: Vec<u32> = bytes.chunks_exact(size).map(number).collect();
+    let end = units.iter().rposition(|&unit| unit != 0);
+    units.truncate(end.map_or(0, |last| last + 1));
+    let text: String = match size {
+        2 => {
+            let units = units.iter().map(|&unit| unit as u16);
+            let letters = char::decode_utf16(units);
+            letters
+                .map(|it| it.unwrap_or(char::REPLACEMENT_CHARACTER))
+                .collect()
+        }
+        _ => {
+            let letters = units.iter().map(|&unit| char::from_u32(unit));
+            letters
+                .map(|it| it.unwrap_or(char::REPLACEMENT_CHARACTER))
+                .collect()
+        }
+    };
+    format!("{text:?}")
 }
 
 fn letter_text(value: i128) -> String {

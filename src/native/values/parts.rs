@@ -18,6 +18,9 @@ const TRANSPARENT: [&str; 5] = [
     "Pin",
 ];
 
+/// The inline namespace of LLVM's C++ library.
+const LLVM: &str = "std::__1::";
+
 /// Elements that lie one behind the other.
 #[derive(Clone)]
 pub(in crate::native) struct Elements<'s, 'a> {
@@ -42,13 +45,20 @@ impl Elements<'_, '_> {
 }
 
 /// Nothing if it is no such value; else what it has, or why that cannot be told.
-type Part<T> = Option<Result<T, Absence>>;
+pub(super) type Part<T> = Option<Result<T, Absence>>;
 
-fn part<T>(found: Result<T, Stop>) -> Part<T> {
+pub(super) fn part<T>(found: Result<T, Stop>) -> Part<T> {
     match found {
         Ok(found) => Some(Ok(found)),
         Err(Stop::Absent(absence)) => Some(Err(absence)),
         Err(Stop::OtherLayout | Stop::Full) => None,
+    }
+}
+
+/// Of an `optional`.
+pub(super) fn without_value() -> Absence {
+    Absence::Unsupported {
+        what: "this optional has no value".to_owned(),
     }
 }
 
@@ -119,11 +129,14 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 _ => None,
             };
         }
+        if path.starts_with(LLVM) {
+            return self.llvm_elements(&name, kind, storage);
+        }
         if !path.starts_with("std::") {
             return None;
         }
         match name.as_str() {
-            "vector" => part(self.elements_of_vector(kind, storage)),
+            "vector" => part(self.elements_of_vector(kind, storage, ("_M_start", "_M_finish"))),
             "array" => {
                 let (elements, storage) = self.member_at(kind, storage, "_M_elems")?;
                 self.elements(&elements, &storage)
@@ -196,14 +209,14 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         }))
     }
 
-    fn elements_of_vector(
+    /// By the members that point to the first element, and behind the last.
+    pub(super) fn elements_of_vector(
         &self,
         kind: &Type<'s, 'a>,
         storage: &Storage,
+        (first, behind): (&str, &str),
     ) -> Result<Elements<'s, 'a>, Stop> {
-        let (start, _) = self
-            .find(kind, storage, "_M_start")
-            .ok_or(Stop::OtherLayout)?;
+        let (start, _) = self.find(kind, storage, first).ok_or(Stop::OtherLayout)?;
         let Shape::Pointer {
             to: Some(element), ..
         } = start.shape
@@ -212,8 +225,8 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         };
         let size = self.size_at(element).filter(|size| *size > 0);
         let size = size.ok_or(Stop::OtherLayout)?;
-        let begin = self.pointer_in(kind, storage, "_M_start")?;
-        let end = self.pointer_in(kind, storage, "_M_finish")?;
+        let begin = self.pointer_in(kind, storage, first)?;
+        let end = self.pointer_in(kind, storage, behind)?;
         let bytes = end.0.wrapping_sub(begin.0);
         if bytes > super::strings::MOST || !bytes.is_multiple_of(size) {
             return Err(torn(format!("its length in bytes would be {bytes}")).into());
@@ -266,6 +279,9 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         }
         let name = kind.own_name(self.module).unwrap_or_default();
         let path = kind.path(self.module);
+        if path.starts_with(LLVM) {
+            return self.llvm_count(without_parameters(&name), kind, storage);
+        }
         let known = ["std::", "alloc::", "hashbrown::"];
         if !known.iter().any(|of| path.starts_with(of)) {
             return None;
@@ -319,6 +335,9 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 .next()?;
             return Some(Ok((found.0.at, found.1)));
         }
+        if path.starts_with(LLVM) {
+            return self.llvm_pointee(name, kind, storage);
+        }
         if !path.starts_with("std::") {
             return None;
         }
@@ -328,10 +347,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             "optional" => {
                 match part(self.number_in(kind, storage, "_M_engaged"))? {
                     Ok(engaged) if engaged & 0xff != 0 => {}
-                    Ok(_) => {
-                        let what = "this optional has no value".to_owned();
-                        return Some(Err(Absence::Unsupported { what }));
-                    }
+                    Ok(_) => return Some(Err(without_value())),
                     Err(absence) => return Some(Err(absence)),
                 }
                 let (value, at) = self.find(kind, storage, "_M_value")?;

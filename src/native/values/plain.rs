@@ -2,13 +2,13 @@
 
 use gimli::DwLang;
 
-use super::numbers::is_letter;
+use super::numbers::{is_letter, wide_prefix, wide_text};
 use super::storage::{Storage, sign_extended};
 use super::strings::quoted;
 use super::text::Text;
 use super::{Format, Shown, Stop, Writer, Written};
-use crate::model::Absence;
-use crate::native::dwarf::EntryRef;
+use crate::model::{Absence, Addr};
+use crate::native::dwarf::{EntryRef, code_ranges};
 use crate::native::types::{Shape, Type};
 
 /// Characters of a string of C that are looked at for its end.
@@ -112,10 +112,15 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             return Ok(text.push(&format.write(address.0.into(), 8, gimli::DW_ATE_address))?);
         }
         text.push(&address.to_string())?;
-        let pointee = to
-            .filter(|_| !rust)
-            .and_then(|at| Type::read(at, self.module));
-        let is_string = pointee.is_some_and(|kind| is_letter(&kind));
+        let pointee = to.and_then(|at| Type::read(at, self.module));
+        if pointee
+            .as_ref()
+            .is_some_and(|kind| matches!(kind.shape, Shape::Function))
+            && let Some(name) = self.function_at(address)
+        {
+            text.push(&format!(" <{name}>"))?;
+        }
+        let is_string = !rust && pointee.is_some_and(|kind| is_letter(&kind));
         if is_string
             && !address.is_null()
             && let Ok(bytes) = self.memory.c_string(address, LONGEST_STRING)
@@ -124,6 +129,15 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             text.push(&quoted(&bytes))?;
         }
         Ok(())
+    }
+
+    /// The function of this module that begins at an address.
+    fn function_at(&self, address: Addr) -> Option<String> {
+        let svma = address.minus(self.bias.0).0;
+        let at = self.module.scopes_at(svma).pop()?;
+        let ranges = code_ranges(at.within, at.read().ok()?.attrs());
+        let begins = ranges.first().is_some_and(|range| range.begin == svma);
+        self.module.full_name(at).filter(|_| begins)
     }
 
     fn write_enumerator(
@@ -140,7 +154,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             |(number, _): &&(i128, String)| *number == signed || *number == value.cast_signed();
         match enumerators.iter().find(same) {
             Some((_, name)) => Ok(text.push(name)?),
-            None => Ok(text.push(&format!("{signed}"))?),
+            None => Ok(text.push(&flags(enumerators, value).unwrap_or(signed.to_string()))?),
         }
     }
 
@@ -173,6 +187,12 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 .rposition(|&byte| byte != 0)
                 .map_or(0, |last| last + 1);
             return Ok(text.push(&quoted(&bytes[..end]))?);
+        }
+        if let (Some(prefix), None, []) = (wide_prefix(&kind), self.format, inner) {
+            let size = kind.size.unwrap_or(4);
+            let bytes = storage.bytes(self.memory, count.min(LONGEST_STRING as u64) * size)?;
+            text.push(prefix)?;
+            return Ok(text.push(&wide_text(&bytes, size as usize))?);
         }
         let of_inner = inner
             .iter()
@@ -217,6 +237,29 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             each(index, text)?;
         }
         Ok(text.push(close)?)
+    }
+}
+
+/// `(A | C)`, if the enumerators are bits that can be set together.
+fn flags(enumerators: &[(i128, String)], value: u128) -> Option<String> {
+    let mut left = value;
+    let mut known = 0_u128;
+    let mut names = Vec::new();
+    for (number, name) in enumerators.iter().filter(|(number, _)| *number != 0) {
+        let bit = u128::try_from(*number)
+            .ok()
+            .filter(|bit| bit.is_power_of_two())?;
+        if known & bit == 0 && value & bit != 0 {
+            names.push(name.as_str());
+            left &= !bit;
+        }
+        known |= bit;
+    }
+    let unknown = format!("unknown: {left:#x}");
+    match (left, names.is_empty()) {
+        (_, true) => None,
+        (0, false) => Some(format!("({})", names.join(" | "))),
+        (_, false) => Some(format!("({} | {unknown})", names.join(" | "))),
     }
 }
 

@@ -5,6 +5,7 @@ use super::storage::Storage;
 use super::strings::garbage;
 use super::text::Text;
 use super::{Shown, Stop, Writer, Written};
+use crate::model::Absence;
 use crate::native::dwarf::EntryRef;
 use crate::native::types::{Shape, Type};
 
@@ -82,11 +83,11 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
     }
 
     /// The variant that an enumeration is, as the structure of what it has.
-    pub(super) fn variant(
+    pub(in crate::native) fn variant(
         &self,
         kind: &Type<'s, 'a>,
         storage: &Storage,
-    ) -> Result<Option<Found<'s, 'a>>, Stop> {
+    ) -> Result<Option<Found<'s, 'a>>, Absence> {
         let Shape::Structure {
             variants: Some(variants),
             ..

@@ -80,8 +80,12 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             "Ipv4Addr" | "Ipv6Addr" => self.write_ip_address(value, text)?,
             "OnceCell" => self.write_once_cell(value, text)?,
             "LinkedList" => self.write_rust_linked_list(value, text)?,
-            "HashMap" | "HashSet" => self.write_hash_map(value, name == "HashSet", text)?,
-            "BTreeMap" | "BTreeSet" => self.write_btree(value, name == "BTreeSet", text)?,
+            "HashMap" | "HashSet" => self.write_entries(("", ": "), depth, text, |each| {
+                self.hash_entries(kind, storage, name == "HashSet", each)
+            })?,
+            "BTreeMap" | "BTreeSet" => self.write_entries(("", ": "), depth, text, |each| {
+                self.btree_entries(kind, storage, name == "BTreeSet", each)
+            })?,
             atomic if atomic.starts_with("Atomic") => {
                 let (inner, storage) = self.innermost(kind, storage).ok_or(Stop::OtherLayout)?;
                 match inner.shape {

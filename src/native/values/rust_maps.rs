@@ -1,10 +1,10 @@
 //! Maps and sets of Rust: hashbrown's tables and B-trees.
 
+use super::map_entries::{Each, Entry};
 use super::plain::torn;
 use super::storage::Storage;
 use super::strings::garbage;
-use super::text::Text;
-use super::{Shown, Stop, Writer, Written};
+use super::{Stop, Writer, Written};
 use crate::model::{Absence, Addr};
 use crate::native::dwarf::EntryRef;
 use crate::native::types::{Shape, Type};
@@ -21,17 +21,13 @@ const MOST_KEYS: u64 = 11;
 impl<'s, 'a> Writer<'_, 's, 'a> {
     /// hashbrown's table: control bytes, of which those with the highest bit clear stand for a bucket that is used; the buckets lie
     /// below them, the first one next to them (hashbrown, `RawTableInner`).
-    pub(super) fn write_hash_map(
+    pub(super) fn hash_entries(
         &self,
-        value: Shown<'_, 's, 'a>,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
         is_set: bool,
-        text: &mut Text,
+        each: &mut Each<'_, 's, 'a>,
     ) -> Written {
-        let Shown {
-            kind,
-            storage,
-            depth,
-        } = value;
         let lacks = || Stop::OtherLayout;
         let (table, at_table) = self.find(kind, storage, "table").ok_or_else(lacks)?;
         let (table, at_table) = match table.parameter("T", self.module) {
@@ -61,60 +57,30 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             next: 0,
             group: Vec::new(),
         };
-        self.write_list(("{", "}"), items, text, |_, text| {
+        for _ in 0..items {
             let index = used
                 .next()?
                 .ok_or_else(|| torn("it has fewer entries than it says".into()))?;
             let at = Storage::Memory(control.minus(size.wrapping_mul(index + 1)));
-            self.write_entry(&bucket, is_set, &at, depth, text)
-        })
-    }
-
-    /// A pair of key and value, in the form of `{:?}`.
-    fn write_entry(
-        &self,
-        pair: &Type<'s, 'a>,
-        is_set: bool,
-        storage: &Storage,
-        depth: usize,
-        text: &mut Text,
-    ) -> Written {
-        let member = |name: &str| {
-            let member = pair
-                .members()
-                .iter()
-                .find(|member| member.name.as_deref() == Some(name));
-            member.map(|member| (member.kind, storage.at(member.offset)))
-        };
-        let (Some((key, at_key)), Some((value, at_value))) = (member("__0"), member("__1")) else {
-            return Err(torn("its entries are no pairs".into()).into());
-        };
-        self.write_within(key, &at_key, depth, text)?;
-        if !is_set {
-            text.push(": ")?;
-            self.write_within(value, &at_value, depth, text)?;
+            each(entry(&bucket, is_set, &at)?)?;
         }
         Ok(())
     }
 
     /// A B-tree: nodes with keys and values, and below the inner ones one node more than keys (alloc::collections::btree::node).
-    pub(super) fn write_btree(
+    pub(super) fn btree_entries(
         &self,
-        value: Shown<'_, 's, 'a>,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
         is_set: bool,
-        text: &mut Text,
+        each: &mut Each<'_, 's, 'a>,
     ) -> Written {
-        let Shown {
-            kind,
-            storage,
-            depth,
-        } = value;
         let lacks = || Stop::OtherLayout;
         let (root, at_root) = self.find(kind, storage, "root").ok_or_else(lacks)?;
         let (_, at) = self.find(kind, storage, "length").ok_or_else(lacks)?;
         let length = at.unsigned(self.memory, 8)? as u64;
         if length == 0 {
-            return Ok(text.push("{}")?);
+            return Ok(());
         }
         let Shape::Structure {
             variants: Some(variants),
@@ -147,16 +113,32 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             leaf: &leaf,
             left: length,
             is_set,
-            depth,
-            is_first: true,
+            each,
         };
-        text.push("{")?;
-        walk.node(at_pointer.pointer(self.memory)?, height, text)?;
+        walk.node(at_pointer.pointer(self.memory)?, height)?;
         if walk.left > 0 {
             return Err(torn("it has fewer entries than it says".into()).into());
         }
-        Ok(text.push("}")?)
+        Ok(())
     }
+}
+
+/// A pair of key and value.
+fn entry<'s, 'a>(
+    pair: &Type<'s, 'a>,
+    is_set: bool,
+    storage: &Storage,
+) -> Result<Entry<'s, 'a>, Stop> {
+    let member = |name: &str| {
+        let mut members = pair.members().iter();
+        let member = members.find(|member| member.name.as_deref() == Some(name));
+        member.map(|member| (member.kind, storage.at(member.offset)))
+    };
+    let (Some(key), Some(value)) = (member("__0"), member("__1")) else {
+        return Err(torn("its entries are no pairs".into()).into());
+    };
+    let value = Some(value).filter(|_| !is_set);
+    Ok(Entry { key, value })
 }
 
 /// The buckets of a hash table that are used, in their order.
@@ -215,8 +197,11 @@ impl<'s, 'a> LeafLayout<'s, 'a> {
             else {
                 return None;
             };
-            let size = Type::read(element?, writer.module)?.size?;
-            Some((member.offset, element, size))
+            let kind = Type::read(element?, writer.module)?;
+            // Those behind the last are not there: so each is a `MaybeUninit`.
+            let inner = kind.parameter("T", writer.module);
+            let inner = inner.filter(|_| kind.name.starts_with("MaybeUninit<"));
+            Some((member.offset, inner.or(element), kind.size?))
         };
         Some(LeafLayout {
             size: kind.size?,
@@ -227,19 +212,18 @@ impl<'s, 'a> LeafLayout<'s, 'a> {
     }
 }
 
-struct TreeWalk<'t, 'w, 's, 'a> {
+struct TreeWalk<'t, 'e, 'w, 's, 'a> {
     writer: &'t Writer<'w, 's, 'a>,
     leaf: &'t LeafLayout<'s, 'a>,
     /// Entries that are still to come.
     left: u64,
     is_set: bool,
-    depth: usize,
-    is_first: bool,
+    each: &'t mut Each<'e, 's, 'a>,
 }
 
-impl TreeWalk<'_, '_, '_, '_> {
-    /// Writes what is in a node and below it, in order.
-    fn node(&mut self, node: Addr, height: u64, text: &mut Text) -> Result<(), Stop> {
+impl TreeWalk<'_, '_, '_, '_, '_> {
+    /// Gives what is in a node and below it, in order.
+    fn node(&mut self, node: Addr, height: u64) -> Written {
         let memory = self.writer.memory;
         let at = Storage::Memory(node);
         let count = at.at(self.leaf.length).unsigned(memory, 2)? as u64;
@@ -249,7 +233,7 @@ impl TreeWalk<'_, '_, '_, '_> {
         for index in 0..=count {
             if let Some(below) = height.checked_sub(1) {
                 let edge = at.at(self.leaf.size + 8 * index).pointer(memory)?;
-                self.node(edge, below, text)?;
+                self.node(edge, below)?;
             }
             if index == count {
                 break;
@@ -259,18 +243,12 @@ impl TreeWalk<'_, '_, '_, '_> {
                 .left
                 .checked_sub(1)
                 .ok_or_else(|| torn("it has more entries than it says".into()))?;
-            if !std::mem::take(&mut self.is_first) {
-                text.push(", ")?;
-            }
-            let (keys, kind, size) = self.leaf.keys;
-            self.writer
-                .write_within(kind, &at.at(keys + size * index), self.depth, text)?;
-            if !self.is_set {
-                let (values, kind, size) = self.leaf.values;
-                text.push(": ")?;
-                self.writer
-                    .write_within(kind, &at.at(values + size * index), self.depth, text)?;
-            }
+            let (keys, of_key, size) = self.leaf.keys;
+            let key = (of_key, at.at(keys + size * index));
+            let (values, of_value, size) = self.leaf.values;
+            let value = (of_value, at.at(values + size * index));
+            let value = Some(value).filter(|_| !self.is_set);
+            (self.each)(Entry { key, value })?;
         }
         Ok(())
     }

@@ -1,14 +1,17 @@
 //! What the compiler makes of closures and of async functions: structures of what they have captured, and state machines. `{:?}` has no form
 //! for them.
 
+use std::sync::Arc;
+
 use super::text::Text;
 use super::{Shown, Stop, Writer, Written};
+use crate::native::dwarf::{Module, SourceFile};
 use crate::native::types::{Member, Shape, Type, VariantPart};
 
 /// rustc's prefix of what a closure captures by reference, and its name for what an async function awaits
 /// (`compiler/rustc_codegen_ssa` and `rustc_ast_lowering`).
-const BY_REFERENCE: &str = "_ref__";
-const AWAITED: &str = "__awaitee";
+pub(in crate::native) const BY_REFERENCE: &str = "_ref__";
+pub(in crate::native) const AWAITED: &str = "__awaitee";
 
 impl<'s, 'a> Writer<'_, 's, 'a> {
     /// Writes a closure or the state of an async function or block; `false` if it is none.
@@ -78,41 +81,27 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
 
     /// `main.rs:12`
     fn declared(&self, of: &Type<'s, 'a>, member: &Member<'s, 'a>) -> Option<String> {
-        let (file, line) = member.declared?;
-        let file = of.at.within.lines().file(file)?;
+        let (file, line) = declared(self.module, of, member)?;
         let name = file.path.rsplit('/').next().unwrap_or_default();
         Some(format!("{name}:{line}"))
     }
 
-    /// The variables that are kept, each once, and what is awaited last.
     fn write_captured(
         &self,
         members: &[Member<'s, 'a>],
         value: Shown<'_, 's, 'a>,
         text: &mut Text,
     ) -> Written {
-        let name = |member: &Member<'s, 'a>| member.name.clone().unwrap_or_default();
-        let mut shown: Vec<&Member<'s, 'a>> = Vec::new();
-        for member in members {
-            let same = |other: &&Member<'s, 'a>| {
-                other.offset == member.offset && other.name == member.name
-            };
-            if !shown.iter().any(same) {
-                shown.push(member);
-            }
-        }
-        shown.sort_by_key(|member| name(member) == AWAITED);
+        let shown = captured(members);
         if shown.is_empty() {
             return Ok(());
         }
         for (index, member) in shown.into_iter().enumerate() {
             text.push(if index == 0 { " { " } else { ", " })?;
-            let name = name(member);
-            let name = match name.as_str() {
+            text.push(match member.name.as_deref().unwrap_or_default() {
                 AWAITED => "awaits",
                 name => name.strip_prefix(BY_REFERENCE).unwrap_or(name),
-            };
-            text.push(name)?;
+            })?;
             text.push(": ")?;
             self.write_within(
                 member.kind,
@@ -123,4 +112,33 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         }
         Ok(text.push(" }")?)
     }
+}
+
+/// Where a member is declared: of a state of an async function, where it waits.
+pub(in crate::native) fn declared<'s, 'a>(
+    module: &'s Module<'a>,
+    of: &Type<'s, 'a>,
+    member: &Member<'s, 'a>,
+) -> Option<(Arc<SourceFile>, u64)> {
+    let (number, line) = member.declared?;
+    let within = of.at.within;
+    let of_skeleton = || module.skeleton_of(within)?.lines().file(number);
+    let file = within.lines().file(number).or_else(of_skeleton)?;
+    Some((file, line))
+}
+
+/// The variables that are kept, each once, and what is awaited last.
+pub(in crate::native) fn captured<'m, 's, 'a>(
+    members: &'m [Member<'s, 'a>],
+) -> Vec<&'m Member<'s, 'a>> {
+    let mut kept: Vec<&Member<'s, 'a>> = Vec::new();
+    for member in members {
+        let same =
+            |other: &&Member<'s, 'a>| other.offset == member.offset && other.name == member.name;
+        if !kept.iter().any(same) {
+            kept.push(member);
+        }
+    }
+    kept.sort_by_key(|member| member.name.as_deref() == Some(AWAITED));
+    kept
 }

@@ -97,10 +97,10 @@ Lists the symbols whose names have a text in them, or suit a pattern with `*`, `
     Command {
         name: "info",
         short: &[],
-        arguments: "line location | functions pattern | types pattern | ...",
+        arguments: "line location | functions pattern | types pattern | variables pattern | ...",
         help: "\
 `info line file.rs:12` says which code a line has, `info line $pc` which line an address; `info functions` and `info types` look for names in
-the debug information. For who knows gdb: `info locals`, `args`, `registers`, `threads`, `frame`, `symbol`, `sharedlibrary`, `breakpoints`, `display` and `inferiors` do what the
+the debug information, and `info variables` for statics and thread-local variables, which it shows with their values. For who knows gdb: `info locals`, `args`, `registers`, `threads`, `frame`, `symbol`, `sharedlibrary`, `breakpoints`, `display` and `inferiors` do what the
 commands of pmdb do.",
         example: "info line main.rs:42",
         operand: Operand::None,

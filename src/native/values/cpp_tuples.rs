@@ -1,0 +1,73 @@
+//! `std::tuple` of both C++ libraries: each element is in a base of its own, whose type names its place.
+
+use super::storage::Storage;
+use super::text::Text;
+use super::{Shown, Writer, Written};
+use crate::native::types::Type;
+
+/// The bases that have an element, and the members that are it: of libstdc++ and of libc++.
+const ELEMENTS: [(&str, &str); 2] = [
+    ("_Head_base<", "_M_head_impl"),
+    ("__tuple_leaf<", "__value_"),
+];
+/// What the bases are in.
+const AROUND: [&str; 2] = ["_Tuple_impl<", "__tuple_impl<"];
+/// Elements of a tuple, each of which may be one base deeper.
+const MOST: usize = 256;
+
+/// The place of an element in its tuple; its type and where it is, if it takes room.
+type Element<'s, 'a> = (u64, Option<(Type<'s, 'a>, Storage)>);
+
+impl<'s, 'a> Writer<'_, 's, 'a> {
+    pub(super) fn write_tuple(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {
+        let mut elements = Vec::new();
+        self.collect(value.kind, value.storage, MOST, &mut elements);
+        elements.sort_by_key(|(place, _)| *place);
+        self.write_list(
+            ("{", "}"),
+            elements.len() as u64,
+            text,
+            |index, text| match elements.get(index as usize) {
+                Some((_, Some((kind, at)))) => {
+                    self.write_within(Some(kind.at), at, value.depth, text)
+                }
+                _ => Ok(text.push("{}")?),
+            },
+        )
+    }
+
+    fn collect(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        depth: usize,
+        elements: &mut Vec<Element<'s, 'a>>,
+    ) {
+        let Some(deeper) = depth.checked_sub(1) else {
+            return;
+        };
+        for member in kind.members() {
+            let Some(part) = member.kind.and_then(|at| Type::read(at, self.module)) else {
+                continue;
+            };
+            if elements.len() >= MOST || self.memory.spent().is_some() {
+                return;
+            }
+            let at = storage.at(member.offset);
+            let name = part.own_name(self.module).unwrap_or_default();
+            let element = ELEMENTS.iter().find_map(|(begin, member)| {
+                let place = name.strip_prefix(begin)?.split([',', '>']).next()?;
+                // As clang writes it: `0UL`.
+                let place = place.trim_end_matches(char::is_alphabetic).parse().ok()?;
+                Some((place, self.member_at(&part, &at, member)))
+            });
+            match element {
+                Some(element) => elements.push(element),
+                None if AROUND.iter().any(|begin| name.starts_with(begin)) => {
+                    self.collect(&part, &at, deeper, elements);
+                }
+                None => {}
+            }
+        }
+    }
+}
