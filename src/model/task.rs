@@ -1,4 +1,4 @@
-//! asyncio: event loops and their tasks.
+//! Event loops and their tasks: those of asyncio, and the runtimes of tokio.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,11 +7,12 @@ use super::{Addr, Frame, Tid};
 /// An event loop that has tasks, or that a thread runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventLoop {
-    /// The class: `asyncio.unix_events._UnixSelectorEventLoop`, `uvloop.Loop`.
+    /// The class: `asyncio.unix_events._UnixSelectorEventLoop`, `uvloop.Loop`; of tokio the type of the scheduler:
+    /// `tokio::runtime::scheduler::multi_thread::handle::Handle`.
     #[serde(rename = "type")]
     pub type_name: String,
     pub address: Addr,
-    /// The thread that runs it; nothing while none does.
+    /// The thread that runs it; nothing while none does, or if several do.
     pub tid: Option<Tid>,
     /// The name of that thread.
     pub thread: Option<String>,
@@ -27,15 +28,22 @@ pub struct EventLoop {
 /// A task of an event loop that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
-    /// `Task-3`, or the name that the program gave it.
+    /// `Task-3`, or the name that the program gave it. In a runtime of tokio `Task-3/1` is the first of the futures that
+    /// the task polls side by side, and `block_on` the future that a thread runs by itself.
     pub name: String,
     pub address: Addr,
     pub state: TaskState,
+    /// The thread that runs it, of a task of tokio; or that waits for nothing but it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tid: Option<Tid>,
     /// Somebody has asked for its cancellation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancelling: bool,
-    /// The qualified name of its coroutine.
+    /// The qualified name of its coroutine; of its async function, or of the type of its future.
     pub coroutine: String,
+    /// Where the program spawned it (`src/main.rs:12`), where a build of tokio notes that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spawned_at: Option<String>,
     /// `frames[0]` is the innermost: where it waits, or runs.
     pub frames: Vec<Frame>,
     /// What it waits for in the end. Nothing for a task that runs or has ended.

@@ -19,6 +19,7 @@ mod stack;
 mod symbol_names;
 mod symbols;
 mod thread_local;
+pub mod tokio;
 mod types;
 pub mod unhandled;
 mod unwind;

@@ -9,6 +9,7 @@ use super::source::Sources;
 use super::stack::{
     Limits, StackOptions, Target, core_options, frames_of_report, look_at, refused,
 };
+use super::tasks::NO_TOKIO;
 use crate::model::{
     Addr, CauseFacts, DUMP_REPORT_SCHEMA, DumpReport, DumpedProcess, Exception, Frame,
     ProcessReport, SegmentOutline, SharedFacts, SnapshotFacts,
@@ -78,6 +79,8 @@ fn read(
     if report.interpreter.is_none() {
         options.native = true;
         report = look_at(&core, locator, parsed, &options, &Budget::usual());
+        // Nobody has asked for them.
+        report.notes.retain(|note| note != NO_TOKIO);
     }
     let facts = core.snapshot().cloned();
     let failed = facts.as_ref().and_then(|facts| facts.cause.as_ref());

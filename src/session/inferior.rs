@@ -15,7 +15,6 @@ use super::launched::Launched;
 use super::levels::Outer;
 use super::native_view::NativeView;
 use super::stack::{Target, identify, thread_facts, why_no_python};
-use super::tasks::add_tasks;
 use super::view::{Subject, Thrown, View};
 use super::who::{note_of, who};
 use crate::model::{Addr, CauseFacts, Frame, Pid, ProcessReport, Tid};
@@ -499,18 +498,6 @@ impl Inferior {
             };
             threads.iter().map(entry).collect()
         })
-    }
-
-    /// The process with its event loops and their tasks.
-    pub fn tasks(&self, interrupted: &AtomicBool) -> Result<ProcessReport, SessionError> {
-        let threads = self.threads(interrupted)?;
-        let mut report = self.report.clone();
-        report.threads.clear();
-        report.notes.clear();
-        self.look(interrupted, |look| {
-            add_tasks(look, &threads, None, &mut report);
-        })?;
-        Ok(report)
     }
 
     /// The whole name of a frame's file: a relative one begins in the folder that the process works in.

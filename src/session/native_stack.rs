@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::mixed_stack::{MachineFrame, PythonFrames, mix};
 use crate::model::{Addr, Frame, GilState, Local, ProcessReport, Thread};
+use crate::native::tokio::{TokioModule, TokioTasks, TokioThread, tokio_tasks};
 use crate::native::values::Limits;
 use crate::native::{LoadedModules, NativeFrame, NativeStack, describe, foresee, locals, unwind};
 use crate::process::{Budget, Memory, Process, Registers, ThreadStatus};
@@ -15,6 +16,27 @@ pub(super) struct Walked {
     stack: Result<NativeStack, &'static str>,
     /// Of each machine frame, those of its frames of the source; empty unless they were asked for.
     locals: Vec<Vec<Vec<Local>>>,
+}
+
+/// The tasks of tokio in a process whose threads were walked.
+pub(super) fn tokio_tasks_of(
+    walked: &[Walked],
+    modules: &LoadedModules<'_>,
+    of: &[TokioModule],
+    memory: &Memory<'_>,
+    limits: Option<&Limits>,
+) -> TokioTasks {
+    let threads: Vec<TokioThread<'_>> = walked
+        .iter()
+        .filter_map(|one| {
+            Some(TokioThread {
+                tid: one.status.tid,
+                name: one.status.name.as_deref(),
+                stack: one.stack.as_ref().ok()?,
+            })
+        })
+        .collect();
+    tokio_tasks(&threads, modules, of, memory, limits)
 }
 
 /// Walks the stacks of all threads of a process that stands still; with limits, also reads their variables.

@@ -8,9 +8,10 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 
 use super::native_stack::{self, Walked};
-use super::tasks::add_tasks;
+use super::tasks::{NO_TOKIO, add_tasks, add_tokio};
 use super::who;
 use crate::model::{Addr, Exception, Frame, Pid, ProcessReport, Report, Thread, ThreadState, Tid};
+use crate::native::tokio::{TokioModule, modules_with_tokio};
 use crate::native::{LoadedModules, ParsedModules, values};
 use crate::process::core::{CoreOptions, CoreProcess, bundle};
 use crate::process::family::ProcessTable;
@@ -44,7 +45,8 @@ pub struct StackOptions {
     pub pause: bool,
     /// The native frames, too. Stops each live process for the moment at which it is looked at.
     pub native: bool,
-    /// The tasks of asyncio, with the stacks of their coroutines.
+    /// The tasks of asyncio, with the stacks of their coroutines. In a process without Python those of tokio, which stops a live one for
+    /// the moment at which it is looked at; elsewhere those too if the native frames are shown.
     pub tasks: bool,
 }
 
@@ -210,6 +212,17 @@ pub(super) fn look_at(
     let lost = mapped::lost_pages();
     let mut report = identify(process);
     let located = locator.locate(process, Effort::Thorough);
+    let modules = LoadedModules::new(process, parsed);
+    let is_native = matches!(located, Err(PythonError::NotPython));
+    let tokio = match options.tasks && (is_native || options.native) {
+        true => modules_with_tokio(&modules),
+        false => Vec::new(),
+    };
+    let shows_threads = options.native;
+    let options = &StackOptions {
+        native: options.native || !tokio.is_empty(),
+        ..*options
+    };
     match &located {
         Ok(located) => {
             report.interpreter = Some(located.name());
@@ -218,6 +231,12 @@ pub(super) fn look_at(
         Err(error) => {
             report.rank = who::rank(|name| process.environment(name));
             match error {
+                PythonError::NotPython if options.native && options.tasks && tokio.is_empty() => {
+                    report.notes.push(NO_TOKIO.to_owned());
+                }
+                PythonError::NotPython if options.tasks && tokio.is_empty() => {
+                    report.error = Some(format!("{}; {NO_TOKIO}", why_no_python(process, error)));
+                }
                 PythonError::NotPython if options.native => {}
                 PythonError::NotPython => {
                     let why = why_no_python(process, error);
@@ -230,11 +249,12 @@ pub(super) fn look_at(
     }
     let located = located.ok();
     if located.is_some() || options.native {
-        let modules = LoadedModules::new(process, parsed);
         let look = Looking {
             located: located.as_ref(),
             modules: &modules,
             options,
+            tokio: &tokio,
+            shows_threads,
         };
         report = look.report(process, report, budget);
     }
@@ -252,6 +272,10 @@ struct Looking<'l> {
     located: Option<&'l Located>,
     modules: &'l LoadedModules<'l>,
     options: &'l StackOptions,
+    /// The modules whose tasks of tokio are looked for.
+    tokio: &'l [TokioModule],
+    /// Their native frames are shown, and not only walked for the tasks that they run.
+    shows_threads: bool,
 }
 
 impl Looking<'_> {
@@ -302,7 +326,19 @@ impl Looking<'_> {
                 characters: limits.characters,
                 depth: limits.depth,
             });
-            native_stack::walk(process, self.modules, limits.as_ref(), budget)
+            let of_threads = limits.as_ref().filter(|_| self.shows_threads);
+            let walked = native_stack::walk(process, self.modules, of_threads, budget);
+            if !self.tokio.is_empty() {
+                let memory = Memory::within(process, budget.clone());
+                let (of, limits) = (self.tokio, limits.as_ref());
+                let found =
+                    native_stack::tokio_tasks_of(&walked, self.modules, of, &memory, limits);
+                add_tokio(found, &mut report);
+            }
+            match self.shows_threads {
+                true => walked,
+                false => Vec::new(),
+            }
         } else {
             Vec::new()
         };

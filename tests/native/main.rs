@@ -9,4 +9,5 @@ mod debuginfod;
 mod frames;
 mod prompt;
 mod separate;
+mod tokio_tasks;
 mod values;

@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     /// Show the variables of every frame.
     #[arg(long)]
     locals: bool,
-    /// Show asyncio's tasks, too: where each waits, for what, and who waits for it.
+    /// Show the tasks of asyncio, or of tokio in Rust, too: where each waits, for what, and who waits for it.
     #[arg(long)]
     tasks: bool,
     /// Core dumps, also compressed ones, and snapshots.

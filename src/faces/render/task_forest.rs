@@ -204,8 +204,10 @@ mod tests {
             name: format!("Task-{place}"),
             address: address(place),
             state: TaskState::Pending,
+            tid: None,
             cancelling: false,
             coroutine: "work".to_string(),
+            spawned_at: None,
             frames: Vec::new(),
             awaits: Some(Awaited {
                 kind: AwaitedKind::Task,

@@ -36,20 +36,40 @@ pub fn write_tasks(
     Ok(())
 }
 
+/// A runtime of tokio by the type of its scheduler: what it is, and of which kind.
+fn runtime(type_name: &str) -> Option<(&'static str, String)> {
+    let rest = type_name.strip_prefix("tokio::")?;
+    if rest.starts_with("task::local::") {
+        return Some(("LocalSet", "tokio".to_string()));
+    }
+    let modules: Vec<&str> = rest.split("::").collect();
+    let kind = modules
+        .iter()
+        .rev()
+        .find(|name| name.starts_with(|letter: char| letter.is_lowercase()) && **name != "handle");
+    let kind = kind.map_or("tokio".to_string(), |kind| format!("tokio's {kind}"));
+    Some(("Runtime", kind))
+}
+
 fn heading(event_loop: &EventLoop, process_name: Option<&str>) -> String {
+    let runtime = runtime(&event_loop.type_name);
+    let what = runtime.as_ref().map_or("Event loop", |(what, _)| *what);
     let mut text = match process_name {
-        Some(name) => format!("Event loop of {name}"),
-        None => "Event loop".to_string(),
+        Some(name) => format!("{what} of {name}"),
+        None => what.to_string(),
     };
     match (event_loop.tid, &event_loop.thread) {
         (Some(tid), Some(name)) => {
             text += &format!(" in thread {tid} \"{}\"", printable::one_line(name));
         }
         (Some(tid), None) => text += &format!(" in thread {tid}"),
+        // Any number of threads run its tasks.
+        (None, _) if runtime.is_some() => {}
         (None, _) => text += " that no thread runs",
     }
     let class = event_loop.type_name.rsplit_once('.');
     let class = class.map_or(event_loop.type_name.as_str(), |(_, class)| class);
+    let class = runtime.as_ref().map_or(class, |(_, kind)| kind.as_str());
     text += &format!(", {}: ", printable::one_line(class));
     text += &counted(event_loop.task_count);
     let shown = event_loop.tasks.len() as u64;
@@ -114,11 +134,24 @@ fn title(tasks: &[&Task]) -> String {
     let Some(first) = tasks.first() else {
         return text;
     };
+    let same = |task: &&Task| task.spawned_at == first.spawned_at;
+    if let Some(place) = first
+        .spawned_at
+        .as_deref()
+        .filter(|_| tasks.iter().all(same))
+    {
+        text += &format!(", spawned at {}", printable::one_line(place));
+    }
     if first.cancelling {
         text += ", being cancelled";
     }
     match (first.state, &first.awaits) {
-        (TaskState::Running, _) => text += ", running",
+        (TaskState::Running, _) => {
+            text += ", running";
+            if let Some(tid) = first.tid.filter(|_| tasks.len() == 1) {
+                text += &format!(" in thread {tid}");
+            }
+        }
         (TaskState::Finished, _) => text += ", finished",
         (TaskState::Cancelled, _) => text += ", cancelled",
         (TaskState::Pending, Some(awaits)) => {

@@ -21,7 +21,7 @@ one.",
         arguments: "",
         help: "\
 Shows the tasks of asyncio as trees: where each waits, for what, and below it the tasks that it awaits. Tasks in
-the same place are shown once.",
+the same place are shown once. Where native frames are looked at, also those of tokio.",
         example: "tasks",
         operand: Operand::None,
         group: Group::Processes,
