@@ -159,6 +159,10 @@ pub(super) struct WriteProtection {
 impl WriteProtection {
     /// Makes a descriptor in the process, takes it, and closes it there. Nothing is protected yet.
     pub fn of(hold: &mut Hold, loan: DeviceLoan) -> Result<WriteProtection, ProtectError> {
+        hold.on_one_detour(|hold| WriteProtection::made_in(hold, loan))?
+    }
+
+    fn made_in(hold: &mut Hold, loan: DeviceLoan) -> Result<WriteProtection, ProtectError> {
         let pid = hold.pid();
         let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
         let made = call(

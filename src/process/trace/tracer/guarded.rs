@@ -135,11 +135,15 @@ impl Follower {
         if !self.guards.by_process.contains_key(&pid) {
             // A step ends with a trap. Where it cannot be made to survive one, it is guarded all the same.
             let loan = self.guards.loan;
-            let (guard, survives) = self.hold(pid, |hold| {
-                let guard = WriteProtection::of(hold, loan);
-                let survives = guard.is_ok() && hold.survive_traps().unwrap_or(false);
-                (guard, survives)
+            let held = self.hold(pid, |hold| {
+                // To bring a thread onto its detour and back takes longer than the calls that it makes there.
+                hold.on_one_detour(|hold| {
+                    let guard = WriteProtection::of(hold, loan);
+                    let survives = guard.is_ok() && hold.survive_traps().unwrap_or(false);
+                    (guard, survives)
+                })
             })?;
+            let (guard, survives) = held?;
             if survives {
                 self.watchpoints.note_surviving(pid);
             }
