@@ -218,18 +218,21 @@ fn those_who_write_go_on_if_pmdb_is_killed() {
     }
 }
 
+/// Whether a process has a signal in one of its sets.
+fn signals(pid: u64, which: &str, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+    let set = status.lines().find_map(|line| line.strip_prefix(which));
+    let set = u64::from_str_radix(set.expect("it is there").trim(), 16).expect("a set");
+    set & 1 << (signal as i32 - 1) != 0
+}
+
 #[test]
 fn those_who_write_go_on_if_the_watcher_is_killed() {
     let Some(python) = any_python() else { return };
     const COUNT: u64 = 2000;
     for range in ["[2:6]", "[2:12]"] {
         let mut writing = Writing::start(python, COUNT);
-        let caught = |pid: u64| {
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
-            let set = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-            let set = u64::from_str_radix(set.expect("it is there").trim(), 16).expect("a set");
-            set & 1 << (Signal::SIGTRAP as i32 - 1) != 0
-        };
+        let caught = |pid: u64| signals(pid, "SigCgt:", Signal::SIGTRAP);
         let pid = writing.writers[2].0;
         assert!(!caught(pid));
         let part = format!("{}{range}", writing.name);
@@ -407,6 +410,7 @@ fn what_is_mapped_anew_is_watched_and_blocked_traps_stay_blocked() {
     const PROGRAM: &str = "\
 import mmap, os, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTRAP})
+signal.signal(signal.SIGTRAP, signal.SIG_IGN)
 name = f'again{os.getpid()}'
 file = os.memfd_create(name)
 os.ftruncate(file, 1 << 16)
@@ -468,6 +472,12 @@ for line in sys.stdin:
     let events = watching.rest();
     let ended = events.last().expect("it has ended");
     assert_eq!(ended["writes"], 2, "{events:#?}");
+    // Ignored ones are ignored again.
+    assert!(signals(
+        u64::from(fixture.pid()),
+        "SigIgn:",
+        Signal::SIGTRAP
+    ));
 }
 
 #[test]

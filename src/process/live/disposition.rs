@@ -34,9 +34,11 @@ impl Disposition {
 
     /// Whether it has neither a handler for a signal nor ignores it.
     pub fn is_default(&self, signal: i32) -> bool {
-        let bit = u32::try_from(signal - 1).unwrap_or(u32::MAX);
-        let bit = 1_u64.checked_shl(bit).unwrap_or(0);
-        (self.ignored | self.caught) & bit == 0
+        (self.ignored | self.caught) & bit(signal) == 0
+    }
+
+    pub fn is_ignored(&self, signal: i32) -> bool {
+        self.ignored & bit(signal) != 0
     }
 
     /// Its number as it knows it itself.
@@ -48,6 +50,12 @@ impl Disposition {
     pub fn shares_our_numbers(&self) -> bool {
         self.numbers.len() <= 1
     }
+}
+
+/// Of a signal, in a set of them.
+fn bit(signal: i32) -> u64 {
+    let bit = u32::try_from(signal - 1).unwrap_or(u32::MAX);
+    1_u64.checked_shl(bit).unwrap_or(0)
 }
 
 /// Whether the processor keeps a second stack with the return addresses of a thread (`x86_Thread_features`, `Documentation/arch/x86/shstk.rst`).
@@ -65,8 +73,7 @@ pub(in crate::process) fn is_pending(pid: Pid, tid: Tid, signal: i32) -> bool {
     let pending = status
         .ok()
         .and_then(|status| u64::from_str_radix(threads::status_field(&status, "SigPnd")?, 16).ok());
-    let bit = u32::try_from(signal - 1).unwrap_or(u32::MAX);
-    pending.unwrap_or(0) & 1_u64.checked_shl(bit).unwrap_or(0) != 0
+    pending.unwrap_or(0) & bit(signal) != 0
 }
 
 #[cfg(test)]

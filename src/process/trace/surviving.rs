@@ -3,6 +3,10 @@
 //! The kernel then delivers the traps that the tracer would have taken, and by default SIGTRAP ends a program. So it gets a handler that does
 //! nothing, for as long as it is armed: the `ret` behind the program's own `syscall`, which returns to its own restorer. Who comes after the
 //! tracer takes both away ([`disarm`]).
+//!
+//! A program that ignores SIGTRAP gets it too, since the kernel sets the action of a signal that it forces on a thread to the default where it is
+//! ignored (`force_sig_info_to_task`, `kernel/signal.c`). That it was ignored is kept in the handler itself, where whoever takes it away finds it: it
+//! has SIGTRAP in its mask, which the kernel blocks anyway while the handler runs.
 
 use nix::errno::Errno;
 use nix::libc;
@@ -21,23 +25,27 @@ const SA_RESTORER: u64 = 0x0400_0000;
 const ACTION: usize = 32;
 /// Bytes of a signal mask.
 const MASK: u64 = 8;
+/// The mask of a handler that stands for ignoring the signal.
+const WAS_IGNORED: u64 = 1 << (libc::SIGTRAP - 1);
 /// Bytes from `syscall` to the `ret` behind it.
 const TO_RETURN: u64 = 2;
 /// How often it is looked whether a thread has taken the trap that it was about to get.
 const MOST_LOOKS: usize = 50;
 
 impl Hold {
-    /// Gives the process a handler for SIGTRAP that does nothing. False if it has one of its own or ignores the signal, which is left alone.
+    /// Gives the process a handler for SIGTRAP that does nothing. False if it has one of its own, which is left alone.
     pub(super) fn survive_traps(&mut self) -> Result<bool, TraceError> {
-        if !Disposition::of(self.pid).is_some_and(|it| it.is_default(libc::SIGTRAP)) {
-            return Ok(false);
-        }
+        let mask = match Disposition::of(self.pid) {
+            Some(now) if now.is_default(libc::SIGTRAP) => 0,
+            Some(now) if now.is_ignored(libc::SIGTRAP) => WAS_IGNORED,
+            _ => return Ok(false),
+        };
         let restorer = self.way_back()?.restorer;
         let words = [
             self.surviving_handler()?.0,
             SA_RESTORER | libc::SA_RESTART.cast_unsigned() as u64,
             restorer.0,
-            0,
+            mask,
         ];
         let mut action: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let results = self.system_calls_on(&mut action, |place| vec![set(place)])?;
@@ -57,8 +65,16 @@ impl Hold {
             vec![Call { number, arguments }]
         })?;
         if actions.starts_with(&handler.0.to_le_bytes()) {
-            // `SIG_DFL` is 0.
-            self.system_calls_on(&mut [0; ACTION], |place| vec![set(place)])?;
+            let before = match actions.ends_with(&WAS_IGNORED.to_le_bytes()) {
+                true => libc::SIG_IGN,
+                false => libc::SIG_DFL,
+            };
+            let mut action = [0; ACTION];
+            let [word, ..] = action.as_chunks_mut().0 else {
+                return Ok(());
+            };
+            *word = (before as u64).to_le_bytes();
+            self.system_calls_on(&mut action, |place| vec![set(place)])?;
         }
         Ok(())
     }
