@@ -13,6 +13,7 @@ pub mod live;
 pub mod mapped;
 mod mapping;
 mod memory;
+pub mod page_buffer;
 mod pages;
 mod registers;
 pub mod shared_file;

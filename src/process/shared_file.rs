@@ -1,21 +1,16 @@
 //! The file that the kernel keeps for a segment, read without changing it.
 //!
-//! A mapping is the fastest way to read much of it, but touching a hole in it through one makes the kernel put a page there
-//! (`shmem_fault`, `mm/shmem.c`). So only what is there is lent out of a mapping; read(2) takes holes for zeros as they are.
+//! Touching a hole in it through a mapping makes the kernel put a page there (`shmem_fault`, `mm/shmem.c`), and to map what is there and to
+//! unmap it again costs as much as to copy it. read(2) takes holes for zeros as they are.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::OnceLock;
 
-use memmap2::{Advice, Mmap};
 use nix::fcntl::OFlag;
 use nix::unistd::{Whence, lseek};
-
-use super::file_facts::{FileSystem, FileSystemKind};
-use super::mapped;
 
 /// Stretches of a file that are told apart.
 const MOST_STRETCHES: usize = 1 << 16;
@@ -31,7 +26,6 @@ pub struct Stretch {
 pub struct SharedFile {
     file: File,
     size: u64,
-    map: OnceLock<Option<Mmap>>,
 }
 
 impl SharedFile {
@@ -40,7 +34,6 @@ impl SharedFile {
         Ok(SharedFile {
             size: metadata.size(),
             file,
-            map: OnceLock::new(),
         })
     }
 
@@ -113,36 +106,5 @@ impl SharedFile {
             }
         }
         Some(stretches)
-    }
-
-    /// Bytes that are known to be there, without a copy. They may change while they are looked at; what was cut off meanwhile
-    /// reads as zeros ([`mapped::lost_pages`]). Nothing where the file cannot be mapped so that this holds.
-    pub fn lend(&self, range: Range<u64>) -> Option<&[u8]> {
-        let map = self.map.get_or_init(|| self.map()).as_ref()?;
-        let start = usize::try_from(range.start).ok()?;
-        let end = usize::try_from(range.end).ok()?;
-        map.get(start..end)
-    }
-
-    /// Has the kernel map a range at once, which is cheaper than page by page. Where it cannot, nothing is lost.
-    pub fn populate(&self, range: Range<u64>) {
-        if let Some(Some(map)) = self.map.get()
-            && let (Ok(start), Ok(length)) = (
-                usize::try_from(range.start),
-                usize::try_from(range.end - range.start),
-            )
-        {
-            let _ = map.advise_range(Advice::PopulateRead, start, length);
-        }
-    }
-
-    fn map(&self) -> Option<Mmap> {
-        // What replaces a page that is gone is as large as a small one.
-        let is_huge = FileSystem::of(&self.file).kind == FileSystemKind::Hugetlbfs;
-        if is_huge || self.size == 0 {
-            return None;
-        }
-        let length = usize::try_from(self.size).ok()?;
-        mapped::map(&self.file, Some(length)).ok()
     }
 }

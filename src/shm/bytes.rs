@@ -1,13 +1,14 @@
 //! The bytes of a segment, whichever way they can be had.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use thiserror::Error;
 
 use crate::model::{Addr, Pid};
+use crate::process::Process;
 use crate::process::shared_file::{SharedFile, Stretch};
 use crate::process::sysv::Attached;
-use crate::process::{Process, mapped};
 
 /// How the bytes are reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +53,8 @@ enum Source {
 pub struct SegmentBytes {
     source: Source,
     size: u64,
-    /// [`mapped::lost_pages`] when it was opened.
-    lost_before: usize,
+    /// Bytes that were cut off when they were to be read.
+    lost: AtomicU64,
 }
 
 impl SegmentBytes {
@@ -61,7 +62,7 @@ impl SegmentBytes {
         SegmentBytes {
             size: file.size(),
             source: Source::File(file),
-            lost_before: mapped::lost_pages(),
+            lost: AtomicU64::new(0),
         }
     }
 
@@ -77,7 +78,7 @@ impl SegmentBytes {
         SegmentBytes {
             size: size.or(end).unwrap_or(0),
             source: Source::Memory { process, parts },
-            lost_before: mapped::lost_pages(),
+            lost: AtomicU64::new(0),
         }
     }
 
@@ -85,7 +86,7 @@ impl SegmentBytes {
         SegmentBytes {
             source: Source::Attached(attached),
             size,
-            lost_before: mapped::lost_pages(),
+            lost: AtomicU64::new(0),
         }
     }
 
@@ -131,6 +132,20 @@ impl SegmentBytes {
         }
     }
 
+    /// The same of a file of which somebody may have cut off the end since it was opened: what is not there any more is zeros, and is counted.
+    pub fn read_what_is_left(&self, offset: u64, buffer: &mut [u8]) -> Result<(), BytesError> {
+        match self.read(offset, buffer) {
+            Err(BytesError::Shrunk { size, .. }) => {
+                let left = size.saturating_sub(offset).min(buffer.len() as u64);
+                let (there, gone) = buffer.split_at_mut(left as usize);
+                gone.fill(0);
+                self.lost.fetch_add(gone.len() as u64, Ordering::Relaxed);
+                self.read(offset, there)
+            }
+            result => result,
+        }
+    }
+
     /// What of a range is there, and what is a hole; nothing if that is not known.
     pub fn stretches(&self, range: Range<u64>) -> Option<Vec<Stretch>> {
         match &self.source {
@@ -139,19 +154,9 @@ impl SegmentBytes {
         }
     }
 
-    /// The bytes of a range that is known to be there, without a copy, if that can be.
-    pub fn lend(&self, range: Range<u64>) -> Option<&[u8]> {
-        let Source::File(file) = &self.source else {
-            return None;
-        };
-        let lent = file.lend(range.clone())?;
-        file.populate(range);
-        Some(lent)
-    }
-
-    /// Pages that were cut off while they were read, and read as zeros.
-    pub fn lost_pages(&self) -> usize {
-        mapped::lost_pages() - self.lost_before
+    /// Bytes that were cut off before they were read, and count as zeros: of [`Self::read_what_is_left`].
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// How long it is now, if that is not how long it was.

@@ -6,6 +6,7 @@ use super::bytes::SegmentBytes;
 use super::statistics::Format;
 use super::walk::{Block, Progress, Walk, WalkError};
 use crate::array::{ElementType, Kind, View};
+use crate::process::page_buffer::PageBuffer;
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -268,7 +269,7 @@ fn search_pattern(
     let overlap = pattern.len() as u64 - 1;
     let is_empty = pattern.iter().all(|&byte| byte == 0);
     let mut hits = Hits::default();
-    let mut buffer = Vec::new();
+    let mut room = PageBuffer::default();
     let stretches = bytes.stretches(start..end);
     let whole = vec![crate::process::shared_file::Stretch {
         range: start..end,
@@ -281,6 +282,7 @@ fn search_pattern(
     };
     for stretch in stretches {
         if stretch.is_hole {
+            progress.advance(stretch.range.end - stretch.range.start);
             continue;
         }
         // It may begin before what is there, or end behind it.
@@ -289,15 +291,18 @@ fn search_pattern(
         while at < stop {
             let until = (at + PIECE).min(stop);
             let length = until.saturating_add(overlap).min(end) - at;
-            buffer.resize(length as usize, 0);
-            bytes.read(at, &mut buffer)?;
-            for index in finder.find_iter(&buffer) {
+            let buffer = room.at(at, length as usize);
+            bytes.read_what_is_left(at, buffer)?;
+            for index in finder.find_iter(buffer) {
                 let place = at + index as u64;
                 if place < until && hits.last.is_none_or(|last| place > last) {
                     hits.add(place - start, most);
                 }
             }
-            progress.advance(until - at)?;
+            progress.advance(until - at);
+            if progress.is_cancelled() {
+                return Ok(hits);
+            }
             at = until;
         }
     }

@@ -1,4 +1,4 @@
-//! Going through all elements of a view, in parallel and without a copy where they follow each other in a file.
+//! Going through all elements of a view, in parallel.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -8,9 +8,10 @@ use thiserror::Error;
 use super::bytes::{BytesError, SegmentBytes};
 use crate::array::View;
 use crate::array::view::joined_axes;
+use crate::process::page_buffer::PageBuffer;
 
-/// Bytes that are read at once where they cannot be mapped.
-const PIECE: u64 = 64 * 1024;
+/// Bytes that are read at once: they fit into the second cache, and are few enough for that to be shared.
+const PIECE: u64 = 128 * 1024;
 /// Bytes of one task: many of them, so that all processors have something to do until the end.
 const TASK: u64 = 2 << 20;
 /// Elements of a block.
@@ -41,17 +42,23 @@ impl Progress {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// So many more are done. Fails if somebody has ended it.
-    pub(super) fn advance(&self, elements: u64) -> Result<(), WalkError> {
+    /// How much of what is expected is done; nothing if nothing is.
+    pub fn percent(&self) -> Option<u64> {
+        let percent = u128::from(self.done()) * 100 / u128::from(self.expected().max(1));
+        (self.expected() > 0).then_some(percent.min(100) as u64)
+    }
+
+    /// So many more are done.
+    pub(super) fn advance(&self, elements: u64) {
         self.done.fetch_add(elements, Ordering::Relaxed);
-        match self.cancelled.load(Ordering::Relaxed) {
-            true => Err(WalkError::Cancelled),
-            false => Ok(()),
-        }
     }
 
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
     }
 }
 
@@ -69,8 +76,6 @@ struct Task {
     first: u64,
     count: u64,
     is_hole: bool,
-    /// All bytes of it are known to be there.
-    is_there: bool,
 }
 
 /// What of the elements is handed on.
@@ -122,20 +127,26 @@ impl<'v> Walk<'v> {
         }
     }
 
-    /// Makes something of each task, in parallel, with what `fold` adds to it for each of its blocks. They come back in order.
+    /// Makes something of each task, in parallel, with what `fold` adds to it for each of its blocks. They come back in order; if somebody ends
+    /// it before its end, those that were done by then.
     pub(super) fn fold<T: Send>(
         &self,
         progress: &Progress,
         empty: impl Fn() -> T + Sync,
         fold: impl Fn(&mut T, Block<'_>) + Sync,
     ) -> Result<Vec<T>, WalkError> {
-        let tasks = self.tasks();
-        let run = |task: &Task| {
+        let run = |room: &mut PageBuffer, task: &Task| {
+            if progress.is_cancelled() {
+                return Ok(None);
+            }
             let mut made = empty();
-            self.run(*task, progress, &mut |block| fold(&mut made, block))?;
-            Ok(made)
+            self.run(*task, room, progress, &mut |block| fold(&mut made, block))?;
+            Ok(Some(made))
         };
-        tasks.par_iter().map(run).collect()
+        let tasks = self.tasks();
+        let made = tasks.par_iter().map_init(PageBuffer::default, run);
+        let made: Result<Vec<Option<T>>, WalkError> = made.collect();
+        Ok(made?.into_iter().flatten().collect())
     }
 
     /// The same, of which two at a time are joined into one, so that there never are many. In no order.
@@ -146,38 +157,40 @@ impl<'v> Walk<'v> {
         fold: impl Fn(&mut T, Block<'_>) + Sync + Send,
         join: impl Fn(T, T) -> T + Sync + Send,
     ) -> Result<T, WalkError> {
-        let run = |task: &Task| {
+        let run = |room: &mut PageBuffer, task: &Task| {
+            if progress.is_cancelled() {
+                return Err(WalkError::Cancelled);
+            }
             let mut made = empty();
-            self.run(*task, progress, &mut |block| fold(&mut made, block))?;
+            self.run(*task, room, progress, &mut |block| fold(&mut made, block))?;
             Ok(made)
         };
         let both = |one, other| Ok(join(one, other));
-        self.tasks().par_iter().map(run).try_reduce(&empty, both)
+        let tasks = self.tasks();
+        let made = tasks.par_iter().map_init(PageBuffer::default, run);
+        made.try_reduce(&empty, both)
     }
 
     fn tasks(&self) -> Vec<Task> {
         let step = (TASK / self.item / BLOCK).max(1) * BLOCK;
-        let cut = |first: u64, end: u64, is_there: bool| {
+        let cut = |first: u64, end: u64| {
             let starts = (first..end).step_by(usize::try_from(step).unwrap_or(usize::MAX));
             starts.map(move |start| Task {
                 first: start,
                 count: step.min(end - start),
                 is_hole: false,
-                is_there,
             })
         };
         let range = self.offset
             ..self
                 .offset
                 .saturating_add(self.total.saturating_mul(self.item));
-        // Elements that lie across the edges of pages would touch holes.
-        let is_aligned = self.offset.is_multiple_of(self.item) && self.item.is_power_of_two();
         let stretches = match self.is_contiguous() && self.total > 0 {
             true => self.bytes.stretches(range),
             false => None,
         };
         let Some(stretches) = stretches else {
-            return cut(0, self.total, false).collect();
+            return cut(0, self.total).collect();
         };
         let mut tasks = Vec::new();
         let mut at = 0;
@@ -188,34 +201,31 @@ impl<'v> Walk<'v> {
                 // Whole elements alone; the last of them may reach into what is there.
                 let inner = (stretch.range.end - self.offset) / self.item;
                 let first = number(stretch.range.start).max(at);
-                tasks.extend(cut(at, first, false));
+                tasks.extend(cut(at, first));
                 if inner > first {
                     tasks.push(Task {
                         first,
                         count: inner - first,
                         is_hole: true,
-                        is_there: false,
                     });
                 }
                 at = inner.max(first);
             } else {
-                tasks.extend(cut(at, end, is_aligned));
+                tasks.extend(cut(at, end));
                 at = end;
             }
         }
-        tasks.extend(cut(at, self.total, false));
+        tasks.extend(cut(at, self.total));
         tasks
     }
 
     fn run(
         &self,
         task: Task,
+        room: &mut PageBuffer,
         progress: &Progress,
         visit: &mut dyn FnMut(Block<'_>),
     ) -> Result<(), WalkError> {
-        if progress.cancelled.load(Ordering::Relaxed) {
-            return Err(WalkError::Cancelled);
-        }
         let count = task.count;
         if task.is_hole {
             visit(Block::Zeros {
@@ -223,40 +233,33 @@ impl<'v> Walk<'v> {
                 count,
             });
         } else if self.is_contiguous() {
-            self.run_contiguous(task, visit)?;
+            self.run_contiguous(task, room, visit)?;
         } else {
             self.run_scattered(task, visit)?;
         }
-        progress.done.fetch_add(count, Ordering::Relaxed);
+        progress.advance(count);
         Ok(())
     }
 
     fn run_contiguous(
         &self,
         task: Task,
+        room: &mut PageBuffer,
         visit: &mut dyn FnMut(Block<'_>),
     ) -> Result<(), WalkError> {
         let start = self.offset + task.first * self.item;
-        let range = start..start + task.count * self.item;
-        if task.is_there
-            && let Some(lent) = self.bytes.lend(range)
-        {
-            let mut first = task.first;
-            for bytes in lent.chunks((BLOCK * self.item) as usize) {
-                visit(Block::Bytes { first, bytes });
-                first += BLOCK;
-            }
-            return Ok(());
-        }
-        let at_once = (PIECE / self.item).clamp(1, BLOCK);
-        let mut buffer = vec![0; (at_once * self.item) as usize];
+        let at_once = (PIECE / self.item).max(1);
         let mut done = 0;
         while done < task.count {
             let count = at_once.min(task.count - done);
-            let bytes = &mut buffer[..(count * self.item) as usize];
-            self.bytes.read(start + done * self.item, bytes)?;
-            let first = task.first + done;
-            visit(Block::Bytes { first, bytes });
+            let offset = start + done * self.item;
+            let bytes = room.at(offset, (count * self.item) as usize);
+            self.bytes.read_what_is_left(offset, bytes)?;
+            let mut first = task.first + done;
+            for bytes in bytes.chunks((BLOCK * self.item) as usize) {
+                visit(Block::Bytes { first, bytes });
+                first += BLOCK;
+            }
             done += count;
         }
         Ok(())
@@ -314,7 +317,8 @@ impl<'v> Walk<'v> {
 struct Window<'b> {
     source: &'b SegmentBytes,
     start: u64,
-    bytes: Vec<u8>,
+    length: usize,
+    room: PageBuffer,
 }
 
 impl<'b> Window<'b> {
@@ -322,7 +326,8 @@ impl<'b> Window<'b> {
         Window {
             source,
             start: 0,
-            bytes: Vec::new(),
+            length: 0,
+            room: PageBuffer::default(),
         }
     }
 
@@ -333,20 +338,18 @@ impl<'b> Window<'b> {
         is_far: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), BytesError> {
-        if let Some(known) = self.known(place, length) {
-            out.extend_from_slice(known);
+        if self.append_known(place, length, out) {
             return Ok(());
         }
         if !is_far && length as u64 <= PIECE {
             let start = place / PIECE * PIECE;
             let end = (start + 2 * PIECE).min(self.source.size());
-            let mut bytes = std::mem::take(&mut self.bytes);
-            bytes.resize(usize::try_from(end.saturating_sub(start)).unwrap_or(0), 0);
-            if self.source.read(start, &mut bytes).is_ok() {
-                self.start = start;
-                self.bytes = bytes;
-                if let Some(known) = self.known(place, length) {
-                    out.extend_from_slice(known);
+            let around = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
+            self.length = 0;
+            let bytes = self.room.at(start, around);
+            if self.source.read(start, bytes).is_ok() {
+                (self.start, self.length) = (start, around);
+                if self.append_known(place, length, out) {
                     return Ok(());
                 }
             }
@@ -354,11 +357,17 @@ impl<'b> Window<'b> {
         // Around it not everything can be read.
         let before = out.len();
         out.resize(before + length, 0);
-        self.source.read(place, &mut out[before..])
+        self.source.read_what_is_left(place, &mut out[before..])
     }
 
-    fn known(&self, place: u64, length: usize) -> Option<&[u8]> {
-        let into = usize::try_from(place.checked_sub(self.start)?).ok()?;
-        self.bytes.get(into..into.checked_add(length)?)
+    /// Whether it has them.
+    fn append_known(&mut self, place: u64, length: usize, out: &mut Vec<u8>) -> bool {
+        let bytes = &*self.room.at(self.start, self.length);
+        let known = place.checked_sub(self.start).and_then(|into| {
+            let into = usize::try_from(into).ok()?;
+            bytes.get(into..into.checked_add(length)?)
+        });
+        out.extend_from_slice(known.unwrap_or_default());
+        known.is_some()
     }
 }

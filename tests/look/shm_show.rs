@@ -1,6 +1,8 @@
 //! `pmdb shm show` against what numpy says of the same memory.
 
-use crate::support::{Fixture, Python, any_python, pmdb, pythons, skip, venv};
+use crate::support::{
+    Fixture, Python, Terminal, any_python, pmdb, pmdb_of_user, pythons, skip, venv,
+};
 use serde_json::{Value, json};
 
 /// An interpreter with a numpy whose texts are those that pmdb writes.
@@ -190,6 +192,15 @@ def finish():
     assert_eq!(statistics["first_nonzero"], json!([50_u64 << 30]));
     assert_eq!(statistics["max"], 7);
     pmdb(["shm", "show", &name, "--at", "0x1000000"]).succeeded();
+    // A pattern of zeros is found everywhere, which would take an hour.
+    let home = tempfile::tempdir().expect("a folder");
+    let zeros = ["shm", "find", &name, "hex:00 00 00", "--limit", "1"];
+    let mut terminal = Terminal::start(pmdb_of_user(zeros, home.path()));
+    terminal.wait_for("% of 107374182400 elements");
+    terminal.type_keys("\x03");
+    terminal.wait_for("00 00 00 in 107374182400 elements");
+    terminal.wait_for("interrupted: ");
+    assert_eq!(terminal.wait().code(), Some(0), "{:?}", terminal.seen);
     assert_eq!(blocks(), before, "looking has put pages into it");
     fixture.write_line("end");
     fixture.wait();

@@ -2,7 +2,7 @@
 
 use super::element_texts::InSegment;
 use super::moment::read_at_one_moment;
-use super::show::{Opened, ShowError, ShowOptions, changes, open};
+use super::show::{Opened, ShowError, ShowOptions, changes, interruption, open};
 use crate::array::Release;
 use crate::array::array_text::element_text;
 use crate::array::dtype_text;
@@ -22,14 +22,18 @@ pub fn find(
     };
     let Opened { reached, view, .. } = open(&typed)?;
     let wanted = Sought::parse(sought, &view.element)?;
-    progress.expect(view.size());
+    let is_pattern = matches!(wanted, Sought::Bytes(_));
+    let (start, end) = view.reach();
+    let start = u64::try_from(start).unwrap_or(0);
+    // A pattern is looked for byte by byte.
+    progress.expect(match is_pattern {
+        true => u64::try_from(end).unwrap_or(0).saturating_sub(start),
+        false => view.size(),
+    });
     let (found, moment) = read_at_one_moment(options, &reached, &view, || {
         search(&reached.bytes, &view, &wanted, most, progress)
     });
     let found = found?;
-    let is_pattern = matches!(wanted, Sought::Bytes(_));
-    let (start, _) = view.reach();
-    let start = u64::try_from(start).unwrap_or(0);
     let hit = |number: u64| {
         if is_pattern {
             return SegmentHit {
@@ -60,6 +64,7 @@ pub fn find(
         last: found.last.filter(|_| !is_last_told).map(hit),
         hits,
         notes: [
+            interruption(progress).into_iter().collect(),
             changes(&reached.bytes, reached.brief.size),
             reached.notes,
             moment.note.into_iter().collect(),

@@ -4,7 +4,7 @@ use super::moment::read_at_one_moment;
 use super::show::{Opened, ShowError, ShowOptions, changes, open};
 use crate::array::dtype_text;
 use crate::model::{SegmentBrief, Statistics};
-use crate::shm::{Canvas, Picture, Progress, picture, statistics};
+use crate::shm::{Canvas, Picture, Progress, WalkError, picture, statistics};
 
 /// What is to be drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,9 @@ pub fn plot(
     let canvas = canvas(&view.shape);
     let draw = || -> Result<_, ShowError> {
         let statistics = statistics(&reached.bytes, &view, progress)?.ok_or_else(undrawable)?;
+        if progress.is_cancelled() {
+            return Err(WalkError::Cancelled.into());
+        }
         let end = |number: &Option<serde_json::Number>| {
             number.as_ref().and_then(serde_json::Number::as_f64)
         };

@@ -188,7 +188,10 @@ fn shown(
         statistics,
         fields,
         values,
-        notes: notes(options, reached, whole, moment.note),
+        notes: interruption(progress)
+            .into_iter()
+            .chain(notes(options, reached, whole, moment.note))
+            .collect(),
     };
     Ok(Shown::View {
         view: Box::new(view),
@@ -259,12 +262,20 @@ fn notes(
     notes
 }
 
+/// What an answer leaves out that the user did not wait for.
+pub(super) fn interruption(progress: &Progress) -> Option<String> {
+    let percent = progress.percent().filter(|_| progress.is_cancelled())?;
+    Some(format!(
+        "interrupted: {percent}% of it was looked through, and nothing is said of the rest"
+    ))
+}
+
 pub(super) fn changes(bytes: &SegmentBytes, size: u64) -> Vec<String> {
     let mut notes = Vec::new();
-    match bytes.lost_pages() {
+    match bytes.lost() {
         0 => {}
         lost => notes.push(format!(
-            "{lost} pages of it were cut off while it was read (SIGBUS), and were taken for zeros"
+            "{lost} bytes of it were cut off while it was read, and were taken for zeros"
         )),
     }
     if let Some(now) = bytes.other_size() {

@@ -1,13 +1,13 @@
 //! The numbers of one block: what is done to each element, and so what the speed rests on.
 //!
 //! A block fits into the first cache. It is gone through twice, for its mean and then for the squares of what its numbers differ
-//! from that, as no single pass can do without losing digits. What is rare (numbers that are not finite, zeros) is only counted in blocks
-//! whose sum and whose smallest magnitude say that there is any.
+//! from that, as no single pass can do without losing digits. What is rare is only told apart in blocks that have any of it: numbers that
+//! are not finite where the sum is not, zeros and subnormal ones where something is small.
+
+use super::sweep::{self, Small};
 
 /// Numbers of a block: 32 KiB of doubles.
 pub(super) const BLOCK: usize = 4_096;
-/// Running sums that do not wait for each other.
-const LANES: usize = 8;
 
 /// What a block, or several, come to. `m2` is the sum of the squares of the differences from the mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,38 +100,35 @@ impl Partial {
     }
 }
 
-/// What one pass over a block finds. Without meaning if the sum is not finite.
-#[derive(Debug, Clone, Copy)]
-struct Swept {
-    sum: f64,
-    min: f64,
-    max: f64,
-    least_magnitude: f64,
-}
-
 /// A block of at most [`BLOCK`] numbers, the first of which is number `start` of all.
 pub(super) fn block(numbers: &[f64], start: u64, least_normal: f64) -> Partial {
+    let small = Small::below(least_normal);
     let mut partial = Partial {
         count: numbers.len() as u64,
+        finite: numbers.len() as u64,
         ..Partial::EMPTY
     };
-    let swept = sweep(numbers);
-    if swept.sum.is_finite() {
-        partial.finite = partial.count;
-        partial.sum = swept.sum;
-        partial.min = swept.min;
-        partial.max = swept.max;
-        partial.m2 = squares(numbers, partial.mean());
-    } else {
-        finite_alone(numbers, &mut partial);
+    let mut swept = sweep::all(numbers, small);
+    let is_finite = swept.sum.is_finite();
+    if !is_finite {
+        swept = sweep::finite(numbers, small);
+        partial.finite = swept.finite;
+        partial.nan = swept.nan;
+        partial.positive_inf = swept.positive_inf;
+        partial.negative_inf = partial.count - swept.finite - swept.nan - swept.positive_inf;
     }
-    if swept.least_magnitude < least_normal
-        || swept.least_magnitude == 0.0
-        || !swept.sum.is_finite()
-    {
-        let (zero, small) = small(numbers, least_normal);
-        partial.zero = zero;
-        partial.subnormal = small.saturating_sub(zero);
+    partial.sum = swept.sum;
+    partial.min = swept.min;
+    partial.max = swept.max;
+    if partial.finite > 0 {
+        partial.m2 = match is_finite {
+            true => sweep::squares(numbers, partial.mean()),
+            false => sweep::finite_squares(numbers, partial.mean()),
+        };
+    }
+    if swept.small > 0 {
+        partial.zero = sweep::zeros(numbers);
+        partial.subnormal = swept.small - partial.zero;
     }
     if partial.zero < partial.count {
         let is_set = |&number: &f64| number != 0.0;
@@ -141,158 +138,6 @@ pub(super) fn block(numbers: &[f64], start: u64, least_normal: f64) -> Partial {
         partial.last_nonzero = last.map(|index| start + index as u64);
     }
     partial
-}
-
-/// As far as they are numbers, and finite.
-fn finite_alone(numbers: &[f64], partial: &mut Partial) {
-    let mut finite = Vec::with_capacity(numbers.len());
-    for &number in numbers {
-        if number.is_finite() {
-            finite.push(number);
-        } else if number.is_nan() {
-            partial.nan += 1;
-        } else if number > 0.0 {
-            partial.positive_inf += 1;
-        } else {
-            partial.negative_inf += 1;
-        }
-    }
-    let swept = sweep(&finite);
-    partial.finite = finite.len() as u64;
-    partial.sum = swept.sum;
-    partial.min = swept.min;
-    partial.max = swept.max;
-    if !finite.is_empty() {
-        partial.m2 = squares(&finite, partial.mean());
-    }
-}
-
-fn sweep(numbers: &[f64]) -> Swept {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has just been asked for what the function is compiled for.
-        return unsafe { sweep_avx2(numbers) };
-    }
-    sweep_any(numbers)
-}
-
-fn squares(numbers: &[f64], mean: f64) -> f64 {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has just been asked for what the function is compiled for.
-        return unsafe { squares_avx2(numbers, mean) };
-    }
-    squares_any(numbers, mean)
-}
-
-/// How many are zero, and how many are zero or smaller than the least normal number. Of a least normal number of 0 only the zeros.
-fn small(numbers: &[f64], least_normal: f64) -> (u64, u64) {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has just been asked for what the function is compiled for.
-        return unsafe { small_avx2(numbers, least_normal) };
-    }
-    small_any(numbers, least_normal)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn small_avx2(numbers: &[f64], least_normal: f64) -> (u64, u64) {
-    small_any(numbers, least_normal)
-}
-
-/// Without a branch: zeros come in any order.
-#[inline(always)]
-fn small_any(numbers: &[f64], least_normal: f64) -> (u64, u64) {
-    let mut zero = [0_u64; LANES];
-    let mut below = [0_u64; LANES];
-    let (rows, rest) = numbers.as_chunks::<LANES>();
-    for row in rows {
-        for lane in 0..LANES {
-            zero[lane] += u64::from(row[lane] == 0.0);
-            below[lane] += u64::from(row[lane].abs() < least_normal);
-        }
-    }
-    for (lane, &number) in rest.iter().enumerate() {
-        zero[lane] += u64::from(number == 0.0);
-        below[lane] += u64::from(number.abs() < least_normal);
-    }
-    (zero.iter().sum(), below.iter().sum())
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn sweep_avx2(numbers: &[f64]) -> Swept {
-    sweep_any(numbers)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn squares_avx2(numbers: &[f64], mean: f64) -> f64 {
-    squares_any(numbers, mean)
-}
-
-/// Comparisons that are no methods, since those of `f64` ask for NaNs too, and the compiler makes single instructions of these.
-#[inline(always)]
-fn smaller(a: f64, b: f64) -> f64 {
-    if a < b { a } else { b }
-}
-
-#[inline(always)]
-fn larger(a: f64, b: f64) -> f64 {
-    if a > b { a } else { b }
-}
-
-#[inline(always)]
-fn sweep_any(numbers: &[f64]) -> Swept {
-    let mut sum = [0.0; LANES];
-    let mut min = [f64::INFINITY; LANES];
-    let mut max = [f64::NEG_INFINITY; LANES];
-    let mut least = [f64::INFINITY; LANES];
-    let (rows, rest) = numbers.as_chunks::<LANES>();
-    for row in rows {
-        for lane in 0..LANES {
-            let number = row[lane];
-            sum[lane] += number;
-            min[lane] = smaller(number, min[lane]);
-            max[lane] = larger(number, max[lane]);
-            least[lane] = smaller(number.abs(), least[lane]);
-        }
-    }
-    for (lane, &number) in rest.iter().enumerate() {
-        sum[lane] += number;
-        min[lane] = smaller(number, min[lane]);
-        max[lane] = larger(number, max[lane]);
-        least[lane] = smaller(number.abs(), least[lane]);
-    }
-    Swept {
-        sum: across(sum, |a, b| a + b),
-        min: across(min, smaller),
-        max: across(max, larger),
-        least_magnitude: across(least, smaller),
-    }
-}
-
-#[inline(always)]
-fn squares_any(numbers: &[f64], mean: f64) -> f64 {
-    let mut sum = [0.0; LANES];
-    let (rows, rest) = numbers.as_chunks::<LANES>();
-    for row in rows {
-        for lane in 0..LANES {
-            let far = row[lane] - mean;
-            sum[lane] += far * far;
-        }
-    }
-    for (lane, &number) in rest.iter().enumerate() {
-        sum[lane] += (number - mean) * (number - mean);
-    }
-    across(sum, |a, b| a + b)
-}
-
-#[inline(always)]
-fn across(lanes: [f64; LANES], both: impl Fn(f64, f64) -> f64) -> f64 {
-    let [a, b, c, d, e, f, g, h] = lanes;
-    both(both(both(a, b), both(c, d)), both(both(e, f), both(g, h)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod format;
 mod kernel;
+mod sweep;
 
 use serde_json::Number;
 
