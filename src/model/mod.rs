@@ -30,8 +30,8 @@ pub use segment::{
     SegmentObject, SegmentReport, SegmentTracker, SegmentVariable, SegmentVerdict, Unreadable,
 };
 pub use segment_view::{
-    FieldStatistics, Guess, SegmentBrief, SegmentDump, SegmentHit, SegmentHits, SegmentView,
-    Statistics,
+    DistinctNumbers, FieldStatistics, Guess, Histogram, Quantiles, SegmentBrief, SegmentDump,
+    SegmentHit, SegmentHits, SegmentView, Statistics,
 };
 pub use snapshot::{
     CauseFacts, Limit, Manifest, ManifestEntry, OpenFile, ProcessFacts, SNAPSHOT_SCHEMA,

@@ -82,6 +82,42 @@ pub struct Statistics {
     /// Indices; `null` if all are zero. A NaN is not.
     pub first_nonzero: Option<Vec<u64>>,
     pub last_nonzero: Option<Vec<u64>>,
+    /// Of those that are finite; `null` of the parts of elements, and if it was not to be found out.
+    pub quantiles: Option<Quantiles>,
+    pub distinct: Option<DistinctNumbers>,
+    pub histogram: Option<Histogram>,
+}
+
+/// As `numpy.quantile` has them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quantiles {
+    pub p1: f64,
+    pub p5: f64,
+    pub p25: f64,
+    pub p50: f64,
+    pub p75: f64,
+    pub p95: f64,
+    pub p99: f64,
+    /// By how much of all numbers the rank of one may be off; 0 if they are exact.
+    pub rank_error: f64,
+    /// From so many numbers.
+    pub elements: u64,
+}
+
+/// How many different numbers there are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DistinctNumbers {
+    pub count: u64,
+    /// The standard error of an estimate, as a part of the count; 0 if they were counted.
+    pub relative_error: f64,
+}
+
+/// How many numbers lie between the edges; one that lies on an edge belongs to the part that begins there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    pub edges: Vec<f64>,
+    /// Of a sample, if the quantiles are.
+    pub counts: Vec<u64>,
 }
 
 /// The bytes of a segment, where nobody has said what they are.

@@ -37,7 +37,7 @@ pub use picture::{Canvas, GridCell, Picture, picture};
 pub use reach::Reached;
 pub use removal::Caution;
 pub use search::{Hits, Sought, SoughtError, search};
-pub use statistics::{of_parts, statistics};
+pub use statistics::{Depth, of_parts, spread_statistics, statistics};
 pub use trackers::Tracker;
 pub use walk::{Progress, WalkError};
 pub use watched::Watched;

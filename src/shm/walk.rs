@@ -119,6 +119,11 @@ impl<'v> Walk<'v> {
         self.axes == other.axes
     }
 
+    /// Elements.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
     fn is_contiguous(&self) -> bool {
         match self.axes[..] {
             [] => true,

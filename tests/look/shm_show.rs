@@ -31,6 +31,8 @@ fn is_near(own: &Value, numpys: &Value, scale: f64) -> bool {
     }
 }
 
+const PERCENTILES: [&str; 7] = ["p1", "p5", "p25", "p50", "p75", "p95", "p99"];
+
 fn largest(statistics: &Value) -> f64 {
     ["min", "max"]
         .iter()
@@ -64,6 +66,10 @@ fn check(name: &str, case: &Value) -> Result<(), String> {
         for (field, numpys) in told {
             let is_right = match field.as_str() {
                 "mean" | "std" => is_near(&own[field], numpys, scale),
+                "quantiles" => (PERCENTILES.iter().enumerate())
+                    .all(|(at, name)| is_near(&own[field][name], &numpys[at], scale)),
+                "distinct" => own[field]["count"] == *numpys,
+                "histogram" => own[field]["counts"] == *numpys,
                 _ => own[field] == *numpys,
             };
             if !is_right {
@@ -333,6 +339,69 @@ numbers[4096] = 5e-324
         let answer = pmdb(["shm", "find", &name].iter().chain(&words));
         assert_eq!(answer.code, Some(code), "{answer:?}");
     }
+    fixture.write_line("end");
+    fixture.wait();
+}
+
+#[test]
+fn quantiles_of_many_come_from_a_sample_or_from_all() {
+    const COUNT: u32 = 1_300_000;
+    let Some(mut fixture) = doubles(
+        COUNT as usize,
+        "
+numbers[:] = array.array('d', (i * 7919 % 1300000 for i in range(1300000)))
+",
+    ) else {
+        return;
+    };
+    let name = fixture.ready().to_string();
+    let shown = |more: &[&str]| {
+        let words = [
+            "shm", "show", &name, "--as", "f64", "--json", "--values", "0",
+        ];
+        let json = pmdb(words.iter().chain(more)).succeeded().json();
+        json["statistics"].clone()
+    };
+    let off = |statistics: &Value, name: &str, share: f64| {
+        let rank = share * f64::from(COUNT - 1);
+        (statistics["quantiles"][name].as_f64().expect("a number") - rank).abs()
+    };
+    let shares = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
+    let sampled = shown(&[]);
+    let error = sampled["quantiles"]["rank_error"]
+        .as_f64()
+        .expect("a number");
+    assert!(0.0 < error && error < 0.01, "{sampled}");
+    let exact = shown(&["--exact"]);
+    assert_eq!(exact["quantiles"]["rank_error"], 0.0);
+    assert_eq!(exact["quantiles"]["elements"], COUNT);
+    for (name, share) in PERCENTILES.into_iter().zip(shares) {
+        assert!(
+            off(&sampled, name, share) <= error * f64::from(COUNT),
+            "{name}: {sampled}"
+        );
+        assert!(off(&exact, name, share) < 1e-6, "{name}: {exact}");
+    }
+    assert!(sampled["distinct"].is_null(), "{sampled}");
+    let distinct = exact["distinct"]["count"].as_f64().expect("a number");
+    let error = exact["distinct"]["relative_error"]
+        .as_f64()
+        .expect("a number");
+    assert!(error > 0.0, "{exact}");
+    assert!(
+        (distinct / f64::from(COUNT) - 1.0).abs() <= 4.0 * error,
+        "{exact}"
+    );
+    // Each part of the numbers from 0 on has as many, or one less or more.
+    let counts = exact["histogram"]["counts"].as_array().expect("a list");
+    let counts: Vec<u64> = counts.iter().filter_map(Value::as_u64).collect();
+    assert_eq!(counts.iter().sum::<u64>(), u64::from(COUNT));
+    assert!(
+        counts
+            .iter()
+            .all(|&count| count.abs_diff(u64::from(COUNT) / 32) <= 1),
+        "{counts:?}"
+    );
     fixture.write_line("end");
     fixture.wait();
 }

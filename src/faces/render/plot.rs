@@ -12,7 +12,7 @@ use crate::array::{Release, number_text};
 use crate::session::shm::{GridCell, Picture, Plot};
 
 /// Of a picture of one axis, and of a histogram.
-const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+pub(super) const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// What a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::Number;
 
 use super::palette::{Palette, Role};
+use super::plot::BARS;
 use super::printable::{lines, one_line};
 use super::quantity::bytes;
 use super::segments::{kind, labels};
@@ -121,7 +122,67 @@ fn write_statistics(out: &mut dyn Write, statistics: &Statistics, dtype: &str) -
     if let (Some(first), Some(last)) = (&statistics.first_nonzero, &statistics.last_nonzero) {
         second.push(format!("not zero from {first:?} to {last:?}"));
     }
-    writeln!(out, "{}", second.join("   "))
+    writeln!(out, "{}", second.join("   "))?;
+    write_spread(out, statistics, dtype)
+}
+
+fn write_spread(out: &mut dyn Write, statistics: &Statistics, dtype: &str) -> io::Result<()> {
+    if let Some(quantiles) = &statistics.quantiles {
+        let each = [
+            ("p1", quantiles.p1),
+            ("p5", quantiles.p5),
+            ("p25", quantiles.p25),
+            ("p50", quantiles.p50),
+            ("p75", quantiles.p75),
+            ("p95", quantiles.p95),
+            ("p99", quantiles.p99),
+        ];
+        let mut parts = each.map(|(name, value)| format!("{name} {}", mean_text(value, dtype)));
+        let [.., last] = &mut parts;
+        if quantiles.rank_error > 0.0 {
+            last.push_str(&format!(
+                "   (of {} elements: ranks ± {:.1}%; --exact)",
+                quantiles.elements,
+                quantiles.rank_error * 100.0
+            ));
+        }
+        writeln!(out, "{}", parts.join("   "))?;
+    }
+    let distinct =
+        statistics
+            .distinct
+            .as_ref()
+            .map(|distinct| match distinct.relative_error > 0.0 {
+                true => format!(
+                    "distinct about {} (± {:.1}%)",
+                    distinct.count,
+                    distinct.relative_error * 100.0
+                ),
+                false => format!("distinct {}", distinct.count),
+            });
+    let histogram = statistics
+        .histogram
+        .as_ref()
+        .map(|histogram| format!("histogram |{}|", bars(&histogram.counts)));
+    let parts: Vec<String> = distinct.into_iter().chain(histogram).collect();
+    match parts.is_empty() {
+        true => Ok(()),
+        false => writeln!(out, "{}", parts.join("   ")),
+    }
+}
+
+/// A bar for each count, as high as that is to the largest; a space where there is nothing.
+fn bars(counts: &[u64]) -> String {
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let bar = |&count: &u64| match count {
+        0 => ' ',
+        count => {
+            let heights = BARS.len() as u128 - 1;
+            let height = (u128::from(count) * heights / u128::from(most)).max(1);
+            BARS.get(height as usize).copied().unwrap_or('█')
+        }
+    };
+    counts.iter().map(bar).collect()
 }
 
 fn is_moment(dtype: &str) -> bool {

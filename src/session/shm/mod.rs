@@ -26,7 +26,7 @@ pub use self::plot::{Plot, plot};
 pub use self::removal::{leaks, remove, remove_leaks};
 pub use self::show::{ShowError, ShowOptions, Shown, show};
 pub use crate::array::view::Order;
-pub use crate::shm::{Canvas, Caution, Designation, GridCell, Picture, Progress, ShmError};
+pub use crate::shm::{Canvas, Caution, Depth, Designation, GridCell, Picture, Progress, ShmError};
 
 use self::trackers::trackers;
 use crate::model::{Pid, SegmentReport};

@@ -19,8 +19,8 @@ use crate::model::{FieldStatistics, SCHEMA, SegmentDump, SegmentView, Statistics
 use crate::process::ProcessError;
 use crate::process::family::ProcessTable;
 use crate::shm::{
-    BytesError, Census, Progress, Reached, SegmentBytes, ShmError, SoughtError, WalkError,
-    of_parts, statistics,
+    BytesError, Census, Depth, Progress, Reached, SegmentBytes, ShmError, SoughtError, WalkError,
+    of_parts, spread_statistics,
 };
 
 /// Values that are given where a program asks.
@@ -46,6 +46,7 @@ pub struct ShowOptions {
     pub consistent: bool,
     /// Only as far as they are needed to be shown.
     pub without_statistics: bool,
+    pub depth: Depth,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -222,7 +223,7 @@ fn read(
         (None, Vec::new())
     } else {
         progress.expect(view.size());
-        let own = statistics(bytes, view, progress)?;
+        let own = spread_statistics(bytes, view, options.depth, progress)?;
         let parts = match own {
             Some(_) => Vec::new(),
             None => of_parts(bytes, view, progress)?,

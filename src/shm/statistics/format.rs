@@ -1,5 +1,6 @@
 //! Numbers of all formats as doubles.
 
+use super::key::KeyKind;
 use crate::array::real::{Real, brain, to_half};
 use crate::array::text::wide;
 use crate::array::{ByteOrder, ElementType, Kind, Width};
@@ -141,6 +142,28 @@ impl Format {
             Number::Unsigned(_) => Some(wide(turned, false)),
             Number::Time => Some(wide(turned, true)).filter(|&count| count != i64::MIN.into()),
             _ => None,
+        }
+    }
+
+    /// What the keys of its numbers are made from ([`key`](super::key)).
+    pub(super) fn key_kind(self) -> KeyKind {
+        match self.kind {
+            Number::Signed(8) | Number::Time => KeyKind::Signed,
+            Number::Unsigned(8) => KeyKind::Unsigned,
+            _ => KeyKind::Double,
+        }
+    }
+
+    /// The key of a number of 8 bytes that doubles do not hold; none of a time that is none.
+    pub(super) fn long_key(self, mut bytes: [u8; 8]) -> Option<u64> {
+        if self.big {
+            bytes.reverse();
+        }
+        let bits = u64::from_le_bytes(bytes);
+        match self.kind {
+            Number::Time if bits == 1 << 63 => None,
+            Number::Signed(_) | Number::Time => Some(bits ^ 1 << 63),
+            _ => Some(bits),
         }
     }
 

@@ -1,12 +1,19 @@
 //! The statistics of a view's numbers, in one pass: `docs/internals/shared-memory.md`.
 
+mod distinct;
+mod distribution;
 mod format;
+mod gathered;
 mod kernel;
+mod key;
+mod selection;
 mod sweep;
 
 use serde_json::Number;
 
+use self::distribution::Distribution;
 pub(super) use self::format::Format;
+use self::gathered::{Gathered, Gathering};
 use self::kernel::Partial;
 use super::bytes::SegmentBytes;
 use super::walk::{BLOCK, Block, Progress, Walk, WalkError};
@@ -16,23 +23,80 @@ use crate::model::{FieldStatistics, Statistics};
 /// Parts of an element that are looked at: a record may have thousands.
 const MOST_PARTS: usize = 64;
 
-/// Of elements that are one number each; nothing of others.
+/// How exact quantiles and the like are to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Depth {
+    /// Exact of few numbers, and from a sample of many, which is taken on the way.
+    #[default]
+    OnePass,
+    /// Exact of all, also if that takes several passes.
+    Exact,
+}
+
+/// Of elements that are one number each; nothing of others. Without quantiles, different numbers and histogram.
 pub fn statistics(
     bytes: &SegmentBytes,
     view: &View,
     progress: &Progress,
 ) -> Result<Option<Statistics>, WalkError> {
+    let found = swept(bytes, view, Gathering::Nothing, progress)?;
+    Ok(found.map(|(partial, _, format)| told(&partial, format, view)))
+}
+
+/// The same with these.
+pub fn spread_statistics(
+    bytes: &SegmentBytes,
+    view: &View,
+    depth: Depth,
+    progress: &Progress,
+) -> Result<Option<Statistics>, WalkError> {
+    let gathering = Gathering::of(view.size());
+    let in_passes = depth == Depth::Exact && gathering != Gathering::All;
+    let while_sweeping = match in_passes {
+        true => Gathering::Nothing,
+        false => gathering,
+    };
+    let Some((partial, gathered, format)) = swept(bytes, view, while_sweeping, progress)? else {
+        return Ok(None);
+    };
+    let distribution = match in_passes {
+        false => Distribution::of(gathered, gathering, format),
+        // Of what was not looked through there is none.
+        true if progress.is_cancelled() => Distribution::default(),
+        true => {
+            let walk = Walk::in_memory(bytes, view);
+            match Distribution::in_passes(&walk, format, &partial, progress) {
+                Err(WalkError::Cancelled) => Distribution::default(),
+                found => found?,
+            }
+        }
+    };
+    Ok(Some(Statistics {
+        quantiles: distribution.quantiles,
+        distinct: distribution.distinct,
+        histogram: distribution.histogram,
+        ..told(&partial, format, view)
+    }))
+}
+
+/// One pass through all elements, and what was kept of them on the way.
+fn swept(
+    bytes: &SegmentBytes,
+    view: &View,
+    gathering: Gathering,
+    progress: &Progress,
+) -> Result<Option<(Partial, Gathered, Format)>, WalkError> {
     let Some(format) = Format::of(&view.element) else {
         return Ok(None);
     };
     let by_index = Walk::by_index(bytes, view);
     let in_memory = Walk::in_memory(bytes, view);
-    let mut partial = sweep(&in_memory, format, progress)?;
+    let (mut partial, gathered) = sweep_all(&in_memory, format, gathering, progress)?;
     if !in_memory.has_order_of(&by_index) && partial.zero < partial.count {
         let ends = ends(&by_index, format, progress)?;
         (partial.first_nonzero, partial.last_nonzero) = ends;
     }
-    Ok(Some(told(&partial, format, view)))
+    Ok(Some((partial, gathered, format)))
 }
 
 /// Of each part of elements that consist of several, as far as it is a number.
@@ -91,35 +155,48 @@ fn half_of(view: &View, width: Width, number: u64) -> View {
     }
 }
 
-fn sweep(walk: &Walk<'_>, format: Format, progress: &Progress) -> Result<Partial, WalkError> {
+fn sweep_all(
+    walk: &Walk<'_>,
+    format: Format,
+    gathering: Gathering,
+    progress: &Progress,
+) -> Result<(Partial, Gathered), WalkError> {
     let least_normal = format.least_normal();
     let are_wide = format.exact_extremes(&[0; 16]).is_some();
     // Tasks are whole blocks, which follow each other, so that the same numbers are always added in the same order.
     let partials = walk.fold(
         progress,
-        || (Partial::EMPTY, Vec::new()),
-        |(partial, numbers), block| {
+        || (Partial::EMPTY, Gathered::default(), Vec::new()),
+        |(partial, gathered, numbers), block| {
             let (first, bytes) = match block {
-                Block::Zeros { count, .. } => {
+                Block::Zeros { first, count } => {
+                    gathered.take_zeros(gathering, first, count);
                     *partial = partial.with(&Partial::zeros(count, are_wide));
                     return;
                 }
                 Block::Bytes { first, bytes } => (first, bytes),
             };
-            let mut made = match doubles(format, bytes) {
-                Some(doubles) => kernel::block(doubles, first, least_normal),
+            let numbers: &[f64] = match doubles(format, bytes) {
+                Some(doubles) => doubles,
                 None => {
                     numbers.clear();
                     format.decode(bytes, numbers);
-                    kernel::block(numbers, first, least_normal)
+                    numbers
                 }
             };
+            let mut made = kernel::block(numbers, first, least_normal);
+            gathered.take(gathering, format, first, numbers, bytes);
             made.exact = format.exact_extremes(bytes);
             *partial = partial.with(&made);
         },
     )?;
-    let partials: Vec<Partial> = partials.into_iter().map(|(partial, _)| partial).collect();
-    Ok(pairwise(&partials))
+    let mut all = Gathered::default();
+    let mut sums = Vec::with_capacity(partials.len());
+    for (partial, mut gathered, _) in partials {
+        sums.push(partial);
+        all.append(&mut gathered);
+    }
+    Ok((pairwise(&sums), all))
 }
 
 /// What lies there as doubles of the machine.
@@ -200,5 +277,6 @@ fn told(partial: &Partial, format: Format, view: &View) -> Statistics {
         subnormal: partial.subnormal,
         first_nonzero: place(partial.first_nonzero),
         last_nonzero: place(partial.last_nonzero),
+        ..Statistics::default()
     }
 }

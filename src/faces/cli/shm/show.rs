@@ -10,7 +10,7 @@ use crate::faces::cli::Failure;
 use crate::faces::cli::stack::palette;
 use crate::faces::render::printable::one_line;
 use crate::faces::render::segment_view::write_shown;
-use crate::session::shm::{Order, ShowError, ShowOptions, show};
+use crate::session::shm::{Depth, Order, ShowError, ShowOptions, show};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// Do not go through all elements.
     #[arg(long)]
     no_statistics: bool,
+    /// Quantiles and different numbers of all elements, however many: that takes several passes.
+    #[arg(long, requires = "dtype", conflicts_with = "no_statistics")]
+    exact: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -160,6 +163,10 @@ pub(super) fn answer(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
             false => Some(0),
         },
         without_statistics: arguments.no_statistics,
+        depth: match arguments.exact {
+            true => Depth::Exact,
+            false => Depth::OnePass,
+        },
         ..arguments.elements.options(&arguments.name, slice)
     };
     let shown = watched(|progress| show(&options, progress)).map_err(|error| failure(&error))?;
