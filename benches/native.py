@@ -9,6 +9,7 @@ build the inferiors. The rest is as in compare.py.
 """
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def build_big(folder):
 
 def debuginfo(goals):
     with tempfile.TemporaryDirectory(dir=os.environ.get("WORK")) as folder:
-        argv = [os.environ.get("BIG") or build_big(folder), *os.environ.get("BIG_ARGS", "").split()]
+        argv = [os.environ.get("BIG") or build_big(folder), *shlex.split(os.environ.get("BIG_ARGS", ""))]
         with running(argv) as pid:
             cases = [Case("pmdb stack --native", [PMDB, "stack", "--native", "--flat", pid], "main")]
             if GDB:

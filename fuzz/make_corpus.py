@@ -10,6 +10,7 @@ import glob
 import gzip
 import lzma
 import os
+import random
 import re
 import resource
 import shutil
@@ -107,6 +108,27 @@ def of_this_machine():
             write("executable", os.path.basename(path), data)
 
 
+def of_native_code(folder):
+    """Programs that are walked from registers and stacks which lead into their code; and some to read."""
+    code, stack = 0x5555_0000_0000, 0x7FFF_0000_0000
+    chance = random.Random(1)
+    ways = {"tables": [], "debug": ["-g", "-fno-asynchronous-unwind-tables"], "types": ["-g", "-gdwarf-4", "-fdebug-types-section"], "packed": ["-g", "-gz"]}
+    for name, options in ways.items():
+        program = Path(folder) / name
+        source = ROOT / "fixtures/native_stacks.c"
+        subprocess.run(["cc", "-O2", "-w", *options, "-o", program, source, "-pthread", "-lm"], check=True)
+        write("dwarf", name, program.read_bytes())
+        listing = subprocess.run(["objdump", "-d", "--no-show-raw-insn", program], capture_output=True, text=True, check=True).stdout
+        after = re.findall(r"\tcall.*\n +([0-9a-f]+):", listing)
+        for number in range(20):
+            words = [chance.choice([code + int(chance.choice(after), 16), stack + 8 * chance.randrange(256), chance.getrandbits(64)]) for _ in range(272)]
+            rip = int(chance.choice(after), 16)
+            # How long the stack is, whether there is a file, registers, stack, program: see fuzz_targets/unwind.rs.
+            head = (256 * 8).to_bytes(2, "little") + bytes([number % 2])
+            numbers = b"".join(word.to_bytes(8, "little") for word in [*words[:16], rip, *words[16:]])
+            write("unwind", f"{name}-{number}", head + numbers + program.read_bytes())
+
+
 def of_sessions():
     expressions = (ROOT / "fixtures/expressions.txt").read_text().splitlines()
     for at in range(0, len(expressions), 10):
@@ -131,3 +153,5 @@ if __name__ == "__main__":
         of_interpreter(interpreter)
     of_this_machine()
     of_sessions()
+    with tempfile.TemporaryDirectory() as folder:
+        of_native_code(folder)
