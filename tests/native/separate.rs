@@ -135,7 +135,8 @@ fn kept(folder: &TempDir, sort: &str) -> Vec<PathBuf> {
 /// Fills what is kept with zeros, but for what says how much it is and from which files.
 fn spoil(path: &Path, mode: u32) {
     let mut bytes = std::fs::read(path).expect("it is there");
-    let files = bytes.windows(6).position(|bytes| bytes == b"Some((");
+    let is_line = |bytes: &[u8]| bytes == b"Some(" || bytes == b"None\t";
+    let files = bytes.windows(5).position(is_line);
     let length = files.unwrap_or(bytes.len() - 16);
     bytes[..length].fill(0);
     std::fs::write(path, bytes).expect("it can be written");
@@ -173,6 +174,46 @@ fn names_of_split_units_are_kept_as_long_as_their_files_stay_as_they_are() {
             .expect("it is ours");
     }
     assert!(has_point());
+}
+
+/// Names a file that dwz would have made, in the section that it would have put into the program: the name, and a build-id.
+fn refer_to_shared(program: &Path, copy: &Path) -> bool {
+    let content = copy.with_file_name("altlink");
+    std::fs::write(&content, b"shared.dwz\0\x01\x02\x03\x04").expect("it can be written");
+    let section = format!(".gnu_debugaltlink={}", text(&content));
+    tool(
+        "objcopy",
+        &["--add-section", &section, text(program), text(copy)],
+    )
+}
+
+#[test]
+fn names_are_indexed_anew_when_a_file_appears_that_was_missing() {
+    let options = ["-g", "-Csplit-debuginfo=unpacked", "-Ccodegen-units=1"];
+    let built = rust_program("values", "kept-missing", &options);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let program = folder.path().join("values");
+    if !refer_to_shared(&built, &program) {
+        return;
+    }
+    let waiting = crate::values::Waiting::start(&program);
+    let has_point = || with_cache(folder.path(), waiting.pid()).contains("values::Point");
+    let spoil_all = || {
+        let names = kept(&folder, "names");
+        assert!(!names.is_empty());
+        names.iter().for_each(|path| spoil(path, 0o600));
+    };
+    assert!(has_point());
+    for (number, missing) in ["shared.dwz", "values.dwp"].into_iter().enumerate() {
+        spoil_all();
+        // What is kept is used as long as nothing changes.
+        assert!(number > 0 || !has_point());
+        std::fs::write(folder.path().join(missing), "being installed").expect("it can be written");
+        assert!(has_point(), "{missing}");
+    }
+    // A file that is of no use does not let it be made by every command.
+    spoil_all();
+    assert!(!has_point());
 }
 
 #[test]

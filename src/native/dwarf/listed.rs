@@ -29,8 +29,10 @@ pub struct ListedUnits<'a> {
 
 #[derive(Default)]
 struct Found {
-    /// What is listed of units that have one of the addresses that were looked for.
-    units: Vec<(DebugInfoOffset, RangeTable<()>)>,
+    /// Of each pass, what is listed in sets that have one of the addresses that were looked for. A unit may have several sets.
+    passes: Vec<RangeTable<DebugInfoOffset>>,
+    /// Where those sets begin.
+    sets: FxHashSet<usize>,
     looked_for: FxHashSet<u64>,
 }
 
@@ -57,7 +59,7 @@ impl<'a> ListedUnits<'a> {
         self.found(|found| found.at(address))
     }
 
-    /// All units that have an address, the one with the innermost range first.
+    /// All units that have an address, the one with the innermost range first; one comes again if it has several.
     pub fn at(&self, address: u64, around: &dyn Around) -> Vec<DebugInfoOffset> {
         if self.all.get().is_none() {
             self.look_for(&[address], around);
@@ -84,18 +86,21 @@ impl<'a> ListedUnits<'a> {
         {
             return;
         }
+        let (mut sets, mut ranges) = (Vec::new(), Vec::new());
         self.for_each(around, |set| {
-            if self.may_have(set, &new) {
-                let unit = set.debug_info_offset();
-                let ranges = RangeTable::new(ranges_of(set).map(|range| (range, ())));
-                self.found(|found| {
-                    if found.units.iter().all(|(known, _)| *known != unit) {
-                        found.units.push((unit, ranges));
-                    }
-                });
+            let begin = set.offset().0;
+            if self.may_have(set, &new) && !self.found(|found| found.sets.contains(&begin)) {
+                sets.push(begin);
+                ranges.extend(ranges_of(set).map(|range| (range, set.debug_info_offset())));
             }
         });
-        self.found(|found| found.looked_for.extend(new));
+        let table = RangeTable::new(ranges);
+        // All at once: who finds that an address was looked for finds its units too.
+        self.found(|found| {
+            found.passes.push(table);
+            found.sets.extend(sets);
+            found.looked_for.extend(new);
+        });
     }
 
     fn found<T>(&self, with: impl FnOnce(&mut Found) -> T) -> T {
@@ -170,10 +175,8 @@ impl<'a> ListedUnits<'a> {
 
 impl Found {
     fn at(&self, address: u64) -> Vec<DebugInfoOffset> {
-        let innermost = |(unit, ranges): &(DebugInfoOffset, RangeTable<()>)| {
-            Some((ranges.innermost(address)?, *unit))
-        };
-        let units = RangeTable::new(self.units.iter().filter_map(innermost));
+        let ranges = self.passes.iter().flat_map(|pass| pass.ranges_at(address));
+        let units = RangeTable::new(ranges.map(|(range, unit)| (range, *unit)));
         units.covering(address).copied().collect()
     }
 
@@ -193,4 +196,52 @@ fn ranges_of<'s>(set: &'s ArangeHeader<Slice<'_>>) -> impl Iterator<Item = gimli
     // One whose end overflows is skipped, and the next one follows.
     let each = std::iter::from_fn(move || entries.next().transpose());
     each.flatten().map(|entry| entry.range())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sound;
+
+    impl Around for Sound {
+        fn complain(&self, why: gimli::Error) {
+            panic!("{why}");
+        }
+        fn release(&self, _: &[u8]) {}
+    }
+
+    /// A set of one range (DWARF 5, section 6.1.2).
+    fn set(unit: u32, begin: u64, length: u64) -> Vec<u8> {
+        let mut set = Vec::new();
+        set.extend(44_u32.to_le_bytes());
+        set.extend(2_u16.to_le_bytes());
+        set.extend(unit.to_le_bytes());
+        // The sizes of an address and of a segment, and what brings the range to a multiple of its size.
+        set.extend([8, 0, 0, 0, 0, 0]);
+        for number in [begin, length, 0, 0] {
+            set.extend(number.to_le_bytes());
+        }
+        set
+    }
+
+    #[test]
+    fn all_sets_of_a_unit_count_in_whatever_pass_they_are_found() {
+        let sets = [
+            set(7, 0x1000, 0x10),
+            set(9, 0x1008, 4),
+            set(7, 0x2000, 0x10),
+            set(7, 0x3000, 0x10),
+        ];
+        let bytes = sets.concat();
+        let listed = ListedUnits::new(DebugAranges::new(&bytes, gimli::LittleEndian));
+        listed.look_for(&[0x1008, 0x2000], &Sound);
+        let before = |address| listed.found_before(address);
+        assert_eq!(before(0x1009), [9, 7].map(DebugInfoOffset));
+        assert_eq!(before(0x200f), [DebugInfoOffset(7)]);
+        assert_eq!(before(0x3001), []);
+        assert_eq!(listed.at(0x3001, &Sound), [DebugInfoOffset(7)]);
+        assert_eq!(listed.at(0x4000, &Sound), []);
+        assert_eq!(before(0x1009), [9, 7].map(DebugInfoOffset));
+    }
 }

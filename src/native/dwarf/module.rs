@@ -222,13 +222,9 @@ impl<'a> Module<'a> {
             let unlisted = self.unlisted.get_or_init(|| self.survey_units());
             unlisted.covering(address).copied()
         });
-        let mut seen = Vec::new();
+        let mut seen = FxHashSet::default();
         let all = before.chain(listed).chain(unlisted.flatten());
-        let offsets = all.filter(move |offset| {
-            let is_new = !seen.contains(offset);
-            seen.push(*offset);
-            is_new
-        });
+        let offsets = all.filter(move |offset| seen.insert(*offset));
         offsets.filter_map(|offset| {
             let unit = self.main.compile_unit_at(offset)?;
             Some(UnitIn {

@@ -44,12 +44,11 @@ impl<T> RangeTable<T> {
         self.around(address).map(|entry| &entry.value)
     }
 
-    /// The innermost range that has an address.
-    pub fn innermost(&self, address: u64) -> Option<gimli::Range> {
-        let entry = self.around(address).next()?;
-        Some(gimli::Range {
-            begin: entry.begin,
-            end: entry.end,
+    /// The ranges that have an address, and what lies there.
+    pub fn ranges_at(&self, address: u64) -> impl Iterator<Item = (gimli::Range, &T)> {
+        self.around(address).map(|entry| {
+            let Entry { begin, end, .. } = *entry;
+            (gimli::Range { begin, end }, &entry.value)
         })
     }
 

@@ -16,7 +16,7 @@ use super::DwarfError;
 use super::kept_sections::{self, Key};
 use super::other_files::OtherFile;
 use super::parallel::for_each;
-use crate::process::elf::Elf;
+use crate::process::elf::{Elf, FileIdentity};
 
 /// Bytes of debug information, read in place.
 pub type Slice<'a> = EndianSlice<'a, LittleEndian>;
@@ -80,9 +80,8 @@ impl Kept {
         self.files.push_get(Box::new(file))
     }
 
-    /// One that is not there.
-    pub fn missing(&self, path: PathBuf) {
-        let identity = None;
+    /// What was at a place where one was looked for, and is not it.
+    pub fn looked_at(&self, path: PathBuf, identity: Option<FileIdentity>) {
         self.others.push(Box::new(OtherFile { path, identity }));
     }
 

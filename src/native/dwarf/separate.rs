@@ -71,6 +71,28 @@ impl Origin {
         })
     }
 
+    /// The first file that suits, at some places as the process sees them. What is at those before it is noted: what is kept of the module
+    /// holds only until it changes, as when a file that was missing is installed.
+    fn first_at<T>(
+        &self,
+        kept: &Kept,
+        places: impl IntoIterator<Item = PathBuf>,
+        mut suits: impl FnMut(PathBuf, File) -> Option<T>,
+    ) -> Option<T> {
+        places.into_iter().find_map(|place| {
+            let mut there = None;
+            let found = self.candidates(&place).find_map(|(path, file)| {
+                let about = file.metadata().ok()?;
+                there.get_or_insert_with(|| file_identity(&about));
+                suits(path, file)
+            });
+            if found.is_none() {
+                kept.looked_at(place, there);
+            }
+            found
+        })
+    }
+
     /// The folder of the module.
     fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("/"))
@@ -214,30 +236,21 @@ pub fn open_supplementary<'a>(
     let id = BuildId(id.to_vec());
     let name = PathBuf::from(String::from_utf8_lossy(name).into_owned());
     let named = origin.folder().join(&name);
-    // Relative to where the debug file was found (which is below a root already), or as it stands.
-    let beside = origin
-        .debug_file
-        .parent()
-        .map(|folder| folder.join(&name))
-        .filter(|_| name.is_relative());
-    let beside = beside.and_then(|path| File::open(&path).ok().map(|file| (path, file)));
-    let by_id = build_id_path(&id);
-    let paths = [Some(named.as_path()), by_id.as_deref()];
-    let found = beside.into_iter().chain(
-        paths
-            .into_iter()
-            .flatten()
-            .flat_map(|path| origin.candidates(path)),
-    );
-    for (path, file) in found {
-        let Ok(elf) = Elf::open(&file) else { continue };
-        let is_meant = Parsed::parse(elf.bytes())
-            .is_ok_and(|elf| elf.build_id().ok().flatten() == Some(&id.0));
-        if is_meant {
-            let elf = kept.file(origin.below_root(&path), elf);
-            let sections = Sections::read(kept, elf, Naming::Main)?;
-            return Ok(Some((path.display().to_string(), sections)));
-        }
+    // Relative to where the debug file was found, or as it stands.
+    let beside = origin.debug_file.parent().filter(|_| name.is_relative());
+    let beside = beside.map(|folder| origin.below_root(&folder.join(&name)));
+    let mut places: Vec<PathBuf> = beside.into_iter().chain([named]).collect();
+    places.extend(build_id_path(&id));
+    places.dedup();
+    let found = origin.first_at(kept, places, |path, file| {
+        let elf = Elf::open(&file).ok()?;
+        let its_id = Parsed::parse(elf.bytes()).ok()?.build_id().ok().flatten()?;
+        (its_id == id.0).then_some((path, elf))
+    });
+    if let Some((path, elf)) = found {
+        let elf = kept.file(origin.below_root(&path), elf);
+        let sections = Sections::read(kept, elf, Naming::Main)?;
+        return Ok(Some((path.display().to_string(), sections)));
     }
     Err(DwarfError::NoSupplementary { path: name, id })
 }
@@ -251,22 +264,19 @@ pub fn open_split<'a>(
     let named = Path::new(split.folder.as_deref().unwrap_or("/")).join(&split.name);
     // Moved together with the program.
     let beside = named.file_name().map(|name| origin.folder().join(name));
-    let paths = [Some(named.as_path()), beside.as_deref()];
-    let mut found = paths
-        .into_iter()
-        .flatten()
-        .flat_map(|path| origin.candidates(path));
-    let Some((path, file)) = found.next() else {
-        let places = paths.into_iter().flatten();
-        places.for_each(|path| kept.missing(path.to_path_buf()));
-        return Err(DwarfError::NoSplit {
-            path: named.clone(),
-        });
+    let places = [Some(named.clone()), beside].into_iter().flatten();
+    let mut unusable = None;
+    let found = origin.first_at(kept, places, |path, file| match Elf::open(&file) {
+        Ok(elf) => Some((path, elf)),
+        Err(error) => {
+            let why = error.to_string();
+            unusable.get_or_insert(DwarfError::Unusable { path, why });
+            None
+        }
+    });
+    let Some((path, elf)) = found else {
+        return Err(unusable.unwrap_or(DwarfError::NoSplit { path: named }));
     };
-    let elf = Elf::open(&file).map_err(|error| DwarfError::Unusable {
-        path: path.clone(),
-        why: error.to_string(),
-    })?;
     let elf = kept.file(origin.below_root(&path), elf);
     let sections = Sections::read(kept, elf, Naming::Split)?;
     Ok((path, sections))
@@ -279,13 +289,12 @@ pub fn open_package<'a>(kept: &'a Kept, origin: &Origin) -> Option<(PathBuf, Sec
         name.push(".dwp");
         PathBuf::from(name)
     };
-    let beside_debug_file = with_suffix(&origin.debug_file);
-    let beside_debug_file = File::open(&beside_debug_file)
-        .ok()
-        .map(|file| (beside_debug_file, file));
-    let beside_module = with_suffix(&origin.path);
-    let mut found = origin.candidates(&beside_module).chain(beside_debug_file);
-    found.find_map(|(path, file)| {
+    let mut places = vec![
+        with_suffix(&origin.path),
+        origin.below_root(&with_suffix(&origin.debug_file)),
+    ];
+    places.dedup();
+    origin.first_at(kept, places, |path, file| {
         let elf = kept.file(origin.below_root(&path), Elf::open(&file).ok()?);
         let sections = Sections::read(kept, elf, Naming::Split).ok()?;
         sections
