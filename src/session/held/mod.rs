@@ -11,14 +11,14 @@ use super::error::SessionError;
 use super::guardian;
 use super::own_time::OwnTime;
 use super::presence::Claim;
-use crate::model::{GilState, Pid, ThreadState, Tid};
+use crate::model::{GilState, Phase, Pid, ThreadState, Tid};
 use crate::process::trace::Custody;
 use crate::process::{Process, ThreadStatus, live};
-use crate::python::Located;
 use crate::python::agent::{
     AgentError, Answer, Channel, Command, Event, Heritage, Injection, Message, Resume, WantedStops,
     remains,
 };
+use crate::python::{Located, Look};
 
 /// How long the main thread may take to notice that it is wanted, of the time of its process. It does when it runs Python code.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -342,14 +342,10 @@ impl Held {
             return Err(SessionError::LeftStopped { pid: self.pid });
         }
         let never = AtomicBool::new(false);
-        if self.standing.is_none() {
-            self.interrupt(process, located)?;
-            let mut own_time = OwnTime::begin(self.pid);
-            while self.standing.is_none() && own_time.passed(process) < PATIENCE {
-                if self.next_event(GLANCE, &never)?.is_none() {
-                    self.glance(process, located)?;
-                }
-            }
+        match self.have_it_stand(process, located, &never) {
+            // Nothing runs in it any more: the agent goes with the interpreter.
+            Err(_) if Look::new(process, located).phase() == Phase::Finalizing => return Ok(()),
+            other => other?,
         }
         if self.standing.is_none() {
             // It leaves by itself when it notices that the pipes have ended.
@@ -366,6 +362,26 @@ impl Held {
         let is_alone = guardian::is_this_one() || Claim::is_alone(self.pid);
         if is_alone && remains::are_in(self.pid) {
             let _ = remains::clear(process, located, self.pid, &self.custody());
+        }
+        Ok(())
+    }
+
+    /// Makes the main thread stop, so that the agent can be asked to leave. Gives up after a while.
+    fn have_it_stand(
+        &mut self,
+        process: &dyn Process,
+        located: &Located,
+        never: &AtomicBool,
+    ) -> Result<(), SessionError> {
+        if self.standing.is_some() {
+            return Ok(());
+        }
+        self.interrupt(process, located)?;
+        let mut own_time = OwnTime::begin(self.pid);
+        while self.standing.is_none() && own_time.passed(process) < PATIENCE {
+            if self.next_event(GLANCE, never)?.is_none() {
+                self.glance(process, located)?;
+            }
         }
         Ok(())
     }
