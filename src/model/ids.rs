@@ -1,6 +1,7 @@
 //! Identities: process, thread, address, build.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +67,19 @@ impl fmt::Debug for Addr {
 
 /// The linker's fingerprint of a binary: the descriptor of its `NT_GNU_BUILD_ID` note.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct BuildId(pub Vec<u8>);
+pub struct BuildId(Vec<u8>);
+
+impl BuildId {
+    /// How long one may be: elfutils reads no longer ones (`MAX_BUILD_ID_BYTES`), and a name of a file is made of it.
+    const LENGTH: RangeInclusive<usize> = 2..=64;
+
+    /// Nothing if it is of no length that one has.
+    pub fn of(bytes: &[u8]) -> Option<BuildId> {
+        BuildId::LENGTH
+            .contains(&bytes.len())
+            .then(|| BuildId(bytes.to_vec()))
+    }
+}
 
 impl fmt::Display for BuildId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -286,8 +286,7 @@ impl<'f> ElfView<'f> {
     }
 
     pub fn build_id(&self) -> Option<BuildId> {
-        let bytes = self.elf.build_id().ok()??;
-        Some(BuildId(bytes.to_vec()))
+        BuildId::of(self.elf.build_id().ok()??)
     }
 
     pub fn segments(&self) -> Vec<LoadSegment> {

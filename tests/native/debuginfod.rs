@@ -13,7 +13,7 @@ use crate::support::native::tool;
 use crate::support::{Answer, run, skip};
 use crate::values::Waiting;
 
-/// A server of files by the paths of requests. It goes with the test's process.
+/// A server of files by the paths of requests; an empty one it cannot send. It goes with the test's process.
 struct Server {
     address: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -47,6 +47,7 @@ fn answer(mut stream: TcpStream, files: &BTreeMap<String, Vec<u8>>) -> String {
     others.take_while(|line| !line.is_empty()).for_each(drop);
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
     let (status, body) = match files.get(&path) {
+        Some(body) if body.is_empty() => ("503 Service Unavailable", &b"no"[..]),
         Some(body) => ("200 OK", body.as_slice()),
         None => ("404 Not Found", &b"no"[..]),
     };
@@ -65,8 +66,19 @@ fn build_id(file: &Path) -> Option<String> {
     Some(elf.view().ok()?.build_id()?.to_string())
 }
 
-/// A program without its debug information, and that.
-fn parted() -> Option<(PathBuf, Vec<u8>)> {
+/// A program without its debug information.
+struct Parted {
+    program: PathBuf,
+    /// The debug information, which refers to another file as dwz makes them.
+    debug: Vec<u8>,
+    common: Vec<u8>,
+    common_id: String,
+}
+
+/// What is before a build-id in its note: lengths, type and owner.
+const NOTE: &[u8] = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0";
+
+fn parted() -> Option<Parted> {
     let program = crate::prompt::rust();
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let (bare, debug) = (
@@ -77,12 +89,42 @@ fn parted() -> Option<(PathBuf, Vec<u8>)> {
         "objcopy",
         &["--only-keep-debug", &text(&program), &text(&debug)],
     ) && tool("objcopy", &["--strip-debug", &text(&program), &text(&bare)]);
-    parted.then(|| (bare, std::fs::read(debug).expect("it was written")))
+    if !parted {
+        return None;
+    }
+    // The same once more, of another build.
+    let mut common = std::fs::read(&debug).expect("it was written");
+    let note = common.windows(NOTE.len()).position(|it| it == NOTE);
+    let id = note.expect("it has a build-id") + NOTE.len();
+    common[id] = !common[id];
+    let link = program.with_file_name("served.link");
+    let name = [b"common.debug\0", &common[id..id + 20]].concat();
+    std::fs::write(&link, name).expect("it can be written");
+    let section = format!(".gnu_debugaltlink={}", text(&link));
+    let referring = tool("objcopy", &["--add-section", &section, &text(&debug)]);
+    let id = common[id..id + 20].iter();
+    let common_id = id.map(|byte| format!("{byte:02x}")).collect();
+    referring.then(|| Parted {
+        program: bare,
+        debug: std::fs::read(debug).expect("it was written"),
+        common,
+        common_id,
+    })
 }
+
+/// Leaves at a name that pmdb may write to a link to the file `$VICTIM`, and what others have left who were killed; then is pmdb, where groups may write.
+const LAID: &str = r#"umask 002; mkdir -p "$FOLDER"; ln -s "$VICTIM" "$FOLDER/debuginfo.pmdb-$$"
+    : > "$FOLDER/debuginfo.pmdb-4194305"; exec "$0" debuginfo "$1""#;
 
 #[test]
 fn debug_information_is_fetched_when_it_is_asked_for_and_only_of_the_same_build() {
-    let Some((program, debug)) = parted() else {
+    let Some(Parted {
+        program,
+        debug,
+        common,
+        common_id,
+    }) = parted()
+    else {
         return;
     };
     if !Command::new("curl")
@@ -98,13 +140,16 @@ fn debug_information_is_fetched_when_it_is_asked_for_and_only_of_the_same_build(
     let pid = waiting.pid().to_string();
     let cache = tempfile::tempdir().expect("a temporary folder");
     let kept = cache.path().join(&id).join("debuginfo");
-    let pmdb = |words: &[&str], server: &Server| -> Answer {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
-        command.args(words);
+    let ask = |mut command: Command, server: &Server| -> Answer {
         command.env("DEBUGINFOD_URLS", &server.address);
         command.env("DEBUGINFOD_CACHE_PATH", cache.path());
         command.env_remove("http_proxy").env("no_proxy", "*");
         run(command, "")
+    };
+    let pmdb = |words: &[&str], server: &Server| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+        command.args(words);
+        ask(command, server)
     };
     let stack = |server: &Server| pmdb(&["stack", "--native", &pid], server);
 
@@ -113,6 +158,7 @@ fn debug_information_is_fetched_when_it_is_asked_for_and_only_of_the_same_build(
     for (wrong, why) in [
         (other, "belongs to another build"),
         (b"<html>".to_vec(), "cannot be used"),
+        (Vec::new(), "answered 503"),
     ] {
         let server = Server::start(BTreeMap::from([(path.clone(), wrong)]));
         let answer = pmdb(&["debuginfo", &pid], &server);
@@ -123,7 +169,9 @@ fn debug_information_is_fetched_when_it_is_asked_for_and_only_of_the_same_build(
         assert!(!kept.exists());
     }
 
-    let server = Server::start(BTreeMap::from([(path.clone(), debug)]));
+    let common_path = format!("/buildid/{common_id}/debuginfo");
+    let files = [(path.clone(), debug), (common_path, common)];
+    let server = Server::start(BTreeMap::from(files));
     let without = stack(&server);
     assert!(!without.stdout.contains("values.rs"), "{without:#?}");
     assert_eq!(
@@ -132,12 +180,25 @@ fn debug_information_is_fetched_when_it_is_asked_for_and_only_of_the_same_build(
         "nobody has asked for it"
     );
 
-    let answer = pmdb(&["debuginfo", &pid], &server);
-    let said = format!("{}: {}", program.display(), kept.display());
-    assert!(
-        answer.stdout.lines().any(|line| line == said),
-        "{answer:#?}"
-    );
+    let victim = cache.path().join("victim");
+    std::fs::write(&victim, "another's").expect("it can be written");
+    let mut laid = Command::new("sh");
+    laid.args(["-c", LAID, env!("CARGO_BIN_EXE_pmdb"), &pid]);
+    laid.env("FOLDER", cache.path().join(&id));
+    laid.env("VICTIM", &victim);
+    let answer = ask(laid, &server);
+    for id in [&id, &common_id] {
+        let folder = cache.path().join(id);
+        let said = format!("{}: {}/debuginfo", program.display(), folder.display());
+        assert!(
+            answer.stdout.lines().any(|line| line == said),
+            "{answer:#?}"
+        );
+        let left = std::fs::read_dir(&folder).expect("it is there");
+        assert_eq!(left.count(), 1, "there is the file, and nothing else");
+    }
+    let untouched = std::fs::read_to_string(&victim).expect("it is there");
+    assert_eq!(untouched, "another's");
     assert!(server.asked().contains(&path), "{:?}", server.asked());
     let with = stack(&server);
     assert!(with.stdout.contains("values.rs"), "{with:#?}");

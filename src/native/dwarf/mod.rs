@@ -25,7 +25,7 @@ mod variables;
 mod vtables;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use self_cell::self_cell;
 use thiserror::Error;
@@ -65,7 +65,7 @@ pub enum DwarfError {
     #[error("its debug information is not used: {why}")]
     OtherBuild { why: String },
     #[error(
-        "the debug information refers to {} (build-id {id}), which is not there: names and types in it are missing; install the debug package that has it",
+        "the debug information refers to {} (build-id {id}), which is not there: names and types in it are missing; install the debug package that has it, or fetch it (`pmdb debuginfo`)",
         path.display()
     )]
     NoSupplementary { path: PathBuf, id: BuildId },
@@ -113,6 +113,7 @@ impl DebugInformation {
             is_separate: !Arc::ptr_eq(&own, &file),
             kept,
             problems: Problems::default(),
+            lacks: OnceLock::new(),
             origin,
             file,
         };
@@ -121,6 +122,9 @@ impl DebugInformation {
             let supplementary = open_supplementary(&owner.kept, &owner.file, &owner.origin)
                 .unwrap_or_else(|error| {
                     owner.problems.add(error.to_string());
+                    if let DwarfError::NoSupplementary { id, .. } = error {
+                        owner.lacks.get_or_init(|| id);
+                    }
                     None
                 });
             let supplementary = supplementary
@@ -129,6 +133,11 @@ impl DebugInformation {
             Ok::<_, DwarfError>(Module::new(owner, &main, supplementary))
         })?;
         Ok(DebugInformation { parsed })
+    }
+
+    /// The build of the file that it refers to (that of dwz), if that is not there.
+    pub fn lacks(&self) -> Option<BuildId> {
+        self.parsed.borrow_owner().lacks.get().cloned()
     }
 
     /// The frames at an address as linked, innermost first: the calls that were inlined there, then the function that
@@ -161,6 +170,7 @@ impl DebugInformation {
             is_separate: false,
             kept: Kept::default(),
             problems: Problems::default(),
+            lacks: OnceLock::new(),
             origin: Origin {
                 path: PathBuf::new(),
                 debug_file: PathBuf::new(),

@@ -17,6 +17,7 @@ use super::sections::{Kept, Sections, Slice, empty};
 use super::separate::{Origin, SplitName, open_package, open_split};
 use super::unit::{EntryRef, Unit, UnitIn};
 use super::{SourceFile, SourceLocation};
+use crate::model::BuildId;
 use crate::native::SourceFrame;
 use crate::process::elf::{Elf, FileIdentity};
 
@@ -29,6 +30,8 @@ pub struct Owner {
     pub file: Arc<Elf>,
     /// Whether that is another one than the module.
     pub is_separate: bool,
+    /// The build of the file of dwz, if it refers to one that is not there.
+    pub lacks: OnceLock<BuildId>,
 }
 
 pub struct Module<'a> {

@@ -16,7 +16,7 @@ use object::read::elf::ElfFile64;
 use super::DwarfError;
 use super::sections::{Kept, Naming, Sections, find};
 use crate::model::BuildId;
-use crate::native::debuginfod::kept_at;
+use crate::native::debuginfod::{kept_at, place_of};
 use crate::process::elf::{Elf, FileIdentity, file_identity};
 
 /// Where distributions put separate debug files.
@@ -111,11 +111,7 @@ pub fn open_debug_file(module: Arc<Elf>, origin: &mut Origin) -> Result<Arc<Elf>
     if has_debug_information(&elf) {
         return Ok(module);
     }
-    let build_id = elf
-        .build_id()
-        .ok()
-        .flatten()
-        .map(|bytes| BuildId(bytes.to_vec()));
+    let build_id = elf.build_id().ok().flatten().and_then(BuildId::of);
     let link = elf.gnu_debuglink().ok().flatten();
     let mut tried = Vec::new();
     let mut mismatch = None;
@@ -200,11 +196,7 @@ fn belongs(candidate: &Elf, build_id: Option<&BuildId>, crc: Option<u32>) -> Res
     if !has_debug_information(&elf) {
         return Err("has no debug information".to_owned());
     }
-    let its_id = elf
-        .build_id()
-        .ok()
-        .flatten()
-        .map(|bytes| BuildId(bytes.to_vec()));
+    let its_id = elf.build_id().ok().flatten().and_then(BuildId::of);
     match (build_id, its_id, crc) {
         (Some(id), Some(its_id), _) if *id == its_id => Ok(()),
         (Some(id), Some(its_id), _) => Err(format!("belongs to another build: {its_id}, not {id}")),
@@ -233,8 +225,11 @@ pub fn open_supplementary<'a>(
     let Some((name, id)) = elf.gnu_debugaltlink().ok().flatten() else {
         return Ok(None);
     };
-    let id = BuildId(id.to_vec());
     let name = PathBuf::from(String::from_utf8_lossy(name).into_owned());
+    let Some(id) = BuildId::of(id) else {
+        let why = "its build-id is of no length that one has".to_owned();
+        return Err(DwarfError::Unusable { path: name, why });
+    };
     let named = origin.folder().join(&name);
     // Relative to where the debug file was found, or as it stands.
     let beside = origin.debug_file.parent().filter(|_| name.is_relative());
@@ -242,10 +237,18 @@ pub fn open_supplementary<'a>(
     let mut places: Vec<PathBuf> = beside.into_iter().chain([named]).collect();
     places.extend(build_id_path(&id));
     places.dedup();
-    let found = origin.first_at(kept, places, |path, file| {
+    let meant = |path: PathBuf, file: File| {
         let elf = Elf::open(&file).ok()?;
-        let its_id = Parsed::parse(elf.bytes()).ok()?.build_id().ok().flatten()?;
-        (its_id == id.0).then_some((path, elf))
+        let its_id = Parsed::parse(elf.bytes()).ok()?.build_id().ok().flatten();
+        (its_id.and_then(BuildId::of).as_ref() == Some(&id)).then_some((path, elf))
+    };
+    let found = origin.first_at(kept, places, meant).or_else(|| {
+        // What somebody has fetched from a server, or will.
+        let fetched = kept_at(&id).and_then(|path| meant(path.clone(), File::open(&path).ok()?));
+        if let (None, Some(place)) = (&fetched, place_of(&id)) {
+            kept.looked_at(place, None);
+        }
+        fetched
     });
     if let Some((path, elf)) = found {
         let elf = kept.file(origin.below_root(&path), elf);

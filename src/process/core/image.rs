@@ -103,7 +103,7 @@ fn in_notes(mut notes: &[u8]) -> Option<BuildId> {
         let name = notes.get(12..12 + name_size)?;
         let bytes = notes.get(descriptor..descriptor.checked_add(size)?)?;
         if name == b"GNU\0" && kind == elf::NT_GNU_BUILD_ID.0 {
-            return (!bytes.is_empty()).then(|| BuildId(bytes.to_vec()));
+            return BuildId::of(bytes);
         }
         notes = notes.get(descriptor + size.checked_next_multiple_of(4)?..)?;
     }
