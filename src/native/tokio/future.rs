@@ -118,12 +118,14 @@ impl<'s, 'a> Survey<'_, 's, 'a> {
         let count = side_by_side.len();
         let mut awaited = Vec::new();
         for (number, future) in side_by_side.into_iter().enumerate() {
-            if others.len() >= MOST_SIDE_BY_SIDE {
+            let address = future.storage.address().unwrap_or_default();
+            let is_too_much = || self.writer.memory.keep(address, size_of::<Task>()).is_err();
+            if others.len() >= MOST_SIDE_BY_SIDE || is_too_much() {
                 break;
             }
             let mut other = Task {
                 name: format!("{}/{}", task.name, number + 1),
-                address: unused(future.storage.address().unwrap_or_default(), task, others),
+                address: unused(address, task, others),
                 state: TaskState::Pending,
                 tid: None,
                 cancelling: false,
@@ -175,6 +177,15 @@ impl<'s, 'a> Survey<'_, 's, 'a> {
         let (mut frames, mut future) = (Vec::new(), future);
         for _ in 0..DEEPEST {
             if let Some(state) = self.state(&future) {
+                let address = future.storage.address().unwrap_or_default();
+                if self
+                    .writer
+                    .memory
+                    .keep(address, size_of::<Frame>())
+                    .is_err()
+                {
+                    break;
+                }
                 frames.push(state.frame);
                 match state.next {
                     Next::Awaits(next) => future = *next,
@@ -318,10 +329,13 @@ impl<'s, 'a> Survey<'_, 's, 'a> {
                     return;
                 };
                 if target.name == "LocalSet" {
-                    inner.sets.push(Typed {
-                        kind: target,
-                        storage: at,
-                    });
+                    self.note_set(
+                        Typed {
+                            kind: target,
+                            storage: at,
+                        },
+                        inner,
+                    );
                 } else if is_owning(&kind.name) {
                     deeper(target, at, inner);
                 }
@@ -361,7 +375,9 @@ impl<'s, 'a> Survey<'_, 's, 'a> {
             }
             Shape::Structure { members, .. } => {
                 if kind.name == "LocalSet" && kind.path(module).starts_with("tokio::") {
-                    inner.sets.extend(of.again(module));
+                    if let Some(set) = of.again(module) {
+                        self.note_set(set, inner);
+                    }
                     return;
                 }
                 let is_tuple = kind.name.starts_with('(');
@@ -381,6 +397,13 @@ impl<'s, 'a> Survey<'_, 's, 'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn note_set(&self, set: Typed<'s, 'a>, inner: &mut Inner<'_, 's, 'a>) {
+        let address = set.storage.address().unwrap_or_default();
+        if self.writer.memory.keep(address, size_of_val(&set)).is_ok() {
+            inner.sets.push(set);
         }
     }
 

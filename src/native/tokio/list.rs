@@ -213,6 +213,7 @@ impl<'s, 'a> Survey<'_, 's, 'a> {
             Some(number) => format!("Task-{number}"),
             None => format!("task at {header}"),
         };
+        writer.memory.keep(header, size_of::<Task>()).ok()?;
         let mut task = Task {
             name,
             address: header,
