@@ -14,14 +14,23 @@ const ELEMENTS: [(&str, &str); 2] = [
 const AROUND: [&str; 2] = ["_Tuple_impl<", "__tuple_impl<"];
 /// Elements of a tuple, each of which may be one base deeper.
 const MOST: usize = 256;
+/// Bases and members that are looked at for them: debug information may say that a type has itself twice within.
+const MOST_LOOKED_AT: usize = 4096;
 
 /// The place of an element in its tuple; its type and where it is, if it takes room.
 type Element<'s, 'a> = (u64, Option<(Type<'s, 'a>, Storage)>);
 
+#[derive(Default)]
+struct Collected<'s, 'a> {
+    elements: Vec<Element<'s, 'a>>,
+    looked_at: usize,
+}
+
 impl<'s, 'a> Writer<'_, 's, 'a> {
     pub(super) fn write_tuple(&self, value: Shown<'_, 's, 'a>, text: &mut Text) -> Written {
-        let mut elements = Vec::new();
-        self.collect(value.kind, value.storage, MOST, &mut elements);
+        let mut collected = Collected::default();
+        self.collect(value.kind, value.storage, MOST, &mut collected);
+        let mut elements = collected.elements;
         elements.sort_by_key(|(place, _)| *place);
         self.write_list(
             ("{", "}"),
@@ -41,7 +50,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         kind: &Type<'s, 'a>,
         storage: &Storage,
         depth: usize,
-        elements: &mut Vec<Element<'s, 'a>>,
+        into: &mut Collected<'s, 'a>,
     ) {
         let Some(deeper) = depth.checked_sub(1) else {
             return;
@@ -50,7 +59,9 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             let Some(part) = member.kind.and_then(|at| Type::read(at, self.module)) else {
                 continue;
             };
-            if elements.len() >= MOST || self.memory.spent().is_some() {
+            into.looked_at += 1;
+            let is_enough = into.looked_at > MOST_LOOKED_AT || into.elements.len() >= MOST;
+            if is_enough || self.memory.spent().is_some() {
                 return;
             }
             let at = storage.at(member.offset);
@@ -62,9 +73,9 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
                 Some((place, self.member_at(&part, &at, member)))
             });
             match element {
-                Some(element) => elements.push(element),
+                Some(element) => into.elements.push(element),
                 None if AROUND.iter().any(|begin| name.starts_with(begin)) => {
-                    self.collect(&part, &at, deeper, elements);
+                    self.collect(&part, &at, deeper, into);
                 }
                 None => {}
             }

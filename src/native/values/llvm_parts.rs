@@ -29,10 +29,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         };
         match name {
             "vector" => part(self.elements_of_vector(kind, storage, ("__begin_", "__end_"))),
-            "array" => {
-                let (elements, storage) = self.member_at(kind, storage, "__elems_")?;
-                self.elements(&elements, &storage)
-            }
+            "array" => self.elements_in_array(kind, storage, "__elems_"),
             "basic_string" if self.has_bytes(kind) => text(self.llvm_text(kind, storage)),
             "basic_string_view" if self.has_bytes(kind) => text(self.llvm_view(kind, storage)),
             _ => None,

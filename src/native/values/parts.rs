@@ -137,10 +137,7 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
         }
         match name.as_str() {
             "vector" => part(self.elements_of_vector(kind, storage, ("_M_start", "_M_finish"))),
-            "array" => {
-                let (elements, storage) = self.member_at(kind, storage, "_M_elems")?;
-                self.elements(&elements, &storage)
-            }
+            "array" => self.elements_in_array(kind, storage, "_M_elems"),
             "basic_string" => {
                 let element = kind.parameter("_CharT", self.module)?;
                 let data = self.pointer_in(kind, storage, "_M_p");
@@ -155,6 +152,20 @@ impl<'s, 'a> Writer<'_, 's, 'a> {
             }
             _ => None,
         }
+    }
+
+    /// Of `std::array`, which has an array within: what else debug information says to be there may be the same type again.
+    pub(super) fn elements_in_array(
+        &self,
+        kind: &Type<'s, 'a>,
+        storage: &Storage,
+        member: &str,
+    ) -> Part<Elements<'s, 'a>> {
+        let (array, storage) = self.member_at(kind, storage, member)?;
+        let Shape::Array { element, counts } = &array.shape else {
+            return None;
+        };
+        self.elements_of_array(*element, counts, &storage)
     }
 
     fn elements_of_array(
