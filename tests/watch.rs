@@ -469,6 +469,9 @@ fn whichever_process_writes_to_shared_memory_stops() {
     let commands = [
         "up",
         "watch shm(name, 'f64')[10]",
+        "commands",
+        "p 'its list', 6 * 7",
+        "end",
         "watch $shm(name, 'f64')[10:20]",
         "break",
         "continue",
@@ -512,6 +515,8 @@ fn whichever_process_writes_to_shared_memory_stops() {
         said.contains("*** that is more than the debug registers reach"),
         "{said}"
     );
+    // They belong to what was set last.
+    assert_eq!(said.matches("\n('its list', 42)\n").count(), 3, "{said}");
     for answer in ["(10, 1.5)", "\n4.0\n", "np.float64(6.25)"] {
         assert!(said.contains(answer), "{answer}: {said}");
     }

@@ -429,6 +429,8 @@ pub enum Event {
     Suspended { pid: Pid },
     /// A process of the command runs without the agent: what goes wrong in its Python is not noticed.
     Unaccompanied { pid: Pid, why: String },
+    /// What is watched of shared memory is not watched in all who may write to it.
+    Unwatched { why: String },
     /// The Python of a process of the command has made other interpreters: what goes wrong in them is not noticed.
     SubInterpreter { pid: Pid },
     /// A process of the command has executed a set-user-ID program, which has no rights of its own while pmdb follows it.

@@ -87,6 +87,11 @@ impl Crashed {
         }
     }
 
+    /// It stands for another thread of it.
+    pub fn of_thread(self, tid: Tid) -> Crashed {
+        Crashed { tid, ..self }
+    }
+
     /// Those of threads that stand still. It fails for one that was killed meanwhile.
     pub fn registers(&self, threads: impl Iterator<Item = Tid>) -> BTreeMap<Tid, Registers> {
         let threads: Vec<Tid> = threads.collect();

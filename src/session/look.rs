@@ -14,7 +14,7 @@ use super::inferior::Inferior;
 use super::launched::Program;
 use super::listing::Library;
 use super::running::Running;
-use super::shm::{DumpedSegments, LiveSegments};
+use super::shm::OpenedSegments;
 use super::stack::Target;
 use super::view::Seen;
 use super::{native_answers, native_code};
@@ -48,6 +48,8 @@ pub struct Session {
     pub(super) is_family: bool,
     /// Of several processes that were let go or asked to stop together, those that have not come to a stop.
     pub(super) under_way: Vec<Pid>,
+    /// The shared memory in the dumps that it is about.
+    pub(super) dumped: Option<Arc<dyn Segments>>,
 }
 
 impl Session {
@@ -74,6 +76,9 @@ impl Session {
         let first_with_python = inferiors
             .iter()
             .position(|inferior| inferior.located().is_ok());
+        let files: Vec<PathBuf> = inferiors.iter().filter_map(Inferior::core_file).collect();
+        let dumped = (!files.is_empty())
+            .then(|| -> Arc<dyn Segments> { Arc::new(OpenedSegments::of(files)) });
         let session = (!inferiors.is_empty()).then(|| Session {
             focus: first_with_python.unwrap_or(0),
             inferiors,
@@ -84,6 +89,7 @@ impl Session {
             running: None,
             is_family: options.is_family,
             under_way: Vec::new(),
+            dumped,
         });
         (session, refused)
     }
@@ -106,7 +112,13 @@ impl Session {
             running: None,
             is_family: options.is_family,
             under_way: Vec::new(),
+            dumped: None,
         })
+    }
+
+    /// Which segments expressions open now.
+    pub(super) fn segments(&self) -> Arc<dyn Segments> {
+        segments_in(self.dumped.as_ref())
     }
 
     /// Ends what pmdb has started and not let go. Gives back the exit code that a shell would have, if it ended by itself.
@@ -186,11 +198,10 @@ impl Session {
                     return Ok(Response::Breakpoints(vec![changed?]));
                 }
             }
-            Request::Breakpoint {
-                number: Some(number),
-            } => {
+            Request::Breakpoint { number } => {
+                let number = number.or_else(|| self.newest_segment_watch());
                 let mut of_segments = self.segment_breakpoints().into_iter();
-                if let Some(one) = of_segments.find(|one| one.number == *number) {
+                if let Some(one) = of_segments.find(|one| Some(one.number) == number) {
                     return Ok(Response::Breakpoints(vec![one]));
                 }
             }
@@ -212,7 +223,7 @@ impl Session {
         let asking = Asking {
             limits: &self.limits,
             interrupted: &self.interrupted,
-            segments: segments_of(&self.inferiors),
+            segments: segments_in(self.dumped.as_ref()),
         };
         let flag = &*self.interrupted;
         let inferior = self
@@ -526,13 +537,11 @@ fn entry(
     }
 }
 
-/// Where expressions find shared memory: in the dumps that the session is about, else on this machine.
-pub(super) fn segments_of(inferiors: &[Inferior]) -> Arc<dyn Segments> {
-    let files = inferiors.iter().filter_map(Inferior::core_file);
-    let files: Vec<PathBuf> = files.collect();
-    match files.is_empty() {
-        true => Arc::new(LiveSegments),
-        false => Arc::new(DumpedSegments { files }),
+/// Where expressions find shared memory: in the dumps that the session is about, else on this machine as it is now.
+fn segments_in(dumped: Option<&Arc<dyn Segments>>) -> Arc<dyn Segments> {
+    match dumped {
+        Some(dumped) => Arc::clone(dumped),
+        None => Arc::new(OpenedSegments::of(Vec::new())),
     }
 }
 

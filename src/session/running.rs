@@ -102,6 +102,7 @@ impl Session {
             running: Some(Running::of(tree, selection)),
             is_family: false,
             under_way: Vec::new(),
+            dumped: None,
         })
     }
 }
@@ -151,7 +152,11 @@ impl Session {
 
     /// Lets the focused process go on. If a thread of it waits where it fails, that is shown first.
     pub(super) fn resume_focused(&mut self, how: Resume) -> Result<(), SessionError> {
-        self.arm_newcomers();
+        match how {
+            Resume::Continue => self.arm_newcomers(),
+            // There may be many.
+            _ => self.look_for_newcomers(),
+        }
         let aside = (how == Resume::Continue).then(|| self.bring_back_one());
         let aside = aside.flatten();
         let inferior = (self.inferiors.get_mut(self.focus)).ok_or(SessionError::NoSuchProcess)?;
@@ -204,6 +209,7 @@ impl Session {
         // If it fails, the next that is asked for says so.
         if self.running.is_some() && self.take_happenings().is_ok() {
             self.listen();
+            self.look_for_newcomers();
         }
     }
 

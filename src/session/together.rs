@@ -19,6 +19,10 @@ impl Session {
     /// Each of them makes its step. Those that cannot are told at once.
     pub(super) fn resume_several(&mut self, processes: &[usize], how: Resume) -> Progress {
         self.under_way.clear();
+        match how {
+            Resume::Continue => self.arm_newcomers(),
+            _ => self.look_for_newcomers(),
+        }
         let mut arrived = Vec::new();
         for &index in processes {
             let Some(inferior) = self.inferiors.get_mut(index) else {
@@ -88,6 +92,7 @@ impl Session {
             if self.running.is_some() {
                 self.take_happenings()?;
                 self.listen();
+                self.look_for_newcomers();
             } else {
                 std::thread::sleep(BETWEEN_ROUNDS);
             }

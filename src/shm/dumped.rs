@@ -175,9 +175,11 @@ impl Dumps {
         let parts = dumped.parts.get(&number).into_iter().flatten();
         parts
             .map(|part| {
-                part.length - process.lacking(&(part.address..part.address.plus(part.length)))
+                let lacking = process.lacking(&(part.address..part.address.plus(part.length)));
+                part.length.saturating_sub(lacking)
             })
-            .sum()
+            // A damaged dump may say anything.
+            .fold(0, u64::saturating_add)
     }
 
     /// The dump that holds most of it.
@@ -214,7 +216,7 @@ impl Dumps {
             });
         }
         let parts = dumped.parts.get(&number)?;
-        let mapped: u64 = parts.iter().map(|part| part.length).sum();
+        let mapped = (parts.iter()).fold(0, |sum: u64, part| sum.saturating_add(part.length));
         let lost = mapped.saturating_sub(self.kept_by(dumped, number));
         if lost == 0 {
             return None;

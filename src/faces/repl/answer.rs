@@ -410,6 +410,7 @@ impl Writer<'_> {
             Event::Unaccompanied { pid, why } => {
                 format!("[process {pid} runs unwatched: {why}]")
             }
+            Event::Unwatched { why } => format!("[{why}]"),
             Event::SubInterpreter { pid } => format!(
                 "[process {pid} makes other interpreters beside its own, which are left alone: what fails in them does not stop]"
             ),

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
@@ -151,6 +152,8 @@ fn lend(orders: &Orders, mut line: UnixStream) -> Option<()> {
         follower.hold(pid, |hold| {
             line.write_all(&registers(hold)).ok()?;
             wait_until_closed(&mut line);
+            // Before it goes on: who still has the line open knows that the process stood still until then.
+            let _ = line.shutdown(Shutdown::Both);
             Some(())
         })
     });
@@ -192,13 +195,20 @@ fn registers(hold: &Hold) -> Vec<u8> {
 /// A process that stands still for as long as this lives, or for [`LONGEST_LOAN`].
 pub struct Borrowed {
     registers: BTreeMap<Tid, Registers>,
-    _line: UnixStream,
+    /// The thread that traces it, which lends one process at a time.
+    pub tracer: Tid,
+    line: UnixStream,
 }
 
 impl Borrowed {
+    /// The thread that traces a process, if one does.
+    pub fn tracer_of(pid: Pid) -> Option<Tid> {
+        refusal::tracing_thread_of(Tid(pid.0))
+    }
+
     /// Has the process held by the pmdb that traces it, if one does.
     pub fn of(pid: Pid) -> Option<Borrowed> {
-        let tracer = refusal::tracing_thread_of(Tid(pid.0))?;
+        let tracer = Borrowed::tracer_of(pid)?;
         let mut line = UnixStream::connect_addr(&address(tracer)?).ok()?;
         let (process, user) = peer(&line)?;
         if refusal::process_of(tracer) != Some(process) || !is_trusted(user) {
@@ -215,8 +225,21 @@ impl Borrowed {
             line.read_exact(&mut general).ok()?;
             registers.insert(Tid(u32::from_le_bytes(number)), Registers::parse(&general)?);
         }
-        let _line = line;
-        Some(Borrowed { registers, _line })
+        Some(Borrowed {
+            registers,
+            tracer,
+            line,
+        })
+    }
+
+    /// Whether the process has stood still up to now.
+    pub fn stands(&self) -> bool {
+        if self.line.set_nonblocking(true).is_err() {
+            return false;
+        }
+        // Nothing is sent any more: the line is open, or was closed by who lends.
+        let read = (&self.line).read(&mut [0]);
+        matches!(read, Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 }
 

@@ -26,7 +26,7 @@ pub use custody::Custody;
 pub use error::TraceError;
 pub use guarded_range::{GuardedFile, GuardedRange};
 pub use hold::Hold;
-pub use lending::{Noted, Standing, standing};
+pub use lending::{Borrowed, Noted, Standing, standing};
 pub use lent_device::DeviceLoan;
 pub use protection::{PAGE as GUARDED_PAGE, ProtectError};
 pub use surviving::{Armed, disarm};

@@ -21,7 +21,7 @@ pub use self::contents::{contents, dumped_contents};
 pub use self::dumps::dumped_segments;
 pub use self::edit::Edit;
 pub use self::find::find;
-pub(super) use self::in_expressions::{DumpedSegments, LiveSegments};
+pub(super) use self::in_expressions::OpenedSegments;
 pub use self::plot::{Plot, plot};
 pub use self::removal::{leaks, remove, remove_leaks};
 pub use self::show::{ShowError, ShowOptions, Shown, show};

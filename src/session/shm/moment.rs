@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::show::ShowOptions;
 use crate::array::View;
-use crate::model::Pid;
-use crate::process::trace::{Custody, standing};
+use crate::model::{Pid, Tid};
+use crate::process::trace::{Borrowed, Custody};
 use crate::shm::{Reached, SegmentBytes};
 
 /// A piece that is looked at twice, and how many of them at most: 4 MiB in all. Bytes.
@@ -60,7 +60,7 @@ fn held<T: Send>(pids: &[Pid], read: impl FnOnce() -> T + Send) -> (T, Moment) {
     let mut read = Some(read);
     let began = Instant::now();
     let mut answer = None;
-    hold_all(pids, &mut refused, &mut || {
+    hold_all(pids, &mut Vec::new(), &mut refused, &mut || {
         answer = read.take().map(|read| read());
     });
     let took = began.elapsed();
@@ -93,20 +93,43 @@ fn held<T: Send>(pids: &[Pid], read: impl FnOnce() -> T + Send) -> (T, Moment) {
 }
 
 /// Stops one process after the other, and does it when all of them stand still.
-fn hold_all(pids: &[Pid], refused: &mut Vec<String>, then: &mut (dyn FnMut() + Send)) {
+///
+/// A process that another pmdb traces is held by that one, which does so for one process at a time and not for long.
+fn hold_all(
+    pids: &[Pid],
+    lenders: &mut Vec<Tid>,
+    refused: &mut Vec<String>,
+    then: &mut (dyn FnMut() + Send),
+) {
     let Some((&pid, rest)) = pids.split_first() else {
         return then();
     };
+    let could_write = |why: &str| format!("process {pid} could write meanwhile: {why}");
+    let tracer = Borrowed::tracer_of(pid);
+    if tracer.is_some_and(|tracer| lenders.contains(&tracer)) {
+        let why = "the pmdb that traces it holds one process at a time for others";
+        refused.push(could_write(why));
+        return hold_all(rest, lenders, refused, then);
+    }
+    if let Some(borrowed) = Borrowed::of(pid) {
+        lenders.push(borrowed.tracer);
+        hold_all(rest, lenders, refused, then);
+        if !borrowed.stands() {
+            let why = "the pmdb that traces it did not hold it for as long as that took";
+            refused.push(could_write(why));
+        }
+        return;
+    }
     let mut is_done = false;
-    let held = standing((pid, &Custody::Nobody), |_| {
-        hold_all(rest, refused, then);
+    let held = Custody::Nobody.hold(pid, |_| {
+        hold_all(rest, lenders, refused, then);
         is_done = true;
     });
     if let Err(error) = held
         && !is_done
     {
-        refused.push(format!("process {pid} could write meanwhile: {error}"));
-        hold_all(rest, refused, then);
+        refused.push(could_write(&error.to_string()));
+        hold_all(rest, lenders, refused, then);
     }
 }
 

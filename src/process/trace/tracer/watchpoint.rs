@@ -42,7 +42,7 @@ pub struct Watchpoint {
 pub struct Write {
     pub pid: Pid,
     pub tid: Tid,
-    /// What it has written to, of what is watched in its process.
+    /// What it has written to, of what is watched in its process; all of it, if that is not known.
     pub hit: Vec<Watchpoint>,
     pub registers: Registers,
 }
@@ -63,6 +63,8 @@ pub type OnWrite = Box<dyn FnMut(Write) -> AfterWrite + Send>;
 pub(super) struct Watchpoints {
     by_process: BTreeMap<Pid, Vec<Watchpoint>>,
     armed: BTreeSet<Tid>,
+    /// Processes in which something else was watched before: of a trap that was under way it is not known of which register it came.
+    rearmed: BTreeSet<Pid>,
     on_write: Option<OnWrite>,
     /// Processes that have got a handler with which they survive the end of pmdb.
     surviving: BTreeSet<Pid>,
@@ -83,6 +85,7 @@ impl Watchpoints {
     /// Its memory is gone, or is another.
     pub fn forget(&mut self, pid: Pid) {
         self.by_process.remove(&pid);
+        self.rearmed.remove(&pid);
         self.surviving.remove(&pid);
     }
 
@@ -108,7 +111,10 @@ impl Follower {
     pub fn watch(&mut self, pid: Pid, points: &[Watchpoint]) -> Result<(), TraceError> {
         // Before any thread is armed: pmdb may be killed at any moment.
         self.have_survive(pid)?;
-        self.watchpoints.by_process.insert(pid, points.to_vec());
+        let before = self.watchpoints.by_process.insert(pid, points.to_vec());
+        if before.is_some_and(|before| before != points) {
+            self.watchpoints.rearmed.insert(pid);
+        }
         for (tid, doing) in self.tracees.of_process(pid) {
             self.watchpoints.forget_thread(tid);
             // Of a process that is kept still none comes to a stop now.
@@ -129,12 +135,31 @@ impl Follower {
 
     /// Has a process survive a trap that comes when pmdb was killed. Where it cannot be made to, it is watched all the same.
     fn have_survive(&mut self, pid: Pid) -> Result<(), TraceError> {
-        if !self.watchpoints.surviving.contains(&pid)
-            && let Ok(true) = self.hold(pid, Hold::survive_traps)?
-        {
+        if self.watchpoints.surviving.contains(&pid) {
+            return Ok(());
+        }
+        // Of one that is kept still none comes to a stop now.
+        let stopped = self.stopped_on_request(pid);
+        let survives = match stopped.is_empty() {
+            true => self.hold(pid, Hold::survive_traps)?,
+            false => Hold::of_stopped(pid, stopped, Release::Keep).survive_traps(),
+        };
+        if let Ok(true) = survives {
             self.watchpoints.surviving.insert(pid);
         }
         Ok(())
+    }
+
+    /// Threads of a process that stand still where they were asked to: a system call can be made in such a stop. In one within a call of
+    /// the program's the kernel would go on with that.
+    fn stopped_on_request(&self, pid: Pid) -> Vec<Tid> {
+        let threads = self.tracees.of_process(pid).into_iter();
+        let waiting = threads.filter(|(_, doing)| *doing == Doing::Waiting(None));
+        let is_asked = |tid: &Tid| {
+            let code = ptrace::getsiginfo(raw(*tid)).map(|info| info.si_code >> 8);
+            code == Ok(libc::PTRACE_EVENT_STOP)
+        };
+        waiting.map(|(tid, _)| tid).filter(is_asked).collect()
     }
 
     /// Those that are watched.
@@ -183,7 +208,9 @@ impl Follower {
         }
         if survives {
             self.watchpoints.surviving.remove(&pid);
-            let mut hold = Hold::of_stopped(pid, self.held.iter().copied(), Release::Keep);
+            let mut stopped = self.stopped_on_request(pid);
+            stopped.extend(&self.held);
+            let mut hold = Hold::of_stopped(pid, stopped, Release::Keep);
             // It fails if it ends just now.
             let _ = hold.end_surviving_traps();
         }
@@ -224,8 +251,10 @@ impl Follower {
         }
         let points = self.watchpoints.by_process.get(&pid);
         let points = points.map_or(&[][..], Vec::as_slice);
-        let hit = which.iter().filter_map(|&which| points.get(which).copied());
-        let hit: Vec<Watchpoint> = hit.collect();
+        let is_any = self.watchpoints.rearmed.contains(&pid);
+        let all = points.iter().copied().enumerate();
+        let hit = all.filter(|(number, _)| is_any || which.contains(number));
+        let hit: Vec<Watchpoint> = hit.map(|(_, point)| point).collect();
         if let Ok(general) = registers::general(tid)
             && let Some(on_write) = &mut self.watchpoints.on_write
         {
