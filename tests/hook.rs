@@ -99,6 +99,17 @@ fn inferior() {
             assert!(caught.is_err());
         }
         "deep" => deep(10_000),
+        "long" => {
+            // SAFETY: no code is run for it. Nobody learns then how a child has ended.
+            unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+            panic!("{}", "é".repeat(100_000));
+        }
+        "often" => {
+            for _ in 0..22 {
+                let caught = std::panic::catch_unwind(|| panic!("once more"));
+                assert!(caught.is_err());
+            }
+        }
         _ => panic!("the only one"),
     }
 }
@@ -380,4 +391,31 @@ fn a_panicking_program_is_written_down() {
     let said = String::from_utf8_lossy(&missing.stderr).into_owned();
     assert!(said.contains("[pmdb] no snapshot: /no/pmdb: "), "{said}");
     assert_eq!(missing.status.code(), Some(1), "{said}");
+}
+
+#[test]
+fn a_long_message_many_panics_and_unknown_ends_of_children_are_no_trouble() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = ended(
+        panics("long")
+            .env("PMDB_ON_PANIC", "snapshot")
+            .env("PMDB_SNAPSHOTS", folder.path())
+            .env("PMDB_BINARY", env!("CARGO_BIN_EXE_pmdb")),
+    );
+    let said = text(&output.stderr);
+    assert_eq!(said.matches("[pmdb] snapshot: ").count(), 1, "{said:.3000}");
+    let files = fs::read_dir(folder.path()).expect("it was made");
+    assert_eq!(files.count(), 1);
+    let output = ended(
+        panics("often")
+            .env("PMDB_ON_PANIC", "snapshot")
+            .env("PMDB_BINARY", "/no/pmdb"),
+    );
+    let said = text(&output.stderr);
+    assert_eq!(said.matches("[pmdb] no snapshot: ").count(), 20, "{said}");
+    assert_eq!(
+        said.matches("[pmdb] no more snapshots: ").count(),
+        1,
+        "{said}"
+    );
 }

@@ -616,7 +616,11 @@ fn a_process_that_was_let_go_is_stopped_again() {
 
 #[test]
 fn failures_are_written_down() {
-    let folder = folder_with("def work(number):\n    raise ValueError(number)\nwork(41)\n");
+    let folder = folder_with(
+        "def work(number):\n    raise ValueError(number)\nimport subprocess\n\
+        # It is not needed any more, and of no interest.\n\
+        with subprocess.Popen(['sleep', '99']) as other:\n    other.kill()\nwork(41)\n",
+    );
     let answer = run(
         folder.path(),
         &[

@@ -2,7 +2,7 @@
 
 What a process asks of it stands in `src/python/agent/inferior/arrivals.py`.
 """
-import errno
+import contextlib
 import os
 import subprocess
 import sys
@@ -17,6 +17,7 @@ MARK = "pmdb-asks"
 GLANCE = 0.02
 # prctl(2).
 PR_SET_PTRACER = 0x59616D61
+ANYBODY, NOBODY = -1, 0
 # One thread brings it in, and stops first.
 bringing = threading.Lock()
 
@@ -144,8 +145,8 @@ def own_terminal():
     return None
 
 
-def permit_tracing():
-    """Where Yama lets only ancestors attach (`ptrace_scope` 1), this process allows it to all of its user."""
+def permit_tracing(whom=ANYBODY):
+    """Where Yama lets only ancestors attach (`ptrace_scope` 1), this process allows it to all of its user, or to nobody else any more."""
     try:
         with open("/proc/sys/kernel/yama/ptrace_scope") as file:
             if file.read().strip() != "1":
@@ -153,10 +154,22 @@ def permit_tracing():
         import ctypes
 
         libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(PR_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)
+        libc.prctl(PR_SET_PTRACER, ctypes.c_ulong(whom), 0, 0, 0)
     except (OSError, ImportError, AttributeError):
         # There is no Yama, or no ctypes: pmdb says so if it may not attach.
         pass
+
+
+@contextlib.contextmanager
+def traceable():
+    """For as long as it takes. The kernel does not tell what was allowed before."""
+    permit_tracing()
+    try:
+        yield
+    finally:
+        # Another thread waits for somebody to attach.
+        if not bringing.locked():
+            permit_tracing(NOBODY)
 
 
 def own_name():
@@ -175,6 +188,6 @@ def tell(text):
     data = ("[pmdb] %s\n" % text).encode("utf-8", "backslashreplace")
     try:
         os.write(2, data)
-    except OSError as error:
-        if error.errno not in (errno.EBADF, errno.EPIPE, errno.EAGAIN, errno.EIO):
-            raise
+    except OSError:
+        # It is closed, its disk is full: there is nobody to tell.
+        pass

@@ -103,9 +103,12 @@ fn react(panic: &PanicHookInfo<'_>, format: Format, on_panic: OnPanic) {
         Format::Json => json::of(&report),
     };
     report::write(text.as_bytes());
-    // Whoever follows it has been told already.
-    if on_panic == OnPanic::Snapshot && !wait::is_traced() {
-        snapshot::write(&report);
+    if on_panic == OnPanic::Snapshot {
+        match wait::tracer() {
+            // A debugger, or the pmdb that another thread has panicked for.
+            Some(tracer) => snapshot::say(&format!("no snapshot: process {tracer} traces it")),
+            None => snapshot::write(&report),
+        }
     }
     if let Some(wait) = wait {
         wait.until_attached();

@@ -50,12 +50,22 @@ pub(super) fn permit_tracing() {
     unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
 }
 
-/// proc(5): the pid of the tracer, or 0.
+/// Takes that back. The kernel does not tell whether it was allowed before.
+pub(super) fn forbid_tracing() {
+    // SAFETY: the call takes two numbers.
+    unsafe { libc::prctl(libc::PR_SET_PTRACER, 0) };
+}
+
 pub(super) fn is_traced() -> bool {
+    tracer().is_some()
+}
+
+/// proc(5): the pid of the tracer, or 0.
+pub(super) fn tracer() -> Option<u32> {
     let status = std::fs::read("/proc/self/status").unwrap_or_default();
     let status = String::from_utf8_lossy(&status);
     let tracer = status
         .lines()
         .find_map(|line| line.strip_prefix("TracerPid:"));
-    tracer.is_some_and(|pid| pid.trim() != "0")
+    tracer?.trim().parse().ok().filter(|&pid| pid != 0)
 }

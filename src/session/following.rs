@@ -361,7 +361,8 @@ impl Following {
     }
 
     /// A process is about to end otherwise than with exit code 0. Programs without Python have codes for all sorts of answers, as `grep`
-    /// has, and a worker may be ended by its family when it is not needed any more.
+    /// has, and a worker may be ended by its family when it is not needed any more. Nobody reads on (`yes | head`), or the user has had enough:
+    /// that is an end as good as any of a program that says nothing else to it.
     fn exiting(
         &mut self,
         pid: Pid,
@@ -374,12 +375,18 @@ impl Following {
             .get(&pid)
             .is_some_and(|member| matches!(member.stage, Stage::Accompanied(_)));
         let is_of_interest = match end {
-            End::Exited { .. } => is_python || Some(pid) == self.root,
-            End::Killed { signal, .. } => {
-                signal != libc::SIGTERM
-                    || Some(pid) == self.root
-                    || !self.is_by_family(sender.as_ref())
-            }
+            _ if Some(pid) == self.root => true,
+            End::Exited { .. } => is_python,
+            End::Killed { signal, .. } => match signal {
+                libc::SIGPIPE | libc::SIGINT | libc::SIGHUP => is_python,
+                libc::SIGTERM => !self.is_by_family(sender.as_ref()),
+                libc::SIGKILL => {
+                    is_python
+                        || !self.is_by_family(sender.as_ref())
+                        || self.memory_kill(pid, end).is_some()
+                }
+                _ => true,
+            },
         };
         if !is_of_interest {
             standstill.end();

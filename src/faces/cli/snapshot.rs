@@ -1,5 +1,8 @@
 //! `pmdb snapshot`.
 
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -8,7 +11,6 @@ use super::stack::pid;
 use super::{Failure, print};
 use crate::faces::render::quantity;
 use crate::model::{CauseFacts, Pid, SharedFacts};
-use crate::process::live::handed::memory_of;
 use crate::session::snapshot::{
     Bundled, Destination, Occasion, SnapshotOptions, Taken, take, take_together,
 };
@@ -55,23 +57,27 @@ pub(super) struct Arguments {
     /// How much of the shared memory is kept, beside what the variables lead to: `64M`, `2G`; small segments first, each once.
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "16M", conflicts_with = "full")]
     shared: u64,
-    /// Why it is taken, as the facts of a snapshot have it: for a process that has itself written down.
-    #[arg(long, value_name = "JSON", value_parser = cause, hide = true)]
-    cause: Option<CauseFacts>,
     /// The number of a file that the process has opened itself as /proc/self/mem and handed on, for where nobody else may look.
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["tree", "full"], hide = true)]
     memory: Option<i32>,
 }
 
-fn cause(text: &str) -> Result<CauseFacts, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
+/// Why it is taken, as the facts of a snapshot have it: for a process that has itself written down. Not an argument, which all users see.
+const CAUSE: &str = "PMDB_CAUSE";
+
+fn cause() -> Result<Option<CauseFacts>, String> {
+    let given = std::env::var_os(CAUSE).filter(|text| !text.is_empty());
+    let read = |text: OsString| serde_json::from_slice(text.as_bytes());
+    let cause = given.map(read).transpose();
+    cause.map_err(|error| format!("{CAUSE} is not the cause of a snapshot: {error}"))
 }
 
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Answer<'a> {
     schema: u32,
-    path: &'a Path,
+    /// What is not UTF-8 in it is replaced.
+    path: Cow<'a, str>,
     processes: Vec<Process<'a>>,
     refused: Vec<Refused>,
 }
@@ -135,19 +141,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             None => Destination::File(&path),
         };
         let occasion = Occasion {
-            cause: arguments.cause.clone(),
-            memory: match arguments.memory {
-                Some(number) => {
-                    Some(memory_of(pid, number).map_err(|error| failed(error.to_string()))?)
-                }
-                None => None,
-            },
+            cause: cause().map_err(failed)?,
+            memory: arguments.memory,
         };
         take(pid, destination, options, occasion).map(|taken| Bundled::of_one(pid, taken))
     };
     let bundled = bundled.map_err(|error| failed(error.to_string()))?;
     if arguments.json {
-        return print(json(&path, &bundled).as_bytes());
+        let json = json(&path, &bundled).map_err(|error| failed(error.to_string()))?;
+        return print(json.as_bytes());
     }
     let mut text: String = (bundled.taken.iter())
         .map(|(pid, taken)| said_of(*pid, taken))
@@ -181,7 +183,7 @@ fn apart(bundled: &Bundled) -> String {
     }
 }
 
-fn json(path: &Path, bundled: &Bundled) -> String {
+fn json(path: &Path, bundled: &Bundled) -> Result<String, serde_json::Error> {
     let written = bundled.taken.first();
     let processes = bundled.taken.iter().map(|(pid, taken)| Process {
         pid: *pid,
@@ -202,12 +204,13 @@ fn json(path: &Path, bundled: &Bundled) -> String {
     });
     let answer = Answer {
         schema: SCHEMA,
-        path: written.map_or(path, |(_, taken)| &taken.written.path),
+        path: written
+            .map_or(path, |(_, taken)| &taken.written.path)
+            .to_string_lossy(),
         processes: processes.collect(),
         refused: refused.collect(),
     };
-    // Plain data, which cannot fail to be written.
-    serde_json::to_string(&answer).unwrap_or_default() + "\n"
+    serde_json::to_string(&answer).map(|text| text + "\n")
 }
 
 fn said_of(pid: Pid, taken: &Taken) -> String {

@@ -10,7 +10,7 @@ mod wanted;
 use std::ops::Range;
 
 pub use capture::{Captured, CapturedThread, SharedMemory, Sitter, capture};
-pub use together::{OfOneMoment, capture_together};
+pub use together::capture_together;
 
 use self::moment::Moment;
 use self::observed::{Grain, Observed};

@@ -63,6 +63,8 @@ pub(super) enum Release {
 pub struct Hold {
     pub(super) pid: Pid,
     threads: BTreeMap<Tid, Stop>,
+    /// Until when a thread is waited for, if not for as long as is usual.
+    deadline: Option<Instant>,
     release: Release,
     pub(super) way_back: Option<WayBack>,
     /// If one of the threads is on its way.
@@ -80,7 +82,7 @@ impl Hold {
     pub fn seize(pid: Pid) -> Result<Hold, TraceError> {
         let deadline = Instant::now() + LONGEST_HOLD;
         loop {
-            match Hold::seize_at_once(pid) {
+            match Hold::seize_at_once(pid, None) {
                 Err(TraceError::TracedByAnother { tracer, .. })
                     if is_another_pmdb(tracer) && Instant::now() < deadline =>
                 {
@@ -91,15 +93,29 @@ impl Hold {
         }
     }
 
+    /// The same for who keeps others still meanwhile: nothing if it is traced already or has not stopped by then. A thread that is still to
+    /// stop stays bound to the calling thread until that ends.
+    pub(in crate::process) fn seize_until(
+        pid: Pid,
+        deadline: Instant,
+    ) -> Result<Option<Hold>, TraceError> {
+        match Hold::seize_at_once(pid, Some(deadline)) {
+            Ok(hold) if hold.threads.values().any(|it| *it == Stop::Pending) => Ok(None),
+            Err(TraceError::TracedByAnother { .. }) => Ok(None),
+            seized => seized.map(Some),
+        }
+    }
+
     /// The leader is the first to be seized, and the last that is let go: who has it is alone. Two that had some threads
     /// each would keep each other from the rest.
     ///
     /// Threads that are made meanwhile are found by reading the list again until it brings nothing new. A signal that reaches
     /// a thread before our stop is delivered first, so that none is lost.
-    fn seize_at_once(pid: Pid) -> Result<Hold, TraceError> {
+    fn seize_at_once(pid: Pid, deadline: Option<Instant>) -> Result<Hold, TraceError> {
         let mut hold = Hold {
             pid,
             threads: BTreeMap::new(),
+            deadline,
             release: Release::Detach,
             way_back: None,
             detour: None,
@@ -136,6 +152,7 @@ impl Hold {
         Hold {
             pid,
             threads: threads.collect(),
+            deadline: None,
             release,
             way_back: None,
             detour: None,
@@ -298,6 +315,9 @@ impl Hold {
 impl Hold {
     /// Whether a thread that has been asked to stop for so long is worth waiting for.
     fn may_still_stop(&self, tid: Tid, asked: Duration) -> bool {
+        if let Some(deadline) = self.deadline {
+            return Instant::now() < deadline;
+        }
         let state = || Stat::of_thread(self.pid, tid).map(|stat| stat.state);
         asked < PATIENCE || (asked < LONGEST_WAIT && !matches!(state(), Ok(ThreadState::Blocked)))
     }

@@ -6,16 +6,16 @@ use std::time::SystemTime;
 
 use rayon::prelude::*;
 
-use super::subject::{Snapshot, Subject};
+use super::subject::{Seen, Snapshot, Subject};
 use super::whole::take_all;
 use super::{MAKER, Occasion, SnapshotError, SnapshotOptions, Taken};
-use crate::model::{Manifest, ManifestEntry, Pid, ProcessReport, SNAPSHOT_SCHEMA};
+use crate::model::{Manifest, ManifestEntry, Pid, SNAPSHOT_SCHEMA};
 use crate::native::ParsedModules;
 use crate::process::Process;
 use crate::process::core::bundle::CORE;
 use crate::process::core::sources::SOURCES_MEMBER;
-use crate::process::still::{self, OfOneMoment};
-use crate::process::trace::Custody;
+use crate::process::still;
+use crate::process::trace::{Custody, TraceError};
 use crate::session::inspection::Inspection;
 use crate::session::kept_sources::KeptSources;
 use crate::session::stack::milliseconds;
@@ -67,10 +67,13 @@ pub fn take_together(
     let looked = look_at_once(&subjects, &parsed);
     let is_there = |(pid, seen): (&Pid, &Option<_>)| matches!(seen, Some(Ok(_))).then_some(*pid);
     bundled.at_once = pids.iter().zip(&looked).filter_map(is_there).collect();
+    if bundled.at_once.len() < 2 {
+        bundled.at_once.clear();
+    }
     let mut prepared = subjects.into_iter().zip(looked);
     for pids in pids.chunks(if options.full { 1 } else { AT_ONCE }) {
         let chunk: Vec<_> = prepared.by_ref().take(pids.len()).collect();
-        let capture = |(subject, looked): (Result<Subject<'_>, _>, OfOneMoment<_>)| {
+        let capture = |(subject, looked): (Result<Subject<'_>, _>, Looked)| {
             let subject: Subject<'_> = subject?;
             let looked = match looked {
                 Some(looked) => looked,
@@ -126,11 +129,14 @@ pub fn take_together(
     Ok(bundled)
 }
 
-/// Looks at those that can be looked at, all at one moment; nothing of one that is to be looked at alone.
+/// Nothing of one that is to be looked at alone.
+type Looked = Option<Result<Seen, TraceError>>;
+
+/// Looks at those that can be looked at, all at one moment.
 fn look_at_once(
     subjects: &[Result<Subject<'_>, SnapshotError>],
     parsed: &ParsedModules,
-) -> Vec<OfOneMoment<ProcessReport>> {
+) -> Vec<Looked> {
     let sound = subjects.iter().enumerate();
     let sound = sound.filter_map(|(place, subject)| Some((place, subject.as_ref().ok()?)));
     let (places, sound): (Vec<usize>, Vec<&Subject<'_>>) = sound.unzip();
@@ -141,9 +147,9 @@ fn look_at_once(
         .collect();
     let look = |place: usize, process: &dyn Process, limit| inspections[place].look(process, limit);
     let looked = still::capture_together(sitters, look);
-    let mut all: Vec<OfOneMoment<ProcessReport>> = subjects.iter().map(|_| None).collect();
-    for (place, looked) in places.into_iter().zip(looked) {
-        all[place] = looked;
+    let mut all: Vec<Looked> = subjects.iter().map(|_| None).collect();
+    for ((place, subject), looked) in places.into_iter().zip(&sound).zip(looked) {
+        all[place] = looked.map(|looked| looked.map(|looked| subject.seen(looked)));
     }
     all
 }

@@ -6,7 +6,7 @@ mod of_focus;
 mod subject;
 mod whole;
 
-use std::fs::File;
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -82,8 +82,8 @@ pub enum Destination<'d> {
 #[derive(Debug, Default)]
 pub struct Occasion {
     pub cause: Option<CauseFacts>,
-    /// Its memory as it has opened it itself, for where nobody else may look at it.
-    pub memory: Option<File>,
+    /// Its memory as it has opened it itself, for where nobody else may look at it: the number that pmdb has it by.
+    pub memory: Option<RawFd>,
 }
 
 /// Writes a snapshot of a process. It goes on as it was.
@@ -157,6 +157,9 @@ fn take_in(
     };
     let mut snapshot = subject.finish(captured?, secrets.as_ref());
     snapshot.facts.from_inside = from_inside;
+    if from_inside {
+        snapshot.facts.pause_us = None;
+    }
     let mut sources = KeptSources::without(secrets.unwrap_or_default());
     snapshot.note_sources(&mut sources);
     snapshot.sources = sources.packed();

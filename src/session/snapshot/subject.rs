@@ -1,6 +1,7 @@
 //! A process that is to be written down, and what of it was captured.
 
 use std::ops::Range;
+use std::time::SystemTime;
 
 use super::facts::{facts, reveal};
 use super::{Occasion, SnapshotError, SnapshotOptions, Taken};
@@ -9,6 +10,7 @@ use crate::native::ParsedModules;
 use crate::process::Process;
 use crate::process::live::LiveProcess;
 use crate::process::live::circumstances::Circumstances;
+use crate::process::live::handed::memory_of;
 use crate::process::live::modified_pages::modified_pages;
 use crate::process::live::shared_memory::{SharedSegment, blank, segments_of};
 use crate::process::still::{self, Captured, SharedMemory, Sitter};
@@ -16,6 +18,7 @@ use crate::process::trace::{Custody, TraceError};
 use crate::session::inspection::Inspection;
 use crate::session::kept_sources::KeptSources;
 use crate::session::shared_memory::SharedRoom;
+use crate::session::stack::milliseconds;
 use crate::snapshot::secrets::{self, Secrets};
 use crate::snapshot::{Contents, Written};
 
@@ -38,7 +41,7 @@ impl Subject<'_> {
         room: &mut SharedRoom,
     ) -> Result<Subject<'o>, SnapshotError> {
         let process = match occasion.memory {
-            Some(memory) => LiveProcess::open_handed(pid, memory)?,
+            Some(number) => LiveProcess::open_handed(pid, memory_of(pid, number)?)?,
             None => LiveProcess::open(pid)?,
         };
         let segments = segments_of(pid, process.mappings());
@@ -82,28 +85,42 @@ impl Subject<'_> {
         &self,
         custody: &Custody,
         parsed: &ParsedModules,
-    ) -> Result<(ProcessReport, Captured), TraceError> {
+    ) -> Result<Seen, TraceError> {
         let inspection = self.inspection(parsed);
         let look = |process: &dyn Process, limit| inspection.look(process, limit);
-        still::capture(self.sitter(), custody, look)
+        still::capture(self.sitter(), custody, look).map(|seen| self.seen(seen))
+    }
+
+    /// With what else is known of that time.
+    pub(super) fn seen(&self, (report, captured): (ProcessReport, Captured)) -> Seen {
+        let now = Circumstances::of(self.process.pid());
+        // Its addresses are drawn anew when it executes another program.
+        let is_the_same =
+            !now.maps.is_empty() && now.auxiliary_vector == self.before.auxiliary_vector;
+        Seen {
+            report,
+            captured,
+            circumstances: match is_the_same {
+                true => now,
+                false => self.before.clone(),
+            },
+            taken_ms: milliseconds(SystemTime::now()).unwrap_or(0),
+        }
     }
 
     /// With a mask over the secrets of all that goes into the file, if there is to be one.
-    pub(super) fn finish(
-        self,
-        (report, mut captured): (ProcessReport, Captured),
-        secrets: Option<&Secrets>,
-    ) -> Snapshot {
+    pub(super) fn finish(self, seen: Seen, secrets: Option<&Secrets>) -> Snapshot {
+        let Seen {
+            report,
+            mut captured,
+            circumstances,
+            taken_ms,
+        } = seen;
         let pid = self.process.pid();
-        let circumstances = Circumstances::of(pid);
-        let circumstances = if circumstances.maps.is_empty() {
-            self.before.clone()
-        } else {
-            circumstances
-        };
         // After it was stopped: what nobody had written to until now nobody had then.
         let segments = segments_of(pid, self.process.mappings());
         let mut facts = facts(&self.process, &report, &captured, &circumstances);
+        facts.taken_ms = taken_ms;
         facts.depth = Some(self.options.depth);
         facts.pause_us = u64::try_from(captured.pause.as_micros()).ok();
         facts.cause = self.cause;
@@ -128,6 +145,14 @@ impl Subject<'_> {
             sources: Vec::new(),
         }
     }
+}
+
+/// What was seen of one, and what else it had and was at that time.
+pub(super) struct Seen {
+    report: ProcessReport,
+    captured: Captured,
+    circumstances: Circumstances,
+    taken_ms: u64,
 }
 
 /// A process as it was captured.
