@@ -163,8 +163,15 @@ impl<'a> ListedUnits<'a> {
         let end = set.offset().0 + length + set.length();
         let bytes = self.section.reader().slice().get(begin..end);
         let (pairs, _) = bytes.unwrap_or_default().as_chunks::<PAIR>();
+        let (Some(&first), Some(&last)) = (addresses.first(), addresses.last()) else {
+            return false;
+        };
         pairs.iter().any(|pair| {
             let [begin, length] = words(pair);
+            // Most lie behind all of them, or before.
+            if begin > last || begin.saturating_add(length) <= first {
+                return false;
+            }
             let next = addresses.partition_point(|&address| address < begin);
             addresses
                 .get(next)
