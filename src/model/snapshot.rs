@@ -38,6 +38,9 @@ pub struct SnapshotFacts {
     /// It has asked for this itself, and nothing of it could be stopped: there are no registers.
     #[serde(default)]
     pub from_inside: bool,
+    /// Its own memory was copied by a fork. What it shares with others is as it was when that was written.
+    #[serde(default)]
+    pub by_fork: bool,
 }
 
 impl SnapshotFacts {

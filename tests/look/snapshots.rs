@@ -6,7 +6,8 @@ use std::process::Command;
 
 use crate::support::mutate::{Damaged, Random};
 use crate::support::{
-    Answer, Fixture, any_python, gcore_of, gdb, on_each_python, pmdb, pmdb_within, run, skip,
+    Answer, Fixture, any_python, gcore_of, gdb, on_each_python, pmdb, pmdb_within, pythons, run,
+    skip,
 };
 use serde_json::Value;
 
@@ -651,4 +652,69 @@ fn reports_have_no_escapes_of_the_program() {
         "{told}"
     );
     assert!(!told.contains('\x1b'), "{told}");
+}
+
+/// Waits, counts at each line that it reads, and says how often it was asked and what it can see of a child. Each variable is another word of the moment.
+const COUNTS: &str = "
+import mmap, os, signal, sys, threading
+signals, count = [], 0
+for number in (signal.SIGCHLD, signal.SIGCONT):
+    signal.signal(number, lambda *about: signals.append(about[0]))
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(before=lambda: signals.append('fork'))
+heap = [bytearray(b'x' * 3_000_000)]
+shared = mmap.mmap(-1, 4096)
+def child():
+    try:
+        return os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+def answer():
+    global count
+    print('ready', flush=True)
+    for line in sys.stdin:
+        count += 1
+        shared[:4] = count.to_bytes(4, 'little')
+        heap[0][2_000_000] = count
+        print(count, child(), signals, flush=True)
+answer()
+";
+
+#[test]
+fn a_copy_by_a_fork_is_of_one_moment_and_leaves_no_trace() {
+    // How a child is made has nothing to do with the versions between.
+    for python in [pythons().first(), pythons().last()].into_iter().flatten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut fixture = Fixture::python_text(python, COUNTS, &[]);
+        let pid = fixture.pid().to_string();
+        let ways = ["--locals", "--json"];
+        let live = told(&[&pid], &ways);
+        for (count, more) in (1..).zip([&["--fork"][..], &["--fork", "--full"]]) {
+            fixture.write_line("");
+            assert_eq!(fixture.read_line(), format!("{count} None []"));
+            let path = take(folder.path(), fixture.pid(), more);
+            let file = path.to_str().unwrap();
+            let kept = told(&["--core", file], &ways);
+            if count == 1 {
+                assert_eq!(
+                    kept[0].as_array().map(Vec::len),
+                    live[0].as_array().map(Vec::len)
+                );
+            }
+            let answer = commands(&["open", file], &["p count", "p heap[0][2_000_000]"]);
+            let begin = format!("{count}\n");
+            assert!(answer.stdout.contains(&begin), "{answer:?}");
+            if more.len() == 2 {
+                assert!(
+                    answer.stdout.ends_with(&format!("{count}\n{count}\n")),
+                    "{answer:?}"
+                );
+            }
+        }
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        assert_eq!(children.unwrap_or_default(), "");
+        fixture.write_line("");
+        assert_eq!(fixture.read_line(), "3 None []");
+    }
 }

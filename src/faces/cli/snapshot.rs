@@ -51,6 +51,9 @@ pub(super) struct Arguments {
     /// Keep all memory, secrets included. The process stands still until that is written.
     #[arg(long, conflicts_with = "depth")]
     full: bool,
+    /// Copy it by a fork of it, so that it stands still for no longer than that takes, even with --full. Not where memory for a copy may lack.
+    #[arg(long, conflicts_with = "tree")]
+    fork: bool,
     /// Keep the values of environment variables that look like secrets (KEY, TOKEN, PASSWORD …), which are masked otherwise.
     #[arg(long)]
     secrets: bool,
@@ -58,7 +61,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "16M", conflicts_with = "full")]
     shared: u64,
     /// The number of a file that the process has opened itself as /proc/self/mem and handed on, for where nobody else may look.
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["tree", "full"], hide = true)]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["tree", "full", "fork"], hide = true)]
     memory: Option<i32>,
 }
 
@@ -126,6 +129,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         depth: arguments.depth,
         full: arguments.full,
         secrets: arguments.secrets,
+        fork: arguments.fork,
         shared: arguments.shared,
     };
     let pid = arguments.pid;

@@ -67,6 +67,12 @@ fn kept(core: &CoreProcess, snapshot: &SnapshotFacts) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if snapshot.by_fork && !snapshot.shared.is_empty() {
+        remarks.push(
+            "its own memory was copied at one moment, what it shares with others while it ran on"
+                .to_owned(),
+        );
+    }
     if snapshot.schema > SNAPSHOT_SCHEMA {
         remarks.push("a later pmdb made it: what that has learned to note is not shown".to_owned());
     }

@@ -39,6 +39,11 @@ impl MemoryGroup {
             .collect()
     }
 
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.counters.parent().unwrap_or(Path::new("/"))
+    }
+
     /// How many processes of it the kernel has killed so far.
     pub fn kills(&self) -> Option<u64> {
         kills_in(&self.counters)

@@ -9,6 +9,7 @@ pub mod ending;
 mod file;
 pub mod handed;
 pub mod host;
+pub mod inherited;
 pub mod kernel_log;
 mod kernel_name;
 pub mod lease;
@@ -25,6 +26,7 @@ pub mod shared_memory;
 pub mod sharing;
 pub mod shm_folder;
 mod space;
+pub mod spare_memory;
 pub(in crate::process) mod stat;
 mod threads;
 

@@ -14,7 +14,7 @@ use crate::model::{Addr, Pid, ThreadState, Tid};
 use crate::process::{Process, ReadError, ReadMemory, RegisterSets, ThreadStatus};
 
 /// What is kept at most beside what the caller asks for more, in bytes.
-const MOST_KEPT: u64 = 1 << 30;
+pub(super) const MOST_KEPT: u64 = 1 << 30;
 
 /// How long a process may stand still while it is looked at, if it changed at each copy what there was to copy.
 const LONGEST_LOOK: Duration = Duration::from_millis(10);
@@ -259,7 +259,10 @@ impl ReadMemory for Captured {
 
 /// The threads that were known before, and those that were found when all were stopped. What has ended meanwhile is left out. If none was
 /// stopped, all are told without registers.
-fn threads(known: &[ThreadStatus], mut sets: BTreeMap<Tid, RegisterSets>) -> Vec<CapturedThread> {
+pub(super) fn threads(
+    known: &[ThreadStatus],
+    mut sets: BTreeMap<Tid, RegisterSets>,
+) -> Vec<CapturedThread> {
     let mut threads = Vec::new();
     let is_unheld = sets.is_empty();
     for status in known {

@@ -2,6 +2,7 @@
 //! and is copied while it stands still; decoding comes after it runs on. `docs/internals/pausing.md`.
 
 mod capture;
+mod forked;
 mod moment;
 mod observed;
 mod together;
@@ -10,6 +11,7 @@ mod wanted;
 use std::ops::Range;
 
 pub use capture::{Captured, CapturedThread, SharedMemory, Sitter, capture};
+pub use forked::{ForkError, Forked, capture_fork};
 pub use together::capture_together;
 
 use self::moment::Moment;

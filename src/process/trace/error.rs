@@ -19,6 +19,10 @@ pub enum TraceError {
     NotStarted { program: String, why: String },
     #[error("process {pid} may not be stopped: {why}")]
     NotPermitted { pid: Pid, why: String },
+    #[error(
+        "the memory of process {pid} could not be copied by a fork of it: {errno}; without --fork it can be written down all the same"
+    )]
+    NotForked { pid: Pid, errno: Errno },
     #[error("thread {tid} could not be {action}: {errno}")]
     Thread {
         tid: Tid,

@@ -6,6 +6,7 @@
 mod custody;
 mod detour;
 mod error;
+mod forked_copy;
 mod function_call;
 mod guarded_range;
 mod hold;
@@ -24,6 +25,7 @@ mod way_back;
 
 pub use custody::Custody;
 pub use error::TraceError;
+pub use forked_copy::ForkedCopy;
 pub use guarded_range::{GuardedFile, GuardedRange};
 pub use hold::Hold;
 pub use lending::{Borrowed, Noted, Standing, standing};

@@ -76,7 +76,7 @@ pub fn take_together(
         let capture = |(subject, looked): (Result<Subject<'_>, _>, Looked)| {
             let subject: Subject<'_> = subject?;
             let looked = match looked {
-                Some(looked) => looked,
+                Some(looked) => looked.map_err(SnapshotError::from),
                 None => subject.look(&Custody::Nobody, &parsed),
             };
             let mut snapshot = subject.finish(looked?, secrets.as_ref());

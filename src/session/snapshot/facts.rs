@@ -63,5 +63,6 @@ pub(super) fn facts(
         cause: None,
         at_once_with: Vec::new(),
         from_inside: false,
+        by_fork: false,
     }
 }

@@ -19,6 +19,7 @@ use super::kept_sources::KeptSources;
 use super::shared_memory::SharedRoom;
 use crate::model::{CauseFacts, Pid, SharedFacts};
 use crate::native::ParsedModules;
+use crate::process::live::spare_memory::{Shortage, has_filter, shortage_for_copy};
 use crate::process::trace::Custody;
 pub use crate::snapshot::SnapshotError;
 use crate::snapshot::secrets::Secrets;
@@ -36,6 +37,8 @@ pub struct SnapshotOptions {
     pub full: bool,
     /// Also the values of variables of the environment that look like secrets.
     pub secrets: bool,
+    /// It is copied by a fork of it, so that it stands still for no longer than that takes.
+    pub fork: bool,
     /// How much of the memory that is shared with others goes into one file beside what the frames lead to, in bytes.
     pub shared: u64,
 }
@@ -134,6 +137,9 @@ fn take_in(
     occasion: Occasion,
     write: impl FnOnce(&Contents<'_>) -> Result<Written, SnapshotError> + Send,
 ) -> Result<Taken, SnapshotError> {
+    if options.fork {
+        may_be_forked(pid)?;
+    }
     let mut room = options.room(&[pid]);
     if options.full {
         let mut sources = KeptSources::default();
@@ -160,11 +166,25 @@ fn take_in(
     if from_inside {
         snapshot.facts.pause_us = None;
     }
+    snapshot.facts.by_fork = options.fork;
     let mut sources = KeptSources::without(secrets.unwrap_or_default());
     snapshot.note_sources(&mut sources);
     snapshot.sources = sources.packed();
     let written = write(&snapshot.contents(&room))?;
     Ok(snapshot.taken(written))
+}
+
+/// Whether a process can be copied without harm to it or to the machine.
+fn may_be_forked(pid: Pid) -> Result<(), SnapshotError> {
+    if has_filter(pid) {
+        return Err(SnapshotError::Filtered { pid });
+    }
+    match shortage_for_copy(pid) {
+        Some(Shortage { needed, free, of }) => {
+            Err(SnapshotError::NoMemoryForCopy { needed, free, of })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Snapshots of one process in a folder.

@@ -49,6 +49,7 @@ impl Session {
             depth: SnapshotOptions::DEPTH,
             full: false,
             secrets: false,
+            fork: false,
             shared: SnapshotOptions::SHARED,
         };
         let cause = inferior.and_then(|inferior| self.cause_of(inferior));

@@ -14,7 +14,7 @@ use crate::process::live::handed::memory_of;
 use crate::process::live::modified_pages::modified_pages;
 use crate::process::live::shared_memory::{SharedSegment, blank, segments_of};
 use crate::process::still::{self, Captured, SharedMemory, Sitter};
-use crate::process::trace::{Custody, TraceError};
+use crate::process::trace::Custody;
 use crate::session::inspection::Inspection;
 use crate::session::kept_sources::KeptSources;
 use crate::session::shared_memory::SharedRoom;
@@ -85,10 +85,14 @@ impl Subject<'_> {
         &self,
         custody: &Custody,
         parsed: &ParsedModules,
-    ) -> Result<Seen, TraceError> {
+    ) -> Result<Seen, SnapshotError> {
         let inspection = self.inspection(parsed);
         let look = |process: &dyn Process, limit| inspection.look(process, limit);
-        still::capture(self.sitter(), custody, look).map(|seen| self.seen(seen))
+        let seen = match self.options.fork {
+            true => still::capture_fork(&self.sitter(), &look)?,
+            false => still::capture(self.sitter(), custody, look)?,
+        };
+        Ok(self.seen(seen))
     }
 
     /// With what else is known of that time.
