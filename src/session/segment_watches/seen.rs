@@ -194,8 +194,8 @@ impl SegmentWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::array::dtype;
     use crate::array::view::Order;
+    use crate::array::{View, dtype};
 
     #[test]
     fn an_element_may_lie_in_several_pieces() {
