@@ -190,6 +190,10 @@ impl Armourer {
             }
             let forget = |follower: &mut Follower| {
                 follower.forget_places(pid, &places);
+                // A copy of it is known by all bytes that are said to be there.
+                if let Some(replaced) = follower.replaced(pid) {
+                    guardian::look_after_code(&replaced);
+                }
             };
             let _ = self.orders.ask(forget);
         }

@@ -20,7 +20,7 @@ use crate::process::Registers;
 use crate::process::live::memory_group::MemoryGroup;
 use crate::process::live::{age, kernel_name};
 use crate::process::trace::{
-    Birth, Custody, End, Orders, Sender as SignalSender, TraceError, TraceEvent, Tracer,
+    Aftercare, Birth, Custody, End, Orders, Sender as SignalSender, TraceError, TraceEvent, Tracer,
 };
 use crate::python::agent::{
     AgentError, Arrival, Channel, Heritage, Injection, Purpose, Sprung, Wishes,
@@ -105,6 +105,12 @@ impl Following {
 
     /// Until the tracer ends.
     pub fn run(mut self, tracer: &Tracer) {
+        guardian::stand_by();
+        let aftercare = Aftercare {
+            trapped: guardian::look_after_trapped,
+            replaced: guardian::look_after_code,
+        };
+        let _ = self.orders.ask(|it| it.tell_of_traps(aftercare));
         if self.root.is_none() {
             self.watch_those_that_run();
         }
@@ -184,7 +190,13 @@ impl Following {
                 let stage = match heritage {
                     // Until it executes another program it has but borrowed the memory of its parent (vfork(2)).
                     Some(heritage) if birth != Birth::Vfork => Stage::Accompanied(heritage),
-                    _ => Stage::Foreign,
+                    // It may initialize its Python where its parent may.
+                    _ => match parent.map(|parent| &parent.stage) {
+                        Some(Stage::Arriving(arrival)) => arrival
+                            .of_child(&self.orders, child)?
+                            .map_or(Stage::Foreign, Stage::Arriving),
+                        _ => Stage::Foreign,
+                    },
                 };
                 if let Stage::Accompanied(heritage) = &stage {
                     guardian::look_after(heritage.foothold(child));

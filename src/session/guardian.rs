@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::libc;
+use nix::unistd::getppid;
 
 use super::inferior::Inferior;
 use super::presence::Claim;
@@ -30,8 +31,12 @@ pub const WORD: &str = "--guardian";
 const CODE: &str = "code";
 /// How a line begins that is about debug registers.
 const ARMED: &str = "armed";
+/// How a line begins that is about threads with registers armed for an instruction, or no longer.
+const TRAPPED: &str = "trapped";
 /// What the kernel then calls the process, so that another pmdb waits for it.
 const NAME: &std::ffi::CStr = c"pmdb-guardian";
+/// How long the kernel may take from the end of pmdb's pipes to where it lets go of the processes that pmdb has traced.
+const LETTING_GO: Duration = Duration::from_millis(20);
 /// How long an agent has to leave by itself: a thread that stands still notices at once.
 const BEFORE_COMING: Duration = Duration::from_millis(100);
 /// How often it is tried, and for how long: a process may be stopped by job control, or compute in C code.
@@ -82,6 +87,13 @@ pub(super) fn look_after_armed(pid: Pid) {
     if let Some(armed) = Armed::of(pid) {
         tell(&format!("{ARMED} {pid} {}\n", armed.started));
     }
+}
+
+/// A thread of a process is to get a signal where it comes to an instruction, or is not any more.
+pub(super) fn look_after_trapped(pid: Pid, is_trapped: bool) {
+    let armed = Armed::of(pid).filter(|_| is_trapped);
+    let started = armed.map_or(0, |armed| armed.started);
+    tell(&format!("{TRAPPED} {pid} {started}\n"));
 }
 
 /// Starts it if it is wanted: before the thread that traces is to tell it something, which may have no child but its tracees.
@@ -141,13 +153,25 @@ pub fn serve() {
         libc::close_range(3, libc::c_uint::MAX, 0);
         libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
     }
+    let parent = getppid();
     let lines = std::io::stdin().lock().lines().map_while(Result::ok);
     let mut left: Vec<Foothold> = Vec::new();
     let mut code: BTreeMap<Pid, Replaced> = BTreeMap::new();
     let mut armed: BTreeMap<Pid, Armed> = BTreeMap::new();
+    let mut trapped: BTreeMap<Pid, Armed> = BTreeMap::new();
     for line in lines {
-        if let Some(one) = parse_armed(&line) {
+        if let Some(one) = parse_armed(&line, ARMED) {
             armed.insert(one.pid, one);
+            continue;
+        }
+        if let Some(one) = parse_armed(&line, TRAPPED) {
+            match one.started {
+                0 => drop(trapped.remove(&one.pid)),
+                _ => drop(trapped.insert(one.pid, one)),
+            }
+            if trapped.len() > MANY {
+                trapped.retain(|pid, one| Armed::of(*pid) == Some(*one));
+            }
             continue;
         }
         if let Some(replaced) = parse_code(&line) {
@@ -166,11 +190,19 @@ pub fn serve() {
             left.retain(Foothold::is_there);
         }
     }
-    // Nobody serves them any more: a thread that comes to one dies of it.
-    code.values().for_each(Replaced::put_back);
-    put_back_in_copies(&code);
-    armed.into_values().for_each(Armed::disarm);
-    std::thread::sleep(BEFORE_COMING);
+    let mut armed: Vec<Armed> = armed.into_values().chain(trapped.into_values()).collect();
+    let end = Instant::now();
+    while getppid() == parent && end.elapsed() < LETTING_GO {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // Nobody serves them any more: a thread that comes to one dies of it. The pipe is closed before the kernel lets go of the processes, which
+    // nobody else can stop until then; so those that could not be are tried again.
+    for pause in [Duration::ZERO, BEFORE_COMING] {
+        std::thread::sleep(pause);
+        code.values().for_each(Replaced::put_back);
+        put_back_in_copies(&code);
+        armed.retain(|one| !one.disarm());
+    }
     let deadline = Instant::now() + LONGEST;
     loop {
         left.retain(|foothold| foothold.is_there() && !take_out(foothold));
@@ -181,8 +213,8 @@ pub fn serve() {
     }
 }
 
-fn parse_armed(line: &str) -> Option<Armed> {
-    let mut words = line.strip_prefix(ARMED)?.split_ascii_whitespace();
+fn parse_armed(line: &str, about: &str) -> Option<Armed> {
+    let mut words = line.strip_prefix(about)?.split_ascii_whitespace();
     Some(Armed {
         pid: Pid(words.next()?.parse().ok()?),
         started: words.next()?.parse().ok()?,

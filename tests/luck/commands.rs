@@ -1,6 +1,6 @@
 //! Bad luck of the processes of a command: there are very many of them, they become somebody else, want to be traced by others, are all killed, or pmdb is.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -291,6 +291,130 @@ read({'in': 'the program'})
             "{answer:#?}"
         );
     }
+}
+
+/// The library of a Python that is one, and where its modules are.
+fn shared_python() -> Option<(PathBuf, String)> {
+    let found = pythons();
+    let shared = |python: &&Python| python.executable == Executable::Shared;
+    let said = found.iter().rfind(shared)?.eval(
+        "import sys, sysconfig; get = sysconfig.get_config_var\n\
+         print(get('LIBDIR') + '/' + get('INSTSONAME'), sys.base_prefix)",
+    );
+    let (library, home) = said.trim().split_once(' ')?;
+    Some((library.into(), home.to_string()))
+}
+
+/// Until then it would get SIGTRAP there, which pmdb takes.
+#[test]
+fn a_program_that_pmdb_has_left_initializes_its_python_as_ever() {
+    let Some((library, home)) = shared_python() else {
+        return skip("programs with a Python in them", "no Python is a library");
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("script.py");
+    std::fs::write(&file, "print('initialized')\n").expect("it is ours");
+    let program = embedding(folder.path(), Some(&library));
+    let shell = "trap 'exit 0' USR1; echo $$; exec 3<&0; \"$0\" \"$1\" <&3 & wait";
+    for is_killed in [false, true] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+        command.env("PYTHONHOME", &home).env("WAITS", "");
+        command.args(["run", "--batch", "--", "sh", "-c", shell]);
+        command.arg(&program).arg(&file);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut pmdb = command.spawn().expect("it was built");
+        let mut said = BufReader::new(pmdb.stdout.take().expect("a pipe")).lines();
+        let mut next = || said.next().transpose().expect("text");
+        let shell = next().and_then(|pid| pid.parse().ok());
+        let shell = Pid::from_raw(shell.expect("the shell's pid"));
+        assert_eq!(next().as_deref(), Some("waiting"));
+        let guardian = loop {
+            // It has its name once it runs.
+            if let Some(guardian) = guardian_of(pmdb.id()) {
+                break guardian;
+            }
+            assert!(pmdb.try_wait().expect("it is our child").is_none());
+        };
+        match is_killed {
+            true => pmdb.kill().expect("it is our child"),
+            false => kill(shell, Signal::SIGUSR1).expect("it waits"),
+        }
+        let mut input = pmdb.stdin.take().expect("a pipe");
+        let end = pmdb.wait().expect("it is our child");
+        assert_eq!(end.success(), !is_killed);
+        if is_killed {
+            // It ends when it has done what there is to do.
+            while is_guardian(guardian) {
+                std::thread::yield_now();
+            }
+        }
+        input.write_all(b"\n").expect("it waits for it");
+        let name = format!("killed: {is_killed}");
+        assert_eq!(next().as_deref(), Some("initialized"), "{name}");
+    }
+}
+
+/// A server may fork its workers before they make an interpreter.
+#[test]
+fn a_forked_child_that_initializes_its_python_itself_is_watched_too() {
+    let Some((library, home)) = shared_python() else {
+        return skip("programs with a Python in them", "no Python is a library");
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("script.py");
+    std::fs::write(&file, "settings = {}\nsettings['rate']\n").expect("it is ours");
+    let program = embedding(folder.path(), Some(&library));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pmdb"));
+    command.env("PYTHONHOME", &home).env("WAITS", "forks");
+    command.args(["run", "-c", "p settings", "--"]);
+    command.arg(&program).arg(&file);
+    let answer = run_command(command, "\n");
+    assert!(
+        answer.stderr.contains(" raised KeyError: 'rate'\n"),
+        "{answer:#?}"
+    );
+}
+
+/// What a stop needs is brought in with what such a hook is asked about.
+#[test]
+fn a_program_that_lets_nobody_execute_code_ends_as_it_would_alone() {
+    let program = "\
+import sys
+def refuse(event, arguments):
+    if event in ('exec', 'marshal.loads'):
+        raise PermissionError('not ' + event)
+sys.addaudithook(refuse)
+def read(settings):
+    return settings['rate']
+read({})
+";
+    let found = pythons();
+    let (Some(oldest), Some(newest)) = (found.first(), found.last()) else {
+        return;
+    };
+    for python in [oldest, newest] {
+        let answer = run(python, program);
+        assert!(answer.stderr.contains("KeyError: 'rate'"), "{answer:#?}");
+        assert!(!answer.stderr.contains("PermissionError"), "{answer:#?}");
+        assert_eq!(answer.code, Some(1), "{answer:#?}");
+    }
+}
+
+/// The process that takes out what a pmdb leaves if that is killed.
+fn guardian_of(pmdb: u32) -> Option<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{pmdb}/task")).ok()?;
+    let children = threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let children: Vec<String> = children.collect();
+    let mut children = children.iter().flat_map(|line| line.split_whitespace());
+    children.find_map(|child| child.parse().ok().filter(|&child| is_guardian(child)))
+}
+
+/// Whether it is there, and has not ended.
+fn is_guardian(pid: u32) -> bool {
+    let told = |name| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    told("comm").starts_with(b"pmdb-guardian") && !told("cmdline").is_empty()
 }
 
 #[test]

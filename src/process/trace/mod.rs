@@ -34,7 +34,7 @@ pub use protection::{PAGE as GUARDED_PAGE, ProtectError};
 pub use surviving::{Armed, disarm};
 pub use system_call::Call;
 pub use tracer::{
-    AfterWrite, Birth, CallerChain, End, Fault, Follower, GuardedMoment, GuardedWriter, Interests,
-    OnGuardedWrite, OnWrite, OpenedPage, Orders, Origin, Program, Replaced, Sender, TraceEvent,
-    Tracer, Trap, WATCHPOINTS, Watchpoint, Write, WrittenBy,
+    AfterWrite, Aftercare, Birth, CallerChain, End, Fault, Follower, GuardedMoment, GuardedWriter,
+    Interests, OnGuardedWrite, OnWrite, OpenedPage, Orders, Origin, Program, Replaced, Sender,
+    TraceEvent, Tracer, Trap, WATCHPOINTS, Watchpoint, Write, WrittenBy,
 };

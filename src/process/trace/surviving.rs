@@ -107,12 +107,9 @@ impl Armed {
         Some(Armed { pid, started })
     }
 
-    /// Disarms it, if it is still there.
-    pub fn disarm(self) {
-        if Armed::of(self.pid) == Some(self) {
-            // It fails if it ends just now, or if somebody else traces it.
-            let _ = disarm(self.pid);
-        }
+    /// Disarms it. False if it is still there and could not be: somebody traces it.
+    pub fn disarm(self) -> bool {
+        Armed::of(self.pid) != Some(self) || disarm(self.pid).is_ok()
     }
 }
 

@@ -150,6 +150,20 @@ impl Arrival {
         }))
     }
 
+    /// Of a forked child that may come to the same places. Nothing if it has ended, or its parent comes to none.
+    pub fn of_child(&self, orders: &Orders, child: Pid) -> Result<Option<Arrival>, TraceError> {
+        let Some((stage, _)) = &self.waiting else {
+            return Ok(None);
+        };
+        let trap = orders.ask(|follower| Trap::of_child(follower, child))?;
+        Ok(trap.map(|trap| Arrival {
+            pid: child,
+            waiting: Some((stage.clone(), trap)),
+            ahead: Ahead::default(),
+            purpose: self.purpose.clone(),
+        }))
+    }
+
     /// For a thread that is about to get SIGTRAP. Once the agent is in, it has gone on.
     pub fn trapped(&mut self, orders: &Orders, tid: Tid) -> Result<Sprung, TraceError> {
         let Some((stage, trap)) = &self.waiting else {

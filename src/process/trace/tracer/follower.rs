@@ -15,6 +15,7 @@ use super::event::{Birth, End, TraceEvent};
 use super::fault::{Faults, Senders};
 use super::guarded::Guards;
 use super::tracees::{Doing, Tracees};
+use super::trap::Traps;
 use super::tripwire::Tripwires;
 use super::watchpoint::Watchpoints;
 use crate::model::{Pid, Tid};
@@ -64,6 +65,7 @@ pub struct Follower {
     pub(super) leaving: BTreeMap<Pid, bool>,
     pub(super) tripwires: Tripwires,
     pub(super) watchpoints: Watchpoints,
+    pub(super) traps: Traps,
     pub(super) guards: Guards,
     /// Processes that are kept still for a thread which stands at a tripwire or before a signal.
     pub(super) frozen: BTreeMap<Pid, Tid>,
@@ -89,6 +91,7 @@ impl Follower {
             leaving: BTreeMap::new(),
             tripwires: Tripwires::default(),
             watchpoints: Watchpoints::default(),
+            traps: Traps::default(),
             guards: Guards::default(),
             frozen: BTreeMap::new(),
             aside: BTreeSet::new(),
@@ -156,6 +159,7 @@ impl Follower {
         self.faults.forget(tid);
         self.tripwires.forget_thread(tid);
         self.watchpoints.forget_thread(tid);
+        self.traps.forget_thread(tid);
         self.guards.forget_thread(tid);
         let leader = Pid(tid.0);
         match self.tracees.remove(tid) {
@@ -191,6 +195,7 @@ impl Follower {
             let (child, birth) = (Pid(tid.0), Birth::Fork);
             self.tripwires.inherit(parent, child, birth);
             self.watchpoints.inherit(parent, child, birth);
+            self.inherit_trap(parent, child, birth);
             self.guards.inherit(parent, child, birth);
             self.tell(TraceEvent::Forked {
                 parent,
@@ -254,6 +259,7 @@ impl Follower {
                 }
             },
         };
+        self.trap_newborn(tid);
         self.arm(tid);
         self.guard_newborn(pid, tid);
         if self.holding == Some(pid) {
@@ -305,6 +311,7 @@ impl Follower {
         if !has_ended {
             self.tripwires.inherit(parent, pid, birth);
             self.watchpoints.inherit(parent, pid, birth);
+            self.inherit_trap(parent, pid, birth);
             self.guards.inherit(parent, pid, birth);
         }
         self.tell(TraceEvent::Forked {
@@ -325,6 +332,7 @@ impl Follower {
     /// A new process that stands in its first stop goes on.
     fn begin(&mut self, tid: Tid, pid: Pid) {
         self.tracees.add(tid, pid, Doing::Running);
+        self.trap_newborn(tid);
         self.arm(tid);
         self.guard_newborn(pid, tid);
         resume(tid, kernel::way_on(tid), None);
@@ -341,6 +349,8 @@ impl Follower {
         self.tripwires.forget_thread(tid);
         self.watchpoints.forget(pid);
         self.watchpoints.forget_thread(tid);
+        self.traps.forget_thread(tid);
+        self.forget_traps_of_ended();
         self.guards.forget(pid);
         // Those of its other threads are gone without a word.
         self.aside

@@ -160,6 +160,7 @@ impl Follower {
         self.guards.forget(pid);
         self.stop_all(pid)?;
         self.cut(pid);
+        self.take_traps_out(pid);
         self.disarm(pid);
         drop(Hold::of_stopped(
             pid,

@@ -33,7 +33,7 @@ pub use guarded::{GuardedMoment, GuardedWriter, OnGuardedWrite, WrittenBy};
 pub use launch::Program;
 pub use orders::Orders;
 pub use passage::OpenedPage;
-pub use trap::Trap;
+pub use trap::{Aftercare, Trap};
 pub use tripwire::Replaced;
 pub(super) use watchpoint::set_debug_register;
 pub use watchpoint::{AfterWrite, OnWrite, WATCHPOINTS, Watchpoint, Write};

@@ -226,11 +226,13 @@ impl Follower {
 
     /// What its tripwires have taken the place of; nothing for one that borrows its memory, or has ended.
     pub fn replaced(&self, pid: Pid) -> Option<Replaced> {
-        let strung = self.tripwires.strung.get(&pid)?;
-        if strung.is_borrowed {
+        let trapped = self.trapped_bytes(pid);
+        let strung = self.tripwires.strung.get(&pid);
+        if strung.map_or(trapped.is_empty(), |strung| strung.is_borrowed) {
             return None;
         }
-        let bytes = strung.places.iter().map(|(place, code)| (*place, code[0]));
+        let strung = strung.into_iter().flat_map(|strung| &strung.places);
+        let bytes = strung.map(|(place, code)| (*place, code[0])).chain(trapped);
         Some(Replaced {
             pid,
             started: Stat::of_process(pid).ok()?.started,

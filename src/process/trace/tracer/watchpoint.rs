@@ -185,6 +185,11 @@ impl Follower {
         let Some(points) = self.watchpoints.by_process.get(&pid) else {
             return;
         };
+        // It is armed once it has come there.
+        if self.traps.has(tid) {
+            self.watchpoints.failed.insert(tid, Errno::EBUSY);
+            return;
+        }
         match set(tid, points) {
             Ok(()) => {
                 self.watchpoints.armed.insert(tid);
@@ -217,9 +222,9 @@ impl Follower {
     }
 
     /// A thread that was asked to stop just when it had written has still to be told of its trap, and would die of it.
-    fn take_late_traps(&mut self, pid: Pid) {
+    pub(super) fn take_late_traps(&mut self, pid: Pid) {
         let has_written = |tid: &Tid| {
-            self.watchpoints.armed.contains(tid)
+            (self.watchpoints.armed.contains(tid) || self.traps.has(*tid))
                 && disposition::is_pending(pid, *tid, libc::SIGTRAP)
         };
         let late: Vec<Tid> = self.held.iter().copied().filter(has_written).collect();

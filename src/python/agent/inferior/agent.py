@@ -224,7 +224,8 @@ class Agent(Company):
         """Talks with the session until it lets this thread go on. Gives back whether there was anything to say."""
         room = make_room()
         try:
-            bring_in_the_rest()
+            if not self.is_whole():
+                return False
             if self.has_passed:
                 self.tell_passed()
             return self.stand_still(frame, message, thread, news)
@@ -232,13 +233,24 @@ class Agent(Company):
             if room is not None:
                 give_back_room(*room)
 
+    def is_whole(self):
+        """Whether it is now: what it lacks is brought in. A hook of the program may refuse that (`sys.addaudithook()`), and then it leaves."""
+        try:
+            bring_in_the_rest()
+        except RecursionError:
+            # There was no room for it; the next stop is tried again.
+            self.has_passed = True
+        except Exception as error:
+            self.leave({"event": "failed", "text": describe_error(error)})
+        return REST is None
+
     def survives(self, error):
         """Something was raised in a hook. What is for the program goes on its way; else the agent leaves."""
         if error is self.on_its_way:
             self.on_its_way = None
             raise error
-        bring_in_the_rest()
-        if type(error) is GivenUp:
+        # Nobody is given up before there is the rest, in which that is raised.
+        if REST is None and type(error) is GivenUp:
             return
         traceback = error.__traceback__
         while traceback.tb_next is not None:
