@@ -1,10 +1,11 @@
 //! The agent in live processes: it comes in, stops, steps and executes, and leaves nothing behind.
 
-mod support;
-
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use crate::support::{
+    Fixture, assert_same_code, fixture_path, machine_code, on_each_python, rounds,
+};
 use nix::libc;
 use pmdb::model::Pid;
 use pmdb::process::live::LiveProcess;
@@ -14,9 +15,8 @@ use pmdb::python::agent::{
     WantedStops,
 };
 use pmdb::python::locate;
-use support::{Fixture, assert_same_code, fixture_path, machine_code, on_each_python, rounds};
 
-const PATIENCE: Duration = support::PATIENCE;
+const PATIENCE: Duration = crate::support::PATIENCE;
 
 /// An agent that has stopped the main thread at a line.
 struct Debugged {

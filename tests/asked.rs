@@ -1,8 +1,6 @@
 //! `pmdb run -- COMMAND`: `breakpoint()` in any of its processes comes to pmdb, and the keyboard belongs to who is meant.
 
-mod support;
-
-use support::{
+use crate::support::{
     Answer, Python, Terminal, any_python, fixture_path, on_each_python, pmdb_alone, pmdb_of_user,
     write_script,
 };

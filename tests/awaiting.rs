@@ -1,8 +1,6 @@
 //! `await` at the prompt, and `$_asynctask`.
 
-mod support;
-
-use support::{Fixture, Terminal, on_each_python, told};
+use crate::support::{Fixture, Terminal, on_each_python, told};
 
 const STOP: [&str; 2] = ["tbreak awaiting.py:46", "continue"];
 

@@ -1,10 +1,8 @@
 //! Breakpoints in all threads: those that ran before, in the middle of an endless loop, and those that are started later.
 
-mod support;
-
 use std::time::Instant;
 
-use support::{Fixture, PATIENCE, on_each_python, told};
+use crate::support::{Fixture, PATIENCE, on_each_python, told};
 
 /// What the fixture says of itself.
 fn state(fixture: &mut Fixture) -> String {

@@ -1,8 +1,6 @@
 //! `catch` at the prompt: threads stop where exceptions of a class are raised, also if they are handled.
 
-mod support;
-
-use support::{Fixture, any_python, on_each_python, told};
+use crate::support::{Fixture, any_python, on_each_python, told};
 
 #[test]
 fn what_is_handled_stops_where_it_is_raised_in_any_thread() {

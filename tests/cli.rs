@@ -1,10 +1,8 @@
 //! The command line itself: help, versions, completions, exit codes, pipes.
 
-mod support;
-
 use std::process::Command;
 
-use support::pmdb;
+use crate::support::pmdb;
 
 #[test]
 fn version_is_the_crate_version() {
@@ -87,7 +85,7 @@ fn bash_completes_with_the_script() {
         "{script}\nCOMP_WORDS=(pmdb comple) COMP_CWORD=1\n_pmdb pmdb comple pmdb\necho \"${{COMPREPLY[@]}}\""
     );
     let Ok(output) = Command::new("bash").arg("-c").arg(program).output() else {
-        support::skip("completion in bash", "there is no bash");
+        crate::support::skip("completion in bash", "there is no bash");
         return;
     };
     assert_eq!(
@@ -136,7 +134,7 @@ fn doctor_raises_the_limit_on_cores() {
     let script = "ulimit -S -c 0; \"$0\" doctor --json; \"$0\" doctor --fix > /dev/null 2>&1; ulimit -S -c; ulimit -H -c";
     let mut command = Command::new("sh");
     command.args(["-c", script, env!("CARGO_BIN_EXE_pmdb")]);
-    let answer = support::run(command, "");
+    let answer = crate::support::run(command, "");
     let (json, limits) = answer.stdout.rsplit_once("}\n").expect("an answer");
     let report: serde_json::Value = serde_json::from_str(&format!("{json}}}")).expect("JSON");
     assert_eq!(report["schema"], 1);

@@ -1,21 +1,19 @@
 //! Processes that are no ordinary running Python: what `pmdb stack` and `pmdb ps` say of each.
 
-mod support;
-
 use std::fs::OpenOptions;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::support::{
+    Answer, Executable, Fixture, PATIENCE, SHUTTING_DOWN, copy_program, on_each_python, pmdb, skip,
+};
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde_json::Value;
-use support::{
-    Answer, Executable, Fixture, PATIENCE, SHUTTING_DOWN, copy_program, on_each_python, pmdb, skip,
-};
 
 /// Waits, with a thread beside it, and says what it calls the two.
 const TWO_THREADS: &str = "\

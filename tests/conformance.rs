@@ -3,25 +3,19 @@
 //!
 //! `docs/guide/pdb-differences.md` lists what is meant to differ.
 
-#[path = "conformance/dice.rs"]
 mod dice;
-#[path = "conformance/program.rs"]
 mod program;
-#[path = "conformance/random.rs"]
 mod random;
-#[path = "conformance/session.rs"]
 mod session;
-mod support;
-#[path = "conformance/transcript.rs"]
 mod transcript;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
 
+use crate::support::{Python, on_each_python, pythons};
 use random::random_session;
 use session::{MODEL, Session, sessions};
-use support::{Python, on_each_python, pythons};
 use transcript::difference;
 
 /// Where two transcripts part, if they do. What fails in another way is told too, so that the other sessions are run.

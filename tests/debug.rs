@@ -1,11 +1,9 @@
 //! `debug`: what becomes of its code when it is interrupted, left, forks, or ends the process. How it is stepped through is compared with pdb
 //! in `conformance.rs`.
 
-mod support;
-
 use nix::sys::signal::Signal;
 
-use support::{
+use crate::support::{
     Conversation, Fixture, Terminal, Waiting, any_python, fixture_path, on_each_python, pmdb_alone,
     pmdb_with_input, told,
 };

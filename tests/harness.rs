@@ -1,14 +1,12 @@
 //! The test harness itself: a test that rests on it can only fail if it works.
 
-mod support;
-
 use std::io::Read;
 
+use crate::support::{Fixture, any_python, dump_core, on_each_python, venv};
 use nix::sys::signal::Signal;
 use object::Endianness;
 use object::elf::{ET_CORE, FileHeader64};
 use object::read::elf::FileHeader;
-use support::{Fixture, any_python, dump_core, on_each_python, venv};
 
 #[test]
 fn fixture_is_ready_answers_and_is_killed_with_its_children() {
@@ -47,7 +45,7 @@ fn fixture_that_dies_early_fails_the_test() {
 #[test]
 #[should_panic(expected = "odd one")]
 fn failure_on_one_interpreter_fails_the_test() {
-    let count = support::pythons().len();
+    let count = crate::support::pythons().len();
     let ran = std::cell::Cell::new(0);
     on_each_python(|_| {
         ran.set(ran.get() + 1);

@@ -1,15 +1,13 @@
 //! Stopping, stepping and breakpoints at the prompt, in processes that were started without a thought of debugging.
 
-mod support;
-
 use std::process::{Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use support::{
+use crate::support::{
     Conversation, Fixture, PATIENCE, Terminal, any_python, dump_core, on_each_python,
     pmdb_with_input, told,
 };
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// What the fixture says of itself.
 fn state(fixture: &mut Fixture) -> String {

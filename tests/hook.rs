@@ -1,7 +1,5 @@
 //! The panic hook that Rust programs link, on the example and on panics of this program, which starts itself for that.
 
-mod support;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -22,7 +20,7 @@ fn panicking_line() -> (usize, String) {
     (index + 1, text.trim().to_string())
 }
 
-/// Where it lies. `cargo test` has built it, but `cargo test --test hook` has not.
+/// Where it lies. `cargo test` has built it, but `cargo test --test all` has not.
 fn example() -> PathBuf {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
         let tests = std::env::current_exe().expect("this program has a path");
@@ -63,7 +61,7 @@ fn text(bytes: &[u8]) -> String {
 fn panics(how: &str) -> Command {
     let mut command = quiet(std::env::current_exe().expect("this program has a path"));
     command
-        .args(["--exact", "inferior", "--ignored", "--nocapture"])
+        .args(["--exact", "hook::inferior", "--ignored", "--nocapture"])
         .env("PMDB_TEST_PANIC", how);
     command
 }
@@ -244,7 +242,7 @@ fn threads_without_a_name_and_values_without_a_text_are_reported() {
 #[test]
 fn a_deep_stack_is_cut() {
     let said = text(&ended(&mut panics("deep")).stderr);
-    assert!(said.contains(" 127:  hook::deep\n"), "{said}");
+    assert!(said.contains(" 127:  all::hook::deep\n"), "{said}");
     assert!(!said.contains(" 128:  "), "{said}");
     let last = said
         .lines()
@@ -375,7 +373,7 @@ fn a_panicking_program_is_written_down() {
     let path = files.next().expect("a snapshot").expect("readable").path();
     let told = format!("[pmdb] snapshot: {}: ", path.display());
     assert!(said.contains(&told), "{said}");
-    let answer = support::pmdb(["open", path.to_str().expect("UTF-8"), "--report"]);
+    let answer = crate::support::pmdb(["open", path.to_str().expect("UTF-8"), "--report"]);
     let told = &answer.succeeded().stdout;
     let cause = "it was written down since it panicked; panicked at examples/panicking_worker.rs:";
     assert!(

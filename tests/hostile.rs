@@ -1,15 +1,13 @@
 //! Programs that do to a debugger what they can, and statements that do it to the program: each ends in a clear line and a living target.
 
-mod support;
-
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use support::{
+use crate::support::{
     Conversation, Fixture, Python, Terminal, fixture_path, on_each_python, pmdb_with_input,
 };
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// `fixtures/hostile.py`, which does the trick of that name to its interpreter before it is ready.
 fn start(python: &Python, trick: &str) -> Fixture {

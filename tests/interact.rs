@@ -1,8 +1,6 @@
 //! `interact`: an interpreter in the process that stands still.
 
-mod support;
-
-use support::{Fixture, Terminal, on_each_python, pmdb, pmdb_with_input, told};
+use crate::support::{Fixture, Terminal, on_each_python, pmdb, pmdb_with_input, told};
 
 const STOP: [&str; 2] = ["tbreak working.py:12, x == 7", "continue"];
 

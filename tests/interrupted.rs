@@ -1,9 +1,7 @@
 //! Ctrl-C, `stop`, `detach` and `quit` that meet code which a hook of the agent runs: the condition of a breakpoint, the message of a log, a
 //! watched expression, a `repr()`. What is asked for comes about, and the program lives on.
 
-mod support;
-
-use support::{Fixture, Python, Terminal, on_each_python};
+use crate::support::{Fixture, Python, Terminal, on_each_python};
 
 /// A program that calls `work` without end.
 fn start(python: &Python) -> Fixture {

@@ -1,15 +1,15 @@
 //! pmdb is killed at every moment at which it can have done something to a process: the process goes on as if nothing had been.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::support::{
+    Fate, Fixture, PATIENCE, Waiting, any_python, c_program, kill_at, on_each_python,
+};
 use nix::libc;
 use pmdb::model::{Addr, Pid, Tid};
 use pmdb::process::trace::{Call, Hold};
-use support::{Fate, Fixture, PATIENCE, Waiting, any_python, c_program, kill_at, on_each_python};
 
 /// Threads of `busy.c` that are always there, without the one that makes others.
 const LASTING: usize = 4;
@@ -118,12 +118,12 @@ fn kill_everywhere(test: &str) {
 
 #[test]
 fn system_calls_in_the_name_of_a_thread() {
-    kill_everywhere("makes_system_calls");
+    kill_everywhere("killed::makes_system_calls");
 }
 
 #[test]
 fn a_function_called_by_a_thread() {
-    kill_everywhere("calls_a_function");
+    kill_everywhere("killed::calls_a_function");
 }
 
 /// What the program says of itself.

@@ -1,25 +1,20 @@
 //! Looking into live processes: what pmdb reads is compared with what the process says of itself, and every refusal
 //! is provoked.
 
-#[path = "live/family.rs"]
 mod family;
-#[path = "live/files.rs"]
 mod files;
-#[path = "live/memory.rs"]
 mod memory;
-#[path = "live/refusals.rs"]
 mod refusals;
-mod support;
 
 use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::support::{Fixture, any_python, skip};
 use nix::sys::signal::Signal;
 use pmdb::model::{Addr, Pid, ThreadState, Tid};
 use pmdb::process::live::LiveProcess;
 use pmdb::process::{Memory, Process, ProcessError, ReadError, ReadMemory};
-use support::{Fixture, any_python, skip};
 
 fn open(fixture: &Fixture) -> LiveProcess {
     LiveProcess::open(Pid(fixture.pid())).unwrap_or_else(|error| panic!("{error}"))
@@ -33,7 +28,7 @@ fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
             return done;
         }
         assert!(
-            begin.elapsed() < support::PATIENCE,
+            begin.elapsed() < crate::support::PATIENCE,
             "it never came to this: {what}"
         );
         std::thread::yield_now();

@@ -1,15 +1,10 @@
 //! Bad luck of a process that is debugged: its main thread ends, it closes all files, executes another program, lives in other
 //! namespaces, or as somebody else. Each ends in a clear line and a living target.
 
-#[path = "luck/commands.rs"]
 mod commands;
-#[path = "luck/kept_code.rs"]
 mod kept_code;
-#[path = "luck/libraries.rs"]
 mod libraries;
-#[path = "luck/preconditions.rs"]
 mod preconditions;
-mod support;
 
 use std::fs::{Permissions, read_to_string, set_permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -17,12 +12,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use support::{
+use crate::support::{
     Conversation, Fixture, PATIENCE, Python, c_program, copy_program, fixture_path, on_each_python,
     pmdb_alone, pmdb_with_input, skip,
 };
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// `fixtures/unlucky.py`, which runs a statement before it is ready.
 fn command(python: &Python, before: &str) -> Command {
@@ -303,7 +298,7 @@ fn a_program_that_gets_no_rights_since_it_is_followed_is_told() {
         "has no more rights than before: {} is set-user-ID",
         program.display()
     );
-    let as_root = support::run(command, "");
+    let as_root = crate::support::run(command, "");
     assert_eq!(
         (as_root.code, as_root.stderr.contains(&note)),
         (Some(4), false)
@@ -314,7 +309,7 @@ fn a_program_that_gets_no_rights_since_it_is_followed_is_told() {
         .arg(folder.path().join("pmdb"))
         .args(["run", "--batch", "--"]);
     command.arg(&program).args(["code", "4"]).current_dir("/");
-    let as_nobody = support::run(command, "");
+    let as_nobody = crate::support::run(command, "");
     assert_eq!(as_nobody.code, Some(4), "{as_nobody:#?}");
     assert_eq!(as_nobody.stderr.matches(&note).count(), 1, "{as_nobody:#?}");
 }
@@ -361,7 +356,7 @@ fn those_that_come_at_one_moment_take_turns() {
 #[test]
 fn a_call_that_waits_for_ours_comes_to_its_end() {
     let is_meant = |python: &&Python| python.minor == 11;
-    let Some(python) = support::pythons().iter().find(is_meant) else {
+    let Some(python) = crate::support::pythons().iter().find(is_meant) else {
         return skip(
             "the endless call of 3.11",
             "no such interpreter on this machine",
@@ -378,7 +373,7 @@ fn a_call_that_waits_for_ours_comes_to_its_end() {
 
 #[test]
 fn an_agent_without_pmdb_and_guardian_leaves_at_one_of_the_next_hits() {
-    let Some(python) = support::any_python() else {
+    let Some(python) = crate::support::any_python() else {
         return;
     };
     let program = "

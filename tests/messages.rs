@@ -1,9 +1,7 @@
 //! Messages of exceptions against `str()` in the target, and their notes.
 
-mod support;
-
+use crate::support::{Fixture, on_each_python, pmdb};
 use serde_json::Value;
-use support::{Fixture, on_each_python, pmdb};
 
 /// Each is the context of the one before; the first is being handled.
 const PROGRAM: &str = r#"

@@ -1,8 +1,6 @@
 //! Loops that are one line: a breakpoint there stops at each turn, and `next` goes behind them, as in pdb 3.14.
 
-mod support;
-
-use support::{Fixture, Python, on_each_python, told};
+use crate::support::{Fixture, Python, on_each_python, told};
 
 const PROGRAM: &str = "\
 import time

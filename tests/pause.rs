@@ -1,16 +1,14 @@
 //! `stack --pause`: a picture of one moment, and a target that goes on as it was.
 
-mod support;
-
 use std::time::Instant;
 
+use crate::support::{Fixture, PATIENCE, any_python, on_each_python, pmdb};
 use nix::sys::signal::Signal;
 use pmdb::model::{Pid, ThreadState};
 use pmdb::process::Process;
 use pmdb::process::live::LiveProcess;
 use pmdb::process::trace::Hold;
 use serde_json::Value;
-use support::{Fixture, PATIENCE, any_python, on_each_python, pmdb};
 
 /// Two numbers that are never more than one apart, far from each other in memory, changed all the time.
 const COUNTING: &str = "\

@@ -1,13 +1,11 @@
 //! The module `pmdb` for Python programs, run from the source tree: with pmdb above it, with a terminal of its own, and without one.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use support::{Python, Terminal, any_python, fixture_path, on_each_python, pmdb_alone};
+use crate::support::{Python, Terminal, any_python, fixture_path, on_each_python, pmdb_alone};
 
 fn package() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("python")
@@ -380,7 +378,7 @@ fn a_program_writes_itself_down_also_where_nobody_may_trace() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = with_package(python);
     command.args(["-c", WRITES_ITSELF_DOWN]).arg(folder.path());
-    let answer = support::run(command, "");
+    let answer = crate::support::run(command, "");
     let said: Vec<&str> = answer.stdout.lines().collect();
     assert_eq!((answer.code, said.len()), (Some(0), 3), "{answer:?}");
     assert!(
@@ -393,13 +391,13 @@ fn a_program_writes_itself_down_also_where_nobody_may_trace() {
         let expected = format!("\n{}\n{number}\n", number.repeat(3));
         let looks = ["up 99", "where", "down 1", "down 1", "p secret", "p number"];
         let looks = looks.iter().flat_map(|look| ["-c", look]);
-        let answer = support::pmdb(["open", said].into_iter().chain(looks));
+        let answer = crate::support::pmdb(["open", said].into_iter().chain(looks));
         let text = &answer.stdout;
         assert!(
             text.contains("work()") && text.ends_with(&expected),
             "{answer:?}"
         );
-        let told = support::pmdb(["stack", "--core", said]);
+        let told = crate::support::pmdb(["stack", "--core", said]);
         let is_from_inside = told.stdout.contains("it was written from inside");
         assert_eq!(is_from_inside, number == "2", "{told:?}");
     }
@@ -415,7 +413,7 @@ fn a_program_writes_itself_down_also_where_nobody_may_trace() {
             "{line}"
         );
         let looks = ["-c", "where", "-c", "p items"];
-        let answer = support::pmdb(["open", path].into_iter().chain(looks));
+        let answer = crate::support::pmdb(["open", path].into_iter().chain(looks));
         let text = &answer.stdout;
         assert!(
             text.contains("fail()") && text.ends_with("\n[9999]\n"),

@@ -1,9 +1,7 @@
 //! Processes that do not stand still: pmdb ends, answers about the one that it was asked for, and does not mix moments.
 
-mod support;
-
+use crate::support::{Answer, Fixture, on_each_python, pmdb};
 use serde_json::Value;
-use support::{Answer, Fixture, on_each_python, pmdb};
 
 /// How often each process is looked at.
 const LOOKS: usize = 40;

@@ -1,8 +1,6 @@
 //! Breakpoints in handlers of RecursionError, where there is hardly room for a call: the program lives, and what was passed is told.
 
-mod support;
-
-use support::{Fixture, Python, on_each_python, told};
+use crate::support::{Fixture, Python, on_each_python, told};
 
 const PROGRAM: &str = "\
 import sys, time

@@ -1,16 +1,14 @@
 //! `pmdb run`: with `--stop-at-entry` a program stops at the first line of its main program, on every Python, however it is started;
 //! without, it is followed with all its processes.
 
-mod support;
-
-use support::{
+use crate::support::{
     Python, Terminal, any_python, fixture_path, on_each_python, pmdb_alone, pmdb_of_user,
     write_script,
 };
 
 const CTRL_C: &str = "\x03";
 
-fn run(python: &Python, words: &[&str], input: &str) -> support::Answer {
+fn run(python: &Python, words: &[&str], input: &str) -> crate::support::Answer {
     let python = python.path.display().to_string();
     let mut arguments = vec!["run", "--stop-at-entry", "--", &python];
     arguments.extend(words);
@@ -22,7 +20,7 @@ fn script() -> String {
 }
 
 /// The first two lines that are shown.
-fn entry(answer: &support::Answer) -> (String, String) {
+fn entry(answer: &crate::support::Answer) -> (String, String) {
     let mut lines = answer.stdout.lines().map(str::to_string);
     let first = lines.next().unwrap_or_else(|| panic!("{}", answer.stderr));
     (first, lines.next().unwrap_or_default())

@@ -1,14 +1,14 @@
 //! The options of `pmdb run`: how the command is written, where commands of the prompt come from, and how it ends.
 
-mod support;
-
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use support::{Answer, Python, Terminal, any_python, on_each_python, pmdb_of_user, write_script};
+use crate::support::{
+    Answer, Python, Terminal, any_python, on_each_python, pmdb_of_user, write_script,
+};
 
 /// Raises in a thread, and then waits for its child, which has said who it is.
 const WAITING: &str = "\
@@ -48,7 +48,7 @@ fn run_on(python: &Python, folder: &Path, words: &[&str]) -> Answer {
     unsafe {
         command.pre_exec(|| Ok(nix::unistd::setsid().map(drop)?));
     }
-    support::run(command, "")
+    crate::support::run(command, "")
 }
 
 fn folder_with(script: &str) -> tempfile::TempDir {
@@ -654,13 +654,13 @@ fn failures_are_written_down() {
     fs::write(folder.path().join("script.py"), "another = 1\n").expect("it was there");
     let asked = ["-c", "where", "-c", "exceptions", "-c", "p number + 1"];
     let file = ["open".as_ref(), snapshot.as_os_str()];
-    let later = support::pmdb(file.into_iter().chain(asked.iter().map(OsStr::new)));
+    let later = crate::support::pmdb(file.into_iter().chain(asked.iter().map(OsStr::new)));
     let text = &later.succeeded().stdout;
     assert!(text.ends_with("42\n"), "{later:?}");
     assert!(text.contains("ValueError(41)"), "{later:?}");
     assert!(text.contains("-> raise ValueError(number)"), "{later:?}");
     let stack = ["stack".as_ref(), "--core".as_ref(), snapshot.as_os_str()];
-    let stack = support::pmdb(stack);
+    let stack = crate::support::pmdb(stack);
     assert!(
         stack.succeeded().stdout.contains("ValueError: 41"),
         "{stack:?}"
@@ -672,7 +672,7 @@ fn failures_are_written_down() {
 fn assert_reports(snapshot: &Path) {
     let report = |form: &str| {
         let words = ["--report".as_ref(), form.as_ref()];
-        let answer = support::pmdb(
+        let answer = crate::support::pmdb(
             ["open".as_ref(), snapshot.as_os_str()]
                 .into_iter()
                 .chain(words),
@@ -742,10 +742,10 @@ fn what_is_killed_is_written_down_with_what_is_known_of_it() {
     let snapshot = snapshot.unwrap_or_else(|| panic!("{answer:?}"));
     let asked = ["-c", "where", "-c", "p number + 1"];
     let file = ["open".as_ref(), snapshot.as_os_str()];
-    let later = support::pmdb(file.into_iter().chain(asked.iter().map(OsStr::new)));
+    let later = crate::support::pmdb(file.into_iter().chain(asked.iter().map(OsStr::new)));
     let text = &later.succeeded().stdout;
     assert!(text.ends_with("42\n"), "{later:?}");
-    let told = support::pmdb(["stack".as_ref(), "--core".as_ref(), snapshot.as_os_str()]);
+    let told = crate::support::pmdb(["stack".as_ref(), "--core".as_ref(), snapshot.as_os_str()]);
     let cause = "before it ended; SIGKILL; sender unknown";
     assert!(told.succeeded().stdout.contains(cause), "{told:?}");
 }

@@ -1,9 +1,7 @@
 //! `@SET COMMAND` asks several processes at once and shows equal answers once, in a family that was attached to and in a command that is
 //! followed.
 
-mod support;
-
-use support::{
+use crate::support::{
     Fixture, Terminal, any_python, fixture_path, on_each_python, pmdb, pmdb_alone, pmdb_of_user,
 };
 

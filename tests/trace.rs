@@ -1,17 +1,15 @@
 //! Holding processes: what a hold does to its target is nothing, whatever the target does meanwhile.
 
-mod support;
-
 use std::process::Command;
 use std::time::Instant;
 
+use crate::support::{Fixture, assert_same_code, c_program, machine_code};
 use nix::libc;
 use nix::sys::signal::Signal;
 use pmdb::model::{Pid, ThreadState, Tid};
 use pmdb::process::Process;
 use pmdb::process::live::LiveProcess;
 use pmdb::process::trace::{Call, Hold, TraceError};
-use support::{Fixture, assert_same_code, c_program, machine_code};
 
 fn hold(fixture: &Fixture) -> Hold {
     Hold::seize(Pid(fixture.pid())).unwrap_or_else(|error| panic!("{error}"))
@@ -44,7 +42,9 @@ fn what_it_noticed(fixture: &mut Fixture, signals: usize) -> String {
     loop {
         fixture.write_line("tell");
         let said = fixture.read_line();
-        if said.starts_with(&format!("signals {signals} ")) || begin.elapsed() > support::PATIENCE {
+        if said.starts_with(&format!("signals {signals} "))
+            || begin.elapsed() > crate::support::PATIENCE
+        {
             return said;
         }
         std::thread::yield_now();
@@ -141,7 +141,11 @@ fn wait_until_stopped(fixture: &Fixture) {
     let begin = Instant::now();
     let stopped = |(_, state): &(Tid, ThreadState)| *state == ThreadState::Stopped;
     while !states(fixture).iter().all(stopped) {
-        assert!(begin.elapsed() < support::PATIENCE, "{:?}", states(fixture));
+        assert!(
+            begin.elapsed() < crate::support::PATIENCE,
+            "{:?}",
+            states(fixture)
+        );
         std::thread::yield_now();
     }
 }

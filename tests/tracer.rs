@@ -1,13 +1,12 @@
 //! Following processes: what they do is told, whatever they do, and they do what they would have done.
 
-mod support;
-#[path = "tracer/who_writes.rs"]
 mod who_writes;
 
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::support::{Fixture, c_program};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd;
@@ -15,7 +14,6 @@ use pmdb::model::{Pid, ThreadState};
 use pmdb::process::Process;
 use pmdb::process::live::LiveProcess;
 use pmdb::process::trace::{Birth, Call, End, Interests, Program, TraceEvent, Tracer};
-use support::{Fixture, c_program};
 
 fn tracer(interests: Interests) -> Tracer {
     Tracer::start(interests).unwrap_or_else(|error| panic!("{error}"))
@@ -32,7 +30,7 @@ fn launch(tracer: &Tracer, how: &str) -> Pid {
 }
 
 fn next(tracer: &Tracer) -> TraceEvent {
-    let event = tracer.events().recv_timeout(support::PATIENCE);
+    let event = tracer.events().recv_timeout(crate::support::PATIENCE);
     event.expect("something happens")
 }
 
@@ -226,7 +224,11 @@ fn state(pid: Pid) -> Option<ThreadState> {
 fn wait_for(pid: Pid, wanted: ThreadState) {
     let begin = Instant::now();
     while state(pid) != Some(wanted) {
-        assert!(begin.elapsed() < support::PATIENCE, "{:?}", state(pid));
+        assert!(
+            begin.elapsed() < crate::support::PATIENCE,
+            "{:?}",
+            state(pid)
+        );
         std::thread::yield_now();
     }
 }
@@ -238,7 +240,7 @@ fn a_process_stopped_by_a_signal_stays_stopped_until_sigcont() {
     // The kernel shows a tracee that is stopped with its process as traced or stopped, by the moment.
     let begin = Instant::now();
     while !matches!(state(pid), Some(ThreadState::Stopped | ThreadState::Traced)) {
-        assert!(begin.elapsed() < support::PATIENCE);
+        assert!(begin.elapsed() < crate::support::PATIENCE);
         std::thread::yield_now();
     }
     let held = tracer.ask(move |follower| follower.hold(pid, |hold| hold.stopped().count()));

@@ -1,12 +1,10 @@
 //! `pmdb run -- COMMAND` stops where an exception is about to be lost with its frames, whatever takes it.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Stdio};
 
-use support::{
+use crate::support::{
     Answer, Fixture, Python, any_python, fixture_path, on_each_python, pmdb, pmdb_alone,
 };
 

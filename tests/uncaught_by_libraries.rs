@@ -1,8 +1,6 @@
 //! `pmdb run -- COMMAND` stops where libraries from PyPI lose an exception with its frames.
 
-mod support;
-
-use support::{any_python, pmdb_alone, venv, write_script};
+use crate::support::{any_python, pmdb_alone, venv, write_script};
 
 const PICK: &str = "
 def pick(index):

@@ -1,16 +1,14 @@
 //! Processes whose main thread waits in C code: a thread that is made for it speaks for it, and is gone afterwards.
 
-mod support;
-
 use std::fs;
 use std::time::Instant;
 
+use crate::support::{Conversation, Fixture, Terminal, Waiting, any_python, on_each_python};
 use nix::libc;
 use nix::sys::signal::Signal;
-use support::{Conversation, Fixture, Terminal, Waiting, any_python, on_each_python};
 
 /// A fixture whose main thread is in the call that it is to wait in.
-fn waiting(python: &support::Python, kind: &str) -> Fixture {
+fn waiting(python: &crate::support::Python, kind: &str) -> Fixture {
     let fixture = Fixture::python(python, "waiting.py", &[kind]);
     match kind {
         "lock" | "join" => fixture.wait_until_in(Waiting::is_for_a_lock),
@@ -21,7 +19,7 @@ fn waiting(python: &support::Python, kind: &str) -> Fixture {
 }
 
 /// A fixture whose main thread computes in C code: `match` has the lock of the interpreter, `hash` has not.
-fn computing(python: &support::Python, kind: &str) -> Fixture {
+fn computing(python: &crate::support::Python, kind: &str) -> Fixture {
     let fixture = Fixture::python(python, "waiting.py", &[kind]);
     // Coming to it takes a few thousandths of a second.
     fixture.wait_until_it_has_computed(10);
@@ -42,7 +40,7 @@ fn becomes(fixture: &mut Fixture, expected: &str) {
             break;
         }
         assert!(
-            begin.elapsed() < support::PATIENCE,
+            begin.elapsed() < crate::support::PATIENCE,
             "{found}\n--- instead of\n{expected}"
         );
     }
@@ -172,7 +170,7 @@ fn if_pmdb_is_killed_it_comes_back_undisturbed() {
         let begin = Instant::now();
         while state(&mut fixture) != expected {
             assert!(
-                begin.elapsed() < support::PATIENCE,
+                begin.elapsed() < crate::support::PATIENCE,
                 "{}",
                 state(&mut fixture)
             );
@@ -222,7 +220,10 @@ fn waiting_for_one_that_does_not_come_can_be_given_up() {
     // It has been asked to stop when it has got the pipes.
     let begin = Instant::now();
     while ends() == before {
-        assert!(begin.elapsed() < support::PATIENCE, "it is not asked");
+        assert!(
+            begin.elapsed() < crate::support::PATIENCE,
+            "it is not asked"
+        );
         std::thread::yield_now();
     }
     terminal.press_until("\u{3}", "--KeyboardInterrupt--");

@@ -1,8 +1,6 @@
 //! `watch` at the prompt: the process stops where a value changes, whoever changes it.
 
-mod support;
-
-use support::{Fixture, Python, any_python, on_each_python, told};
+use crate::support::{Fixture, Python, any_python, on_each_python, told};
 
 /// Where a call of `train` and of `fail` begins: a line of a loop could be reached in the middle of a call.
 const FIRST_LINES: [u32; 2] = [22, 31];
@@ -434,11 +432,9 @@ name = "pmdb-test-%d" % os.getpid()
 segment = shared_memory.SharedMemory(create=True, size=4096, name=name)
 view = segment.buf.cast("d")
 
-
 def add(index, amount):
     view[index] += amount
     return index
-
 
 def main():
     breakpoint()
@@ -451,7 +447,6 @@ def main():
     view.release()
     segment.close()
     segment.unlink()
-
 
 main()
 "#;
@@ -492,7 +487,7 @@ fn whichever_process_writes_to_shared_memory_stops() {
         .chain(commands.iter().flat_map(|line| ["-c", line]))
         .chain(["--", &path, &script])
         .collect();
-    let answer = support::pmdb_alone(words, "");
+    let answer = crate::support::pmdb_alone(words, "");
     // Where the program itself does not speak.
     let said = &answer.stderr;
     let begins: Vec<&str> = said

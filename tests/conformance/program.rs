@@ -1,6 +1,6 @@
 //! Programs made up at random out of small building blocks: functions, loops, generators, exceptions, `with`. All of them end.
 
-use crate::dice::Dice;
+use crate::conformance::dice::Dice;
 
 /// Waits as those in `fixtures/pdb/` do, and has what the rest needs.
 const HEAD: &str = r#"import sys, time

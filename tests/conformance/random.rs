@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::dice::Dice;
-use crate::program::{Program, program};
-use crate::session::{Beginning, Session};
+use crate::conformance::dice::Dice;
+use crate::conformance::program::{Program, program};
+use crate::conformance::session::{Beginning, Session};
 
 /// Commands of one session.
 const FEWEST: usize = 15;

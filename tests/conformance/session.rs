@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::conformance::transcript::normal;
 use crate::support::{
     Fixture, PROMISED, Python, fixture_path, pmdb_alone, pmdb_with_input, pythons, run, skip,
 };
-use crate::transcript::normal;
 
 /// The version that pmdb takes as its model, whichever the program has.
 pub const MODEL: u8 = 14;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::program::END;
+use crate::conformance::program::END;
 
 /// What pdb prints before it reads a line, also from a pipe.
 const PROMPTS: [&str; 8] = [

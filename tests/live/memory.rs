@@ -7,7 +7,7 @@ use nix::sys::stat::{major, minor};
 use pmdb::model::Addr;
 use pmdb::process::{Backing, Mapping, Memory, Process, ReadError, ReadMemory};
 
-use crate::open;
+use crate::live::open;
 use crate::support::{Fixture, any_python, on_each_python};
 
 #[test]

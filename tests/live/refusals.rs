@@ -55,7 +55,7 @@ fn look(prefix: &[&str], filtered: bool, target: &str) -> String {
         .args(&words[1..])
         .args([
             "--exact",
-            "refusals::look_as_told",
+            "live::refusals::look_as_told",
             "--nocapture",
             "--test-threads=1",
         ])

@@ -1,6 +1,6 @@
 //! pmdb's readers in this process, on damage that is the same at each run: none panics, hangs or fills the memory.
 //!
-//! `PMDB_MUTATIONS=1000 cargo test --test look fuzzed` looks longer. `tests/look/mutated_cores.rs` does the like with the whole
+//! `PMDB_MUTATIONS=1000 cargo test look::fuzzed` looks longer. `tests/look/mutated_cores.rs` does the like with the whole
 //! binary, `fuzz/` for as long as one likes.
 
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! Real cores, damaged in many ways: pmdb answers or refuses, in bounded time and memory, and never panics.
 //!
-//! `PMDB_MUTATIONS=10000 cargo test --test look mutated_cores` searches longer; the seed of a failure is in its message.
+//! `PMDB_MUTATIONS=10000 cargo test look::mutated_cores` searches longer; the seed of a failure is in its message.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::support::{Fixture, any_python, run, skip};
 use super::{command, start};
+use crate::support::{Fixture, any_python, run, skip};
 
 /// What a session says in which the agent says something, with the user's folder for what can be made anew.
 fn told(pid: u32, caches: &Path) -> String {

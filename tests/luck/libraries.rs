@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use super::support::{Fixture, Python, any_python, fixture_path, pythons, run, venv};
+use crate::support::{Fixture, Python, any_python, fixture_path, pythons, run, venv};
 
 /// The newest of the plain releases, with packages from PyPI.
 fn python_with(packages: &[&str]) -> Option<Python> {

@@ -11,8 +11,8 @@ use pmdb::process::live::LiveProcess;
 use pmdb::python::layout::{PendingLock, PendingPlace};
 use pmdb::python::locate;
 
-use super::support::{Fixture, SHUTTING_DOWN, any_python, on_each_python};
 use super::{session, start, state};
+use crate::support::{Fixture, SHUTTING_DOWN, any_python, on_each_python};
 
 /// Comes in, and leaves again.
 #[track_caller]

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::prompt::{Prompt, rust};
+use crate::native::prompt::{Prompt, rust};
+use crate::native::values::Waiting;
 use crate::support::native::rust_program;
 use crate::support::{pmdb, skip};
-use crate::values::Waiting;
 
 /// What gdb answers to commands in a function of a process, one text for each; nothing without gdb.
 fn gdb(pid: u32, function: &str, commands: &[&str]) -> Option<Vec<String>> {

@@ -8,7 +8,7 @@ use pmdb::native::dwarf::DebugInformation;
 use pmdb::native::{SourceFrame, Svma};
 use pmdb::process::elf::Elf;
 
-use crate::frames::{addresses, fixed};
+use crate::native::frames::{addresses, fixed};
 use crate::support::mutate::Random;
 
 fn open_image(image: Vec<u8>) -> Option<DebugInformation> {

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use pmdb::process::elf::Elf;
 
+use crate::native::values::Waiting;
 use crate::support::native::tool;
 use crate::support::{Answer, run, skip};
-use crate::values::Waiting;
 
 /// A server of files by the paths of requests; an empty one it cannot send. It goes with the test's process.
 struct Server {
@@ -79,7 +79,7 @@ struct Parted {
 const NOTE: &[u8] = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0";
 
 fn parted() -> Option<Parted> {
-    let program = crate::prompt::rust();
+    let program = crate::native::prompt::rust();
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let (bare, debug) = (
         program.with_file_name("served"),

@@ -10,11 +10,11 @@ use pmdb::native::values::{FrameState, Limits};
 use pmdb::process::Memory;
 use pmdb::process::live::LiveProcess;
 
-use crate::frames::open;
+use crate::native::frames::open;
+use crate::native::values::{Changed, Waiting};
 use crate::support::mutate::Random;
 use crate::support::native::{cpp_program, llvm_program, rust_program};
 use crate::support::{Answer, pmdb_with_input, skip};
-use crate::values::{Changed, Waiting};
 
 const FIXED: [&str; 3] = ["-g", "-Crelocation-model=static", "-Clink-arg=-no-pie"];
 

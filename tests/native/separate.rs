@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pmdb::native::dwarf::{DebugInformation, DwarfError};
 use pmdb::process::elf::Elf;
 
-use crate::frames::{agrees_with_itself, fixed, open};
+use crate::native::frames::{agrees_with_itself, fixed, open};
 use crate::support::native::{rust_program, tool};
 
 use tempfile::TempDir;
@@ -148,7 +148,7 @@ fn spoil(path: &Path, mode: u32) {
 fn names_of_split_units_are_kept_as_long_as_their_files_stay_as_they_are() {
     let options = ["-g", "-Csplit-debuginfo=unpacked", "-Ccodegen-units=1"];
     let program = rust_program("values", "kept-unpacked", &options);
-    let waiting = crate::values::Waiting::start(&program);
+    let waiting = crate::native::values::Waiting::start(&program);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let has_point = || with_cache(folder.path(), waiting.pid()).contains("values::Point");
     assert!(has_point());
@@ -196,7 +196,7 @@ fn names_are_indexed_anew_when_a_file_appears_that_was_missing() {
     if !refer_to_shared(&built, &program) {
         return;
     }
-    let waiting = crate::values::Waiting::start(&program);
+    let waiting = crate::native::values::Waiting::start(&program);
     let has_point = || with_cache(folder.path(), waiting.pid()).contains("values::Point");
     let spoil_all = || {
         let names = kept(&folder, "names");
@@ -218,7 +218,7 @@ fn names_are_indexed_anew_when_a_file_appears_that_was_missing() {
 
 #[test]
 fn what_was_decompressed_and_indexed_is_kept_for_later_commands() {
-    let program = crate::prompt::rust();
+    let program = crate::native::prompt::rust();
     let compressed = program.with_file_name("values-compressed");
     let words = [
         "--compress-debug-sections=zlib",
@@ -228,7 +228,7 @@ fn what_was_decompressed_and_indexed_is_kept_for_later_commands() {
     if !tool("objcopy", &words) {
         return;
     }
-    let waiting = crate::values::Waiting::start(&compressed);
+    let waiting = crate::native::values::Waiting::start(&compressed);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let answers = || with_cache(folder.path(), waiting.pid());
     let first = answers();

@@ -12,7 +12,7 @@ use pmdb::native::values::{FrameState, Limits};
 use pmdb::process::live::LiveProcess;
 use pmdb::process::{Memory, ReadError, ReadMemory};
 
-use crate::frames::open;
+use crate::native::frames::open;
 use crate::support::mutate::Random;
 use crate::support::native::{cpp_program, llvm_program, rust_program};
 use crate::support::{gcore_of, pmdb};

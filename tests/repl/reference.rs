@@ -17,6 +17,6 @@ fn page_is_what_the_table_says() {
     }
     assert!(
         found.trim_end() == expected.trim_end(),
-        "the page is not what the table says: write it with PMDB_WRITE_DOCS=1 cargo test --test repl reference"
+        "the page is not what the table says: write it with PMDB_WRITE_DOCS=1 cargo test repl::reference"
     );
 }

@@ -1,8 +1,5 @@
 //! What is read from the memory of processes and cores that nothing is done to. One program, so that what the tests share is built once.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod array_expressions;
 mod arrays;
 mod attrs;

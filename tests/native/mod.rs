@@ -1,8 +1,5 @@
 //! What is read of native code.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod code;
 mod damaged;
 mod debuginfod;

@@ -2,20 +2,18 @@
 //! that others kill, who did it.
 
 mod native_failures;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use crate::support::{
+    Answer, Python, Terminal, any_python, c_program, fixture_path, on_each_python, pmdb_alone, skip,
+};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{
-    Answer, Python, Terminal, any_python, c_program, fixture_path, on_each_python, pmdb_alone, skip,
-};
 
 fn crashing(words: &[&str]) -> Answer {
     let program = c_program("crashing").display().to_string();
@@ -358,7 +356,7 @@ fn all_threads_stand_still_until_it_goes_on_to_its_end() {
     assert_eq!(states(pid), stands);
     // Only the pmdb that traces it can ask the kernel for its registers; it does for another one, which then has those of all threads,
     // also of the one at the fault.
-    let answer = support::pmdb(["stack", "--native", &pid.to_string()]);
+    let answer = crate::support::pmdb(["stack", "--native", &pid.to_string()]);
     let text = &answer.succeeded().stdout;
     for expected in ["in start_thread\n", "in touch\n", "strlen", "In _start\n"] {
         assert!(text.contains(expected), "{expected}: {answer:#?}");
