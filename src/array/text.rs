@@ -155,6 +155,12 @@ impl Writing {
             reals.extend(Real::from_bytes(width, left));
             imaginaries.extend(Real::from_bytes(width, right));
         }
+        if self.scalar {
+            let text = |(&real, &imaginary): (&Real, &Real)| {
+                number_text::complex(real, imaginary, self.release)
+            };
+            return Ok(reals.iter().zip(&imaginaries).map(text).collect());
+        }
         let left = Column::of(&reals, width, false, self.release);
         let right = Column::of(&imaginaries, width, true, self.release);
         let text = |(&real, &imaginary): (&Real, &Real)| {
