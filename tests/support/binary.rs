@@ -83,13 +83,20 @@ pub fn pmdb_within<A: AsRef<OsStr>>(
     address_space: u64,
     arguments: impl IntoIterator<Item = A>,
 ) -> Answer {
+    pmdb_within_memory(address_space, address_space, arguments)
+}
+
+/// The same with another limit on what it may write to of that: its heap, its stacks and private mappings, but no files that it maps
+/// (`RLIMIT_DATA` in getrlimit(2)). Bytes.
+pub fn pmdb_within_memory<A: AsRef<OsStr>>(
+    address_space: u64,
+    memory: u64,
+    arguments: impl IntoIterator<Item = A>,
+) -> Answer {
     let mut command = command(arguments);
     let limit = move || {
-        Ok(setrlimit(
-            Resource::RLIMIT_AS,
-            address_space,
-            address_space,
-        )?)
+        setrlimit(Resource::RLIMIT_AS, address_space, address_space)?;
+        Ok(setrlimit(Resource::RLIMIT_DATA, memory, memory)?)
     };
     // SAFETY: between fork and exec only setrlimit(2) is called, which is async-signal-safe.
     unsafe {

@@ -43,7 +43,9 @@ mod walk;
 mod whereabouts;
 
 pub use assassin::{Fate, kill_at};
-pub use binary::{Answer, pmdb, pmdb_alone, pmdb_in, pmdb_with_input, pmdb_within, run};
+pub use binary::{
+    Answer, pmdb, pmdb_alone, pmdb_in, pmdb_with_input, pmdb_within, pmdb_within_memory, run,
+};
 pub use c::{c_program, c_program_with, cpp_program, rust_program};
 pub use code::{assert_same_code, machine_code};
 pub use conversation::{Conversation, told};
