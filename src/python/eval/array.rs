@@ -81,11 +81,14 @@ impl Evaluator<'_, '_> {
             "dtype" if view.dtype_address().is_null() => Datum::text(&self.look.dtype_text(view)?),
             "dtype" => Datum::Object(view.dtype_address()),
             "T" => Datum::Array(Arc::new(view.transposed())),
-            // Without numpy in the process there is no class that would have the methods.
-            _ if view.class().is_null() && array_method::is_known(name) => Datum::BuiltinMethod {
-                name: name.to_string(),
-                receiver: Arc::new(Datum::Array(Arc::new(view.clone()))),
-            },
+            // One of a segment is of the class itself: its methods are known. Without numpy in the process nothing there has them, and a
+            // snapshot does not keep all of that class.
+            _ if view.dtype_address().is_null() && array_method::is_known(name) => {
+                Datum::BuiltinMethod {
+                    name: name.to_string(),
+                    receiver: Arc::new(Datum::Array(Arc::new(view.clone()))),
+                }
+            }
             _ => return Ok(None),
         }))
     }
@@ -103,7 +106,7 @@ impl Evaluator<'_, '_> {
             "dtype" if !scalar.dtype_address().is_null() => Datum::Object(scalar.dtype_address()),
             "T" => Datum::Scalar(Arc::new(scalar.clone())),
             // As of arrays.
-            "item" | "tolist" if scalar.class().is_null() => Datum::BuiltinMethod {
+            "item" | "tolist" if scalar.dtype_address().is_null() => Datum::BuiltinMethod {
                 name: name.to_string(),
                 receiver: Arc::new(Datum::Scalar(Arc::new(scalar.clone()))),
             },
