@@ -100,10 +100,13 @@ fn by_the_keyboard_while_a_command_runs_and_at_its_prompt() {
     const CTRL_Z: &str = "\x1a";
     let python = any_python().expect("there is a Python");
     let program = "\
-import signal, sys
-signal.signal(signal.SIGCONT, lambda *_: print('continued', flush=True))
+import signal, sys, time
+seen = []
+signal.signal(signal.SIGCONT, lambda number, _: seen.append(number))
 print('begun', flush=True)
-signal.pause()
+while not seen:
+    time.sleep(0.01)
+print('continued', flush=True)
 breakpoint()
 sys.exit(3)
 ";
