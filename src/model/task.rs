@@ -56,6 +56,25 @@ pub struct Task {
     pub note: Option<String>,
 }
 
+impl Task {
+    /// One of which nothing else is known yet.
+    pub fn pending(name: String, address: Addr) -> Task {
+        Task {
+            name,
+            address,
+            state: TaskState::Pending,
+            tid: None,
+            cancelling: false,
+            coroutine: String::new(),
+            spawned_at: None,
+            frames: Vec::new(),
+            awaits: None,
+            awaited_by: Vec::new(),
+            note: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskState {

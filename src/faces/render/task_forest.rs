@@ -195,20 +195,13 @@ fn hash_task(task: &Task, hasher: &mut impl Hasher) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Awaited, AwaitedKind, TaskState};
+    use crate::model::{Awaited, AwaitedKind};
 
     /// Task `i` awaits `edges[i]`; all are in the same function.
     fn event_loop(edges: &[&[usize]]) -> EventLoop {
         let address = |place: usize| Addr(place as u64 + 16);
         let task = |(place, awaited): (usize, &&[usize])| Task {
-            name: format!("Task-{place}"),
-            address: address(place),
-            state: TaskState::Pending,
-            tid: None,
-            cancelling: false,
             coroutine: "work".to_string(),
-            spawned_at: None,
-            frames: Vec::new(),
             awaits: Some(Awaited {
                 kind: AwaitedKind::Task,
                 text: String::new(),
@@ -218,7 +211,7 @@ mod tests {
                 .filter(|&other| edges[other].contains(&place))
                 .map(address)
                 .collect(),
-            note: None,
+            ..Task::pending(format!("Task-{place}"), address(place))
         };
         EventLoop {
             type_name: String::new(),

@@ -123,19 +123,8 @@ impl<'s, 'a> Survey<'_, 's, 'a> {
             if others.len() >= MOST_SIDE_BY_SIDE || is_too_much() {
                 break;
             }
-            let mut other = Task {
-                name: format!("{}/{}", task.name, number + 1),
-                address: unused(address, task, others),
-                state: TaskState::Pending,
-                tid: None,
-                cancelling: false,
-                coroutine: String::new(),
-                spawned_at: None,
-                frames: Vec::new(),
-                awaits: None,
-                awaited_by: Vec::new(),
-                note: None,
-            };
+            let name = format!("{}/{}", task.name, number + 1);
+            let mut other = Task::pending(name, unused(address, task, others));
             awaited.push(other.address);
             let place = others.len();
             self.describe_within(&mut other, future, sets, others, depth - 1);

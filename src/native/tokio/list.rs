@@ -215,20 +215,13 @@ impl<'s, 'a> Survey<'_, 's, 'a> {
         };
         writer.memory.keep(header, size_of::<Task>()).ok()?;
         let mut task = Task {
-            name,
-            address: header,
             state: match state & RUNNING {
                 0 => TaskState::Pending,
                 _ => TaskState::Running,
             },
             tid: number.and_then(|number| running.get(&number).copied()),
             cancelling: state & CANCELLED != 0,
-            coroutine: String::new(),
-            spawned_at: None,
-            frames: Vec::new(),
-            awaits: None,
-            awaited_by: Vec::new(),
-            note: None,
+            ..Task::pending(name, header)
         };
         let mut others = Vec::new();
         match cell {
@@ -354,18 +347,10 @@ impl<'s, 'a> Survey<'_, 's, 'a> {
 
     /// A future that a thread runs by itself, as a task.
     pub fn blocking_task(&self, root: Blocked<'s, 'a>, sets: &mut Vec<Typed<'s, 'a>>) -> Vec<Task> {
+        let address = root.future.storage.address().unwrap_or_default();
         let mut task = Task {
-            name: "block_on".to_owned(),
-            address: root.future.storage.address().unwrap_or_default(),
-            state: TaskState::Pending,
             tid: Some(root.tid),
-            cancelling: false,
-            coroutine: String::new(),
-            spawned_at: None,
-            frames: Vec::new(),
-            awaits: None,
-            awaited_by: Vec::new(),
-            note: None,
+            ..Task::pending("block_on".to_owned(), address)
         };
         let others = self.describe(&mut task, root.future, sets);
         let is_polled = root

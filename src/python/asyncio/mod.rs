@@ -150,20 +150,12 @@ impl Look<'_> {
         stacks: &mut RunningStacks<'_>,
         limits: Option<&Limits>,
     ) -> Task {
+        let name = self
+            .task_name(task)
+            .unwrap_or_else(|_| format!("task at {}", task.address));
         let mut described = Task {
-            name: self
-                .task_name(task)
-                .unwrap_or_else(|_| format!("task at {}", task.address)),
-            address: task.address,
-            state: TaskState::Pending,
-            tid: None,
             cancelling: self.task_is_cancelling(task).unwrap_or(false),
-            coroutine: String::new(),
-            spawned_at: None,
-            frames: Vec::new(),
-            awaits: None,
-            awaited_by: Vec::new(),
-            note: None,
+            ..Task::pending(name, task.address)
         };
         if let Err(error) = self.describe_coroutine(task, &mut described, stacks, limits) {
             described.note = Some(error.to_string());
